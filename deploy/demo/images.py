@@ -1,0 +1,134 @@
+"""The images of the test bed: the two base images, and the ledger in any of its releases."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .commands import BedError, run_command
+
+DEMO = Path(__file__).resolve().parent
+DOCKERFILE = DEMO.parent / "Dockerfile"
+REQUIREMENTS = DEMO / "ledger" / "requirements.txt"
+RELEASES = DEMO / "releases"
+
+BASE_IMAGES_TIMEOUT_S = 900
+BUILD_TIMEOUT_S = 300
+DOWNLOAD_TIMEOUT_S = 300
+
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImages:
+    """References of the images that everything else is built on or runs beside."""
+
+    postgres: str
+    python: str
+
+
+def ensure_base_images() -> BaseImages:
+    """Find the base images; pulled or built once on a machine (about a minute). Raises `BedError`."""
+    output = run_command([str(DEMO / "setup" / "base_images.sh")], timeout_s=BASE_IMAGES_TIMEOUT_S)
+    names = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+    return BaseImages(postgres=names["POSTGRES_IMAGE"], python=names["PYTHON_IMAGE"])
+
+
+def build_ledger(
+    version: str,
+    repository: str,
+    *,
+    bases: BaseImages,
+    tag: str | None = None,
+    release: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> str:
+    """Build the ledger as `repository:tag` (tag: v`version`) without any network, and return that reference.
+
+    `release` names the folder of `releases/` to build when it is not `version` itself. Raises `BedError`.
+    """
+    reference = f"{repository}:{tag or f'v{version}'}"
+    argv = build_command(
+        reference,
+        wheels=ensure_wheelhouse(),
+        arguments={"PYTHON_IMAGE": bases.python, "VERSION": version, "RELEASE": release or version},
+        labels=labels or {},
+    )
+    run_command(argv, timeout_s=BUILD_TIMEOUT_S)
+    return reference
+
+
+def build_command(
+    reference: str, *, wheels: Path, arguments: Mapping[str, str], labels: Mapping[str, str]
+) -> list[str]:
+    """Command line that builds `deploy/Dockerfile` from downloaded wheels."""
+    argv = ["docker", "buildx", "build", "--quiet", "--load", "--network", "none", "--file", str(DOCKERFILE)]
+    argv += ["--build-context", f"wheels={wheels}", "--tag", reference]
+    for name, value in arguments.items():
+        argv += ["--build-arg", f"{name}={value}"]
+    for name, value in labels.items():
+        argv += ["--label", f"{name}={value}"]
+    return [*argv, str(DEMO)]
+
+
+def ensure_wheelhouse() -> Path:
+    """Folder with exactly the locked wheels, downloaded once for each lock file; raises `BedError`."""
+    machine = platform.machine()
+    if machine not in _MACHINES:
+        raise BedError(f"no wheels are known for machine {machine}")
+    recipe = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    wheelhouse = cache_folder() / f"wheels-{_MACHINES[machine]}-{recipe}"
+    with _locked(cache_folder() / "wheels.lock"):
+        if not wheelhouse.is_dir():
+            _download(wheelhouse, _MACHINES[machine])
+    return wheelhouse
+
+
+def cache_folder() -> Path:
+    """Where downloads stay between runs; created when missing."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(home) / "upgrade-orchestrator"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+# Downloaded beside its place and renamed: a wheelhouse that exists is complete.
+def _download(wheelhouse: Path, machine: str) -> None:
+    unfinished = Path(tempfile.mkdtemp(prefix="wheels-", dir=wheelhouse.parent))
+    try:
+        argv = [*_find_pip(), "download", "--quiet", "--disable-pip-version-check"]
+        argv += ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
+        argv += ["--implementation", "cp", "--python-version", "3.11"]
+        for name in (f"manylinux_2_17_{machine}", f"manylinux2014_{machine}", "any"):
+            argv += ["--platform", name]
+        argv += ["--dest", str(unfinished), "--requirement", str(REQUIREMENTS)]
+        run_command(argv, timeout_s=DOWNLOAD_TIMEOUT_S)
+        unfinished.chmod(0o755)
+        unfinished.rename(wheelhouse)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+# Environments that uv makes have no pip of their own.
+def _find_pip() -> Sequence[str]:
+    for candidate in ([sys.executable, "-m", "pip"], ["pip3"], ["uvx", "pip"]):
+        try:
+            run_command([*candidate, "--version"], timeout_s=60)
+        except BedError:
+            continue
+        return candidate
+    raise BedError("no pip answers, which downloads the ledger's wheels; install it: python -m ensurepip")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+ALTER TABLE entries ADD COLUMN noted_at timestamptz DEFAULT clock_timestamp();
