@@ -1,0 +1,1 @@
+"""Upgrades a self-hosted Docker Compose and PostgreSQL application as an explicit state machine."""

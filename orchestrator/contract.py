@@ -1,0 +1,208 @@
+"""What a state kind offers to the engine, to the checker and to the reader of a plan.
+
+A kind is one class in one module of ``states/``. It reaches the world through the ports in its context only;
+the engine journals, counts time and moves on. Four calls, in this order:
+
+``describe``  one sentence or two for a dry run; reads nothing but its context
+``prepare``   looks, changes nothing, returns what undoing will need; durable before ``perform`` begins
+``perform``   does it; raises `StateError` to report ``failed``
+``observe``   asks the world, not memory, whether it is done
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import InvariantError
+from orchestrator.model import EffectScope, Fact, Facts, FactT
+from orchestrator.ports import (
+    BackupStore,
+    Clock,
+    Database,
+    History,
+    Operator,
+    Platform,
+    Probe,
+    Registry,
+    Report,
+)
+from orchestrator.releases import ReleaseFinder, ReleaseRequest
+
+DONE = "done"
+FAILED = "failed"
+TIMEOUT = "timeout"
+INTERRUPTED = "interrupted"
+
+#: Every kind can report these besides its own outcomes; a plan may name them in ``then``.
+UNIVERSAL_OUTCOMES: Mapping[str, str] = {
+    TIMEOUT: "its deadline is over; goes where `failed` goes unless the plan says otherwise",
+    INTERRUPTED: "the run was cut off in this state; follows the kind's crash rule unless the plan says otherwise",
+}
+
+
+class CrashRule(StrEnum):
+    """What a run that was cut off inside this kind may do next."""
+
+    RUN_AGAIN = "run_again"  # it only reads
+    OBSERVE = "observe"  # app down, data untouched: look, then go on or undo
+    RESTORE = "restore"  # the database may be written: go back unless observed complete
+    FORWARD = "forward"  # after the commit: finish
+    REPEAT = "repeat"  # a compensation: until done, bounded
+
+
+class Observation(StrEnum):
+    """What the world shows of a state's effect. ``UNKNOWN`` (could not look) is never ``ABSENT``."""
+
+    ABSENT = "absent"
+    PARTIAL = "partial"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+class Options(BaseModel):
+    """Base of what a plan may say under ``with:``; a kind without options uses it as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How ``perform`` ended and what it has proven; ``reason`` is one sentence for the operator."""
+
+    outcome: str
+    facts: tuple[Fact, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How to tell that the app serves: where to ask, and where it says which version it is.
+
+    ``version_field`` is a dotted path into the JSON answer of ``version_url``.
+    """
+
+    url: str | None
+    steady_for_s: float
+    version_url: str | None = None
+    version_field: str = "version"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the plan upgrades."""
+
+    services: tuple[str, ...]
+    image: str
+    migrate: tuple[str, ...]
+    health: HealthCheck
+    version_variable: str
+
+
+@dataclass(frozen=True)
+class World:
+    """All doors to the outside. ``database`` is None for an app without one."""
+
+    clock: Clock
+    platform: Platform
+    registry: Registry
+    database: Database | None
+    backups: BackupStore
+    probe: Probe
+    operator: Operator
+    finder: ReleaseFinder
+
+
+@dataclass(frozen=True)
+class StateContext(Generic[OptionsT]):
+    """What a state gets to work with. ``directory`` is the run's own folder for logs."""
+
+    run_id: str
+    state: str
+    directory: Path
+    target: Target
+    keep_backups: int
+    steps: tuple[str, ...]
+    worst_case_downtime_s: float
+    request: ReleaseRequest
+    assume_yes: bool
+    options: OptionsT
+    facts: Facts
+    world: World
+    history: History
+    deadline: Deadline
+    report: Report
+
+    def find(self, kind: type[FactT]) -> FactT | None:
+        """What an earlier state has proven, if it has."""
+        return self.facts.find(kind)
+
+    def require(self, kind: type[FactT]) -> FactT:
+        """What an earlier state must have proven.
+
+        Raises:
+            InvariantError: the plan let this state be entered without it.
+        """
+        found = self.facts.find(kind)
+        if found is None:
+            raise InvariantError("internal.fact_missing", f"State {self.state!r} needs {kind.fact!r}, which no state has proven.")
+        return found
+
+    def database(self) -> Database:
+        """The database of the plan.
+
+        Raises:
+            InvariantError: the plan has none; the loader refuses such a plan, so this is a bug.
+        """
+        if self.world.database is None:
+            raise InvariantError("internal.no_database", f"State {self.state!r} needs a database and the plan names none.")
+        return self.world.database
+
+
+class State(ABC, Generic[OptionsT]):
+    """A kind of state. Class attributes are its declaration; an instance holds nothing.
+
+    ``outcomes`` says in words what each outcome means; ``scope`` is what ``perform`` may change;
+    ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
+    """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+    outcomes: ClassVar[Mapping[str, str]] = {DONE: "it is done, and was seen to be", FAILED: "it is not"}
+    scope: ClassVar[EffectScope] = EffectScope.NOTHING
+    crash_rule: ClassVar[CrashRule]
+    timeout_s: ClassVar[float] = 60.0
+    provides: ClassVar[tuple[type[Fact], ...]] = ()
+    compensation: ClassVar[bool] = False
+    needs_database: ClassVar[bool] = False
+    Options: ClassVar[type[Options]] = Options
+
+    @abstractmethod
+    def describe(self, ctx: StateContext[OptionsT]) -> tuple[str, ...]:
+        """What it would do, for a person; uses the facts that are there and does without those that are not."""
+
+    def prepare(self, ctx: StateContext[OptionsT]) -> tuple[Fact, ...]:
+        """Look, change nothing; what undoing will need."""
+        return ()
+
+    @abstractmethod
+    def perform(self, ctx: StateContext[OptionsT]) -> Result:
+        """Do it. ``ctx.facts`` holds what `prepare` returned.
+
+        Raises:
+            StateError: it could not be done; the engine reports ``failed`` (or ``timeout``) with its sentences.
+        """
+
+    def observe(self, ctx: StateContext[OptionsT]) -> Observation:
+        """Whether it is done. ``ctx.facts`` holds what ``perform`` has proven. A kind that only reads is done."""
+        return Observation.DONE

@@ -1,0 +1,148 @@
+"""Time that is allowed, and the wish to stop: every wait in the program ends here.
+
+Deadlines are monotonic, so a clock that jumps changes nothing. Each state has its own; one for going back
+never inherits what going forward has left.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
+
+T = TypeVar("T")
+
+
+class Timer(Protocol):
+    """The part of a clock that deadlines need."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Sleep until the event is set (True) or the seconds are over (False)."""
+
+
+class Interruption:
+    """The operator's wish that the current state stops; ``defer`` holds it back where stopping would harm."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.signal: int | None = None
+        self._deferred = False
+        self._lock = threading.RLock()  # re-entrant: a signal handler runs on the thread that may hold it
+        self._listeners: list[Callable[[], None]] = []
+
+    def request(self, signal_number: int) -> bool:
+        """Ask to stop. Returns whether the wish takes effect now (False: it is deferred)."""
+        with self._lock:
+            self.signal = signal_number
+            if self._deferred:
+                return False
+            self.event.set()
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
+        return True
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Hold back every wish for as long as going back is under way."""
+        with self._lock:
+            before, self._deferred = self._deferred, True
+            self.event.clear()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deferred = before
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when a wish takes effect."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def unsubscribe(self, listener: Callable[[], None]) -> None:
+        """Do not call it any more."""
+        with self._lock:
+            self._listeners.remove(listener)
+
+
+class Deadline:
+    """``seconds`` from now on a monotonic clock, ended early by an interruption.
+
+    ``what`` names the waiting state in the error that an operator reads.
+    """
+
+    def __init__(
+        self, timer: Timer, seconds: float, *, what: str = "", interruption: Interruption | None = None
+    ) -> None:
+        self.seconds = seconds
+        self.what = what
+        self._timer = timer
+        self._ends_at = timer.monotonic() + seconds
+        self._interruption = interruption or Interruption()
+
+    def remaining_s(self) -> float:
+        """Seconds left, never below zero."""
+        return max(0.0, self._ends_at - self._timer.monotonic())
+
+    def check(self) -> None:
+        """Return if there is time left and nobody asked to stop.
+
+        Raises:
+            DeadlineExceededError: the time is over.
+            InterruptedByOperatorError: a signal asked to stop.
+        """
+        if self._interruption.event.is_set():
+            raise InterruptedByOperatorError("run.interrupted", f"{self.what or 'The state'} was interrupted by a signal.")
+        if self.remaining_s() <= 0:
+            raise DeadlineExceededError(
+                "run.timeout", f"{self.what or 'The state'} was not done within {self.seconds:g} s.",
+                hint="Raise its `timeout` in the plan if it only needs longer.",
+            )
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not past the deadline or an interruption; then `check`."""
+        self._timer.wait(self._interruption.event, min(seconds, self.remaining_s()))
+        self.check()
+
+    def poll(self, probe: Callable[[], T | None], *, every_s: float) -> T:
+        """Ask again and again until ``probe`` returns something that is not None.
+
+        Raises:
+            DeadlineExceededError, InterruptedByOperatorError: as `check`.
+        """
+        while True:
+            found = probe()
+            if found is not None:
+                return found
+            self.pause(every_s)
+
+    def sooner(self, seconds: float, *, what: str = "") -> Deadline:
+        """A deadline for a part of the work: ``seconds`` from now, never later than this one."""
+        return Deadline(
+            self._timer, min(seconds, self.remaining_s()), what=what or self.what, interruption=self._interruption
+        )
+
+    @contextmanager
+    def guarding(self, abort: Callable[[], None]) -> Iterator[None]:
+        """Run a blocking call that knows no time limit: ``abort`` ends it from outside when time is over.
+
+        ``abort`` may be called from another thread or a signal handler, and at most a few times; it must make
+        the blocked call return or raise. Whatever the call raised then is replaced by the error of `check`.
+        """
+        watchdog = threading.Timer(self.remaining_s(), abort)
+        watchdog.daemon = True
+        self._interruption.subscribe(abort)
+        watchdog.start()
+        try:
+            self.check()
+            yield
+        finally:
+            watchdog.cancel()
+            self._interruption.unsubscribe(abort)
+            self.check()

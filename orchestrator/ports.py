@@ -1,0 +1,275 @@
+"""The outside world as the engine and the states see it. Adapters implement these; fakes pass the same tests.
+
+Every method that can wait takes a `Deadline` and raises its errors (`DeadlineExceededError`,
+`InterruptedByOperatorError`). "Could not look" is always an error, never an empty answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.deadline import Deadline
+from orchestrator.model import (
+    DatabaseFacts,
+    EngineFacts,
+    FolderFacts,
+    FrozenProject,
+    JobStatus,
+    LocalImage,
+    Pin,
+    ProbeAnswer,
+    Progress,
+    Question,
+    Receipt,
+    Release,
+    RemoteImage,
+    ServiceStatus,
+    Session,
+)
+
+Report = Callable[[Progress], None]
+
+
+class Clock(Protocol):
+    """Wall time for people, monotonic time for deadlines."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Sleep until the event is set (True) or the seconds are over (False)."""
+
+
+class Platform(Protocol):
+    """What runs the app: a Compose project on an engine. Raises `PlatformError`."""
+
+    def inspect_engine(self) -> EngineFacts:
+        """Ask the engine who it is. ``engine.unreachable``, ``engine.no_compose``."""
+
+    def freeze(self, directory: Path) -> FrozenProject:
+        """Render the project and keep the rendering in ``directory`` (mode 0600).
+
+        ``compose.missing``, ``compose.invalid``, ``service.unknown``, ``env.missing``, ``env.variable_missing``
+        (the file has no version variable), ``env.variable_unused`` (a service's image does not follow it).
+        """
+
+    def check_pin_writable(self) -> None:
+        """Raise ``env.not_writable`` if the pin could not be replaced. Changes nothing."""
+
+    def read_pin(self) -> str:
+        """The text of the version variable in the live ``.env``."""
+
+    def write_pin(self, text: str) -> None:
+        """Set the version variable atomically and durably; every other byte of the file stays as it is."""
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """The containers of these services now, one-off containers left out; a service may have none."""
+
+    def find_image(self, reference: str) -> LocalImage | None:
+        """The local image of ``repository:tag``, ``repository@digest`` or an image id; None if there is none."""
+
+    def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
+        """Download by the pin's digest and give it the pin's tag.
+
+        ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.failed``, ``pull.digest_mismatch``.
+        """
+
+    def keep_image(self, image_id: str, name: str) -> None:
+        """Give the image a name of ours, so that pruning leaves it alone. Repeating is harmless."""
+
+    def forget_image(self, name: str) -> None:
+        """Take a name away from an image; without any name left the engine removes it. Repeating is harmless."""
+
+    def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
+        """Restart policies off first, then stop in the given order, each with its own grace period."""
+
+    def start_services(
+        self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline
+    ) -> None:
+        """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds.
+
+        Containers that are right already are started and get their restart policy of the frozen project back.
+        """
+
+    def start_job(
+        self, project: FrozenProject, name: str, command: Sequence[str], pin: str, *, run_id: str, deadline: Deadline
+    ) -> None:
+        """Start ``command`` = (service, argument …) in a one-off container of the service at ``pin``.
+
+        It is on the app's network, publishes nothing, is labelled with the run, and outlives its client.
+        ``job.exists`` when the name is taken.
+        """
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        """The engine's own verdict on a job, None if there is no such container."""
+
+    def wait_job(self, name: str, *, deadline: Deadline) -> JobStatus:
+        """Wait until the job is over."""
+
+    def stop_job(self, name: str) -> None:
+        """End the job (grace period, then kill) and leave its container for reading. Repeating is harmless."""
+
+    def save_job_log(self, name: str, path: Path) -> str:
+        """Write all that the job said to ``path`` (0600); returns the last 50 lines as text."""
+
+    def remove_job(self, name: str) -> None:
+        """Remove the container of a job that is over. Repeating is harmless."""
+
+    def read_logs(self, container_id: str, *, lines: int) -> str:
+        """The last lines that a container said."""
+
+    def run_host_command(
+        self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, deadline: Deadline
+    ) -> int:
+        """Run the operator's own argv on the host, in the project's folder, without a shell; its exit code."""
+
+
+class Registry(Protocol):
+    """Where images come from. Raises `PlatformError`."""
+
+    def resolve(self, repository: str, tag: str) -> RemoteImage:
+        """The digest behind a tag now, without downloading it.
+
+        ``image.not_found``, ``image.denied``, ``image.unreachable``.
+        """
+
+
+class Database(Protocol):
+    """The app's database and its server. ``name`` arguments are names of databases. Raises `DatabaseError`."""
+
+    def inspect(self) -> DatabaseFacts:
+        """``database.unreachable``, ``database.authentication``, ``database.missing``, ``database.version``."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """All databases of the server with their sizes in bytes."""
+
+    def sessions(self, name: str) -> tuple[Session, ...]:
+        """Who is connected, ourselves left out."""
+
+    def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
+        """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""
+
+    def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
+        """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
+
+    def copy(self, source: str, name: str, *, deadline: Deadline) -> None:
+        """Copy a database nobody is connected to, with owner, grants and settings. ``database.in_use``."""
+
+    def restore(self, chunks: Iterable[bytes], name: str, *, like: str, deadline: Deadline) -> None:
+        """Create ``name`` with encoding, locale, owner, grants and settings of ``like`` and load a plain dump.
+
+        All or nothing: on any error the new database is dropped again. ``database.restore_failed``.
+        """
+
+    def swap(self, live: str, replacement: str, aside: str) -> None:
+        """In one transaction: ``live`` → ``aside`` and ``replacement`` → ``live``."""
+
+    def terminate_sessions(self, name: str) -> int:
+        """End every session on the database but our own; how many there were."""
+
+    def drop(self, name: str) -> None:
+        """Drop a database. The caller knows from the journal that it is ours. Repeating is harmless."""
+
+
+class BackupStore(Protocol):
+    """The folder of backup files. Raises `BackupError`."""
+
+    def inspect_folder(self) -> FolderFacts:
+        """Try, without leaving a trace, whether a backup could be written."""
+
+    def write(
+        self, name: str, produce: Callable[[Callable[[bytes], None]], None], *, report: Report
+    ) -> tuple[Path, str, int]:
+        """Let ``produce`` write a dump; compress it on the way into ``name``.
+
+        The file appears under its name only when it is whole and durable; mode 0600.
+        Returns path, SHA-256 of the file (hex), number of bytes before compression.
+        ``backup.exists``, ``backup.no_space``, ``backup.not_writable``.
+        """
+
+    def prove(self, path: Path, *, report: Report, deadline: Deadline) -> Proof:
+        """Read a backup in full. ``backup.missing``, ``backup.damaged``, ``backup.incomplete``."""
+
+    def read(self, path: Path) -> Iterable[bytes]:
+        """The dump, decompressed, in chunks."""
+
+    def remove(self, path: Path) -> None:
+        """Delete a file of the folder. Repeating is harmless; a path outside the folder is refused."""
+
+
+class Proof(Protocol):
+    """What a full reading of a backup has shown."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, hex."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+
+    @property
+    def dump_bytes(self) -> int:
+        """Decompressed."""
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Rows of each table in the dump, keyed ``schema.table``."""
+
+
+class ReleaseFeed(Protocol):
+    """Where releases are announced. Raises `ReleaseError`."""
+
+    def list_releases(self) -> tuple[Release, ...]:
+        """All that are published, drafts and pre-releases marked as such; in any order."""
+
+
+class Probe(Protocol):
+    """An outside look at the app."""
+
+    def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
+        """One GET, redirects not followed, at most 64 KiB of the body. Never raises for what the app does."""
+
+
+class Operator(Protocol):
+    """The person at the terminal, if there is one."""
+
+    def confirm(self, question: Question) -> bool | None:
+        """True or False as answered; None where nobody can be asked."""
+
+
+class History(Protocol):
+    """What earlier runs of this project have left, as the journal knows it."""
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Receipts of backups that were not removed since, newest first."""
+
+    def leftovers(self) -> tuple[RunLeftovers, ...]:
+        """Databases and image names that ended runs have kept, newest run first."""
+
+
+class RunLeftovers(Protocol):
+    """What one ended run has kept."""
+
+    @property
+    def run_id(self) -> str:
+        """Which run."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether the new version stayed."""
+
+    @property
+    def snapshot(self) -> str | None:
+        """Name of its snapshot database, if it is still there under that name."""
+
+    @property
+    def kept_image(self) -> str | None:
+        """Name under which it kept the old image."""
