@@ -155,7 +155,10 @@ class StateContext(Generic[OptionsT]):
         """
         found = self.facts.find(kind)
         if found is None:
-            raise InvariantError("internal.fact_missing", f"State {self.state!r} needs {kind.fact!r}, which no state has proven.")
+            raise InvariantError(
+                "internal.fact_missing",
+                f"State {self.state!r} needs {kind.fact!r}, which no state has proven.",
+            )
         return found
 
     def database(self) -> Database:
@@ -165,7 +168,9 @@ class StateContext(Generic[OptionsT]):
             InvariantError: the plan has none; the loader refuses such a plan, so this is a bug.
         """
         if self.world.database is None:
-            raise InvariantError("internal.no_database", f"State {self.state!r} needs a database and the plan names none.")
+            raise InvariantError(
+                "internal.no_database", f"State {self.state!r} needs a database and the plan names none."
+            )
         return self.world.database
 
 

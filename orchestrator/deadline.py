@@ -98,10 +98,13 @@ class Deadline:
             InterruptedByOperatorError: a signal asked to stop.
         """
         if self._interruption.event.is_set():
-            raise InterruptedByOperatorError("run.interrupted", f"{self.what or 'The state'} was interrupted by a signal.")
+            raise InterruptedByOperatorError(
+                "run.interrupted", f"{self.what or 'The state'} was interrupted by a signal."
+            )
         if self.remaining_s() <= 0:
             raise DeadlineExceededError(
-                "run.timeout", f"{self.what or 'The state'} was not done within {self.seconds:g} s.",
+                "run.timeout",
+                f"{self.what or 'The state'} was not done within {self.seconds:g} s.",
                 hint="Raise its `timeout` in the plan if it only needs longer.",
             )
 
@@ -125,7 +128,10 @@ class Deadline:
     def sooner(self, seconds: float, *, what: str = "") -> Deadline:
         """A deadline for a part of the work: ``seconds`` from now, never later than this one."""
         return Deadline(
-            self._timer, min(seconds, self.remaining_s()), what=what or self.what, interruption=self._interruption
+            self._timer,
+            min(seconds, self.remaining_s()),
+            what=what or self.what,
+            interruption=self._interruption,
         )
 
     @contextmanager

@@ -90,16 +90,21 @@ class Platform(Protocol):
     def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
         """Restart policies off first, then stop in the given order, each with its own grace period."""
 
-    def start_services(
-        self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline
-    ) -> None:
+    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
         """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds.
 
         Containers that are right already are started and get their restart policy of the frozen project back.
         """
 
     def start_job(
-        self, project: FrozenProject, name: str, command: Sequence[str], pin: str, *, run_id: str, deadline: Deadline
+        self,
+        project: FrozenProject,
+        name: str,
+        command: Sequence[str],
+        pin: str,
+        *,
+        run_id: str,
+        deadline: Deadline,
     ) -> None:
         """Start ``command`` = (service, argument …) in a one-off container of the service at ``pin``.
 

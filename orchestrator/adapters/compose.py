@@ -1,0 +1,284 @@
+"""The door to other processes: Compose's command lines as lists, and the one class that runs such lists."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from orchestrator.adapters.engine_documents import RUN_LABEL
+from orchestrator.deadline import Deadline
+from orchestrator.errors import CommandError, PlatformError
+
+_QUICK_S = 60.0
+_SHOWN_CHARACTERS = 2000
+_NO_FILE = 14  # exit codes of Compose
+
+_PASSED_ON = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_CONFIG",
+        "DOCKER_CERT_PATH",
+        "DOCKER_TLS_VERIFY",
+    }
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "LANG", "LC_ALL", "TZ"}
+    | {
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+    }
+)
+_ALWAYS = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false"}
+
+
+def build_environment(source: Mapping[str, str], host: str | None = None) -> dict[str, str]:
+    """What a child gets of our environment; ``host`` replaces ``DOCKER_HOST``.
+
+    Nothing that would change what Compose reads from the project: that is the ``.env``'s to say.
+    """
+    kept = {name: value for name, value in source.items() if name in _PASSED_ON or name.startswith("XDG_")}
+    if host is not None:
+        kept.pop("DOCKER_CONTEXT", None)
+        kept["DOCKER_HOST"] = host
+    return {**kept, **_ALWAYS}
+
+
+def version_command() -> list[str]:
+    """Command line that prints Compose's version."""
+    return ["docker", "compose", "version", "--short"]
+
+
+def config_command(directory: Path) -> list[str]:
+    """Command line that renders the project of a folder as JSON."""
+    return ["docker", "compose", "--project-directory", str(directory), "config", "--format", "json"]
+
+
+def hash_command(directory: Path) -> list[str]:
+    """Command line that prints a line ``service hash`` for each service of a folder's project."""
+    return ["docker", "compose", "--project-directory", str(directory), "config", "--hash", "*"]
+
+
+def up_command(
+    directory: Path, services: Sequence[str], *, file: Path | None, name: str | None, alone: bool = True
+) -> list[str]:
+    """Command line that brings up these services, ``alone`` without what they depend on.
+
+    ``file`` None reads the folder's own files.
+    """
+    argv = [*_project(directory, file, name), "up", "--detach", "--no-build", "--pull", "never"]
+    return [*argv, *(["--no-deps"] if alone else []), *services]
+
+
+def job_command(directory: Path, job: str, command: Sequence[str], *, file: Path, name: str, run_id: str) -> list[str]:
+    """Command line that starts ``command`` = (service, argument …) in a one-off container named ``job``.
+
+    Never ``--rm``: the exit code would go with the container.
+    """
+    argv = [*_project(directory, file, name), "run", "--detach", "--no-deps", "--no-TTY"]
+    return [*argv, "--name", job, "--label", f"{RUN_LABEL}={run_id}", *command]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that is over."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it said, for an operator."""
+        return (self.errors.strip() or self.output.strip())[-_SHOWN_CHARACTERS:]
+
+
+class Compose:
+    """Runs argv lists: never a shell, stdin detached, in a session of its own: Ctrl-C comes to us only."""
+
+    def __init__(self, environment: Mapping[str, str], host: str | None = None) -> None:
+        self._environment = build_environment(environment, host)
+
+    def read_version(self) -> str:
+        """Compose's version.
+
+        Raises:
+            PlatformError: ``engine.no_compose``.
+        """
+        ended = self._quick(version_command(), Path("/"))
+        if ended.exit_code != 0:
+            raise _no_compose(ended.last_words)
+        return ended.output.strip()
+
+    def render(self, directory: Path, variables: Mapping[str, str]) -> str:
+        """The project of a folder as JSON, with these variables over those of its ``.env``.
+
+        Raises:
+            PlatformError: ``compose.missing``, ``compose.invalid``, ``engine.no_compose``.
+        """
+        if not directory.is_dir():
+            raise _no_project(directory)
+        ended = self._quick(config_command(directory), directory, variables)
+        if ended.exit_code == _NO_FILE:
+            raise _no_project(directory)
+        if ended.exit_code != 0:
+            raise PlatformError(
+                "compose.invalid",
+                f"Compose cannot read the project in {directory}: {ended.last_words}",
+                hint="`docker compose config` in that folder shows the same.",
+            )
+        return ended.output
+
+    def read_hashes(self, directory: Path, variables: Mapping[str, str]) -> dict[str, str]:
+        """Service → hash that Compose would label its container with; empty where Compose cannot say."""
+        ended = self._quick(hash_command(directory), directory, variables)
+        pairs = (line.split() for line in ended.output.splitlines())
+        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004 - service and hash
+
+    def run(
+        self,
+        argv: Sequence[str],
+        directory: Path,
+        *,
+        variables: Mapping[str, str] | None = None,
+        deadline: Deadline,
+    ) -> None:
+        """Let Compose change something.
+
+        Raises:
+            PlatformError: ``compose.failed`` with its last words, ``engine.no_compose``.
+        """
+        with (
+            self._compose(argv, directory, variables or {}) as process,
+            deadline.guarding(lambda: _end(process)),
+        ):
+            ended = _collect(process, None)
+        if ended.exit_code != 0:
+            raise PlatformError(
+                "compose.failed",
+                f"`docker compose` ended with exit code {ended.exit_code}: {ended.last_words}",
+                hint="The services may be partly up; `docker compose ps` in the project's folder shows it.",
+            )
+
+    def run_command(
+        self,
+        argv: Sequence[str],
+        directory: Path,
+        *,
+        variables: Mapping[str, str],
+        log: Path,
+        deadline: Deadline,
+    ) -> int:
+        """Run the operator's own command, all that it says in ``log`` (0600); 128+n when signal n ended it.
+
+        Raises:
+            CommandError: ``command.not_started``.
+        """
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            try:
+                with (
+                    self._started(argv, directory, variables, stream, subprocess.STDOUT) as process,
+                    deadline.guarding(lambda: _end(process)),
+                ):
+                    exit_code = process.wait()
+            except OSError as error:
+                raise CommandError(
+                    "command.not_started",
+                    f"The command {argv[0]} cannot be started: {error.strerror}.",
+                    hint="Look at its path and whether it is executable.",
+                ) from error
+        return exit_code if exit_code >= 0 else 128 - exit_code
+
+    @contextmanager
+    def _compose(
+        self, argv: Sequence[str], directory: Path, variables: Mapping[str, str]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        try:
+            with self._started(argv, directory, variables, subprocess.PIPE, subprocess.PIPE) as process:
+                yield process
+        except FileNotFoundError as error:
+            raise _no_compose("the command docker was not found") from error
+
+    def _quick(self, argv: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> Ended:
+        with self._compose(argv, directory, variables or {}) as process:
+            try:
+                return _collect(process, _QUICK_S)
+            except subprocess.TimeoutExpired as error:
+                raise PlatformError(
+                    "compose.failed", f"`docker compose` has not answered for {_QUICK_S:g} s."
+                ) from error
+
+    @contextmanager
+    def _started(
+        self,
+        argv: Sequence[str],
+        directory: Path,
+        variables: Mapping[str, str],
+        stdout: int | IO[bytes],
+        stderr: int,
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=directory,
+            env={**self._environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            _end(process)
+            process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+def _project(directory: Path, file: Path | None, name: str | None) -> list[str]:
+    argv = ["docker", "compose"]
+    argv += ["--file", str(file)] if file is not None else []
+    argv += ["--project-name", name] if name is not None else []
+    return [*argv, "--project-directory", str(directory)]
+
+
+def _collect(process: subprocess.Popen[bytes], timeout_s: float | None) -> Ended:
+    output, errors = process.communicate(timeout=timeout_s)
+    return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+
+
+# The whole session: what Compose has started would keep its pipes open, and us waiting.
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _no_compose(words: str) -> PlatformError:
+    return PlatformError(
+        "engine.no_compose",
+        f"`docker compose` is not there: {words}",
+        hint="Install Docker's command line with its Compose plugin on this host.",
+    )
+
+
+def _no_project(directory: Path) -> PlatformError:
+    return PlatformError(
+        "compose.missing",
+        f"There is no compose file in {directory}.",
+        hint="Set `target.project` in the plan to the folder that holds it.",
+    )

@@ -1,0 +1,288 @@
+"""A Compose project in a folder, as `orchestrator.ports.Platform`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.adapters.compose import Compose, job_command, up_command
+from orchestrator.adapters.dependencies import are_settled
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.engine_documents import (
+    FOLDER_LABEL,
+    ONE_OFF_LABEL,
+    PROJECT_LABEL,
+    SERVICE_LABEL,
+    ContainerDocument,
+)
+from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.jobs import Jobs
+from orchestrator.adapters.pin_file import PinFile
+from orchestrator.adapters.rendering import (
+    PLACEHOLDER,
+    build_job_project,
+    build_template,
+    check_template,
+    fill_template,
+    find_dependencies,
+    is_same_project,
+    read_name,
+    read_restart_policy,
+)
+from orchestrator.deadline import Deadline
+from orchestrator.errors import InvariantError, PlatformError
+from orchestrator.model import EngineFacts, FrozenProject, JobStatus, LocalImage, Pin, ServiceStatus
+from orchestrator.ports import Report
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_PRIVATE = 0o600
+
+
+class ComposeProject:
+    """``directory`` holds the compose file and ``.env``; ``services`` follow the ``variable`` in it."""
+
+    def __init__(
+        self, directory: Path, services: Sequence[str], variable: str, engine: DockerEngine, compose: Compose
+    ) -> None:
+        self._directory = directory.absolute()
+        self._services = tuple(services)
+        self._variable = variable
+        self._engine = engine
+        self._compose = compose
+        self._pin = PinFile(self._directory / ".env", variable)
+        self._jobs = Jobs(engine)
+        self._name: str | None = None
+
+    def name(self) -> str:
+        """The project's name on the engine, as Compose makes it from its files or, failing that, as its containers bear it."""
+        if self._name is None:
+            try:
+                self._name = read_name(self._render(None))
+            except PlatformError:
+                found = self._engine.find_containers({FOLDER_LABEL: str(self._directory)})
+                if not found:
+                    raise
+                self._name = found[0].labels[PROJECT_LABEL]
+        return self._name
+
+    # --- the engine and the project's files
+
+    def inspect_engine(self) -> EngineFacts:
+        """See `Platform.inspect_engine`."""
+        engine = self._engine.inspect()
+        return EngineFacts(
+            engine_id=engine.id,
+            server_version=engine.server_version,
+            compose_version=self._compose.read_version(),
+            architecture=_ARCHITECTURES.get(engine.architecture, engine.architecture),
+            free_bytes=self._engine.free_bytes(engine.docker_root_dir),
+        )
+
+    def freeze(self, directory: Path) -> FrozenProject:
+        """See `Platform.freeze`; beside the rendering, ``env`` is a copy of the ``.env``."""
+        pin_text = self._pin.read()
+        template = build_template(self._render(PLACEHOLDER), self._variable, pin_text)
+        check_template(template, self._services, self._variable)
+        self._check_substitution(template, pin_text)
+        path = directory / "compose.template.json"
+        write_atomically(path, template.encode(), mode=_PRIVATE)
+        write_atomically(directory / "env", self._pin.read_file(), mode=_PRIVATE)
+        self._name = read_name(template)
+        return FrozenProject(
+            name=self._name,
+            directory=self._directory,
+            template=path,
+            template_sha256=hashlib.sha256(template.encode()).hexdigest(),
+            pin_text=pin_text,
+            services=self._services,
+        )
+
+    def check_pin_writable(self) -> None:
+        """See `Platform.check_pin_writable`."""
+        self._pin.check_writable()
+
+    def read_pin(self) -> str:
+        """See `Platform.read_pin`."""
+        return self._pin.read()
+
+    def write_pin(self, text: str) -> None:
+        """See `Platform.write_pin`."""
+        self._pin.write(text)
+
+    # --- images
+
+    def find_image(self, reference: str) -> LocalImage | None:
+        """See `Platform.find_image`."""
+        image = self._engine.find_image(reference)
+        return image.to_image() if image is not None else None
+
+    def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
+        """See `Platform.pull_image`."""
+        if pin.digest is None:
+            raise InvariantError(
+                "internal.pin_without_digest", f"{repository}:{pin} was to be pulled without a digest."
+            )
+        self._engine.pull(repository, pin, report=report, deadline=deadline)
+        image = self._engine.find_image(f"{repository}@{pin.digest}")
+        if image is None or pin.digest not in image.digests:
+            raise PlatformError(
+                "pull.digest_mismatch",
+                f"{repository} was pulled, but the engine has no image with the digest {pin.digest}.",
+                meaning="What was downloaded is not what the release names; it is not used.",
+            )
+        self._engine.tag(image.id, f"{repository}:{pin.tag}")
+        return image.to_image()
+
+    def keep_image(self, image_id: str, name: str) -> None:
+        """See `Platform.keep_image`."""
+        self._engine.tag(image_id, name)
+
+    def forget_image(self, name: str) -> None:
+        """See `Platform.forget_image`."""
+        self._engine.remove_name(name)
+
+    # --- services
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """See `Platform.inspect_services`."""
+        found = self._containers(services)
+        return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
+
+    def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
+        """See `Platform.stop_services`."""
+        found = self._containers(services)
+        for container in found:  # all before the first stop: one that is restarted meanwhile would be missed
+            self._engine.set_restart_policy(container.id, "no")
+        for container in found:
+            if container.up:
+                deadline.check()
+                self._engine.stop_container(container, deadline)
+
+    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """See `Platform.start_services`."""
+        self._name = project.name
+        rendering = self._fill(project, pin)
+        file = project.template.with_name("compose.services.json")
+        write_atomically(file, rendering.encode(), mode=_PRIVATE)
+        self._compose.run(
+            self._choose_up(project, services, pin, rendering, file),
+            project.directory,
+            variables={self._variable: pin},
+            deadline=deadline,
+        )
+        # Compose does not see a policy that was changed behind its back.
+        for container in self._containers(services):
+            policy = read_restart_policy(rendering, container.labels[SERVICE_LABEL])
+            self._engine.set_restart_policy(container.id, policy.name, policy.attempts)
+        self._check_running(services)
+
+    def read_logs(self, container_id: str, *, lines: int) -> str:
+        """See `Platform.read_logs`."""
+        return b"".join(self._engine.read_log(container_id, lines=lines)).decode(errors="replace")
+
+    # --- jobs
+
+    def start_job(
+        self,
+        project: FrozenProject,
+        name: str,
+        command: Sequence[str],
+        pin: str,
+        *,
+        run_id: str,
+        deadline: Deadline,
+    ) -> None:
+        """See `Platform.start_job`."""
+        if self._engine.find_container(name) is not None:
+            raise PlatformError("job.exists", f"There is a container named {name} already.")
+        file = project.template.with_name(f"compose.{name}.json")
+        rendering = build_job_project(self._fill(project, pin), command[0])
+        write_atomically(file, rendering.encode(), mode=_PRIVATE)
+        argv = job_command(project.directory, name, command, file=file, name=project.name, run_id=run_id)
+        self._compose.run(argv, project.directory, deadline=deadline)
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        """See `Platform.inspect_job`."""
+        return self._jobs.inspect(name)
+
+    def wait_job(self, name: str, *, deadline: Deadline) -> JobStatus:
+        """See `Platform.wait_job`."""
+        return self._jobs.wait(name, deadline)
+
+    def stop_job(self, name: str) -> None:
+        """See `Platform.stop_job`."""
+        self._jobs.stop(name)
+
+    def save_job_log(self, name: str, path: Path) -> str:
+        """See `Platform.save_job_log`."""
+        return self._jobs.save_log(name, path)
+
+    def remove_job(self, name: str) -> None:
+        """See `Platform.remove_job`."""
+        self._jobs.remove(name)
+
+    def run_host_command(
+        self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, deadline: Deadline
+    ) -> int:
+        """See `Platform.run_host_command`."""
+        return self._compose.run_command(command, self._directory, variables=environment, log=log, deadline=deadline)
+
+    # --- how
+
+    def _render(self, pin: str | None) -> str:
+        return self._compose.render(self._directory, {} if pin is None else {self._variable: pin})
+
+    def _check_substitution(self, template: str, pin_text: str) -> None:
+        if not is_same_project(fill_template(template, pin_text), self._render(None)):
+            raise PlatformError(
+                "env.variable_unused",
+                f"The project set from outside to the {self._variable} of its .env is not the same project.",
+                hint=f"Let only `image:` depend on {self._variable}, and set it once, as plain text.",
+            )
+
+    def _fill(self, project: FrozenProject, pin: str) -> str:
+        content = project.template.read_bytes()
+        if hashlib.sha256(content).hexdigest() != project.template_sha256:
+            raise PlatformError(
+                "compose.template_changed",
+                f"{project.template} is not what was frozen when the run began.",
+                hint="Put the file back from a copy, or bring the services up by hand.",
+            )
+        return fill_template(content.decode(), pin)
+
+    # Compose hashes how a file says it, too (`env_file:` by its path), and labels containers with the path of
+    # the file. So the folder's own files are used for as long as they still mean what was frozen: the
+    # operator's next `docker compose up` then finds nothing to do.
+    def _choose_up(
+        self, project: FrozenProject, services: Sequence[str], pin: str, rendering: str, file: Path
+    ) -> list[str]:
+        try:
+            unchanged = is_same_project(self._render(pin), rendering)
+        except PlatformError:
+            unchanged = False
+        if unchanged:
+            hashes = self._compose.read_hashes(project.directory, {self._variable: pin})
+            dependencies = find_dependencies(rendering, services)
+            settled = are_settled(self._engine, project.name, dependencies, hashes)
+            return up_command(project.directory, services, file=None, name=None, alone=not settled)
+        return up_command(project.directory, services, file=file, name=project.name)
+
+    def _check_running(self, services: Sequence[str]) -> None:
+        running = {one.labels[SERVICE_LABEL] for one in self._containers(services) if one.up}
+        missing = [service for service in services if service not in running]
+        if missing:
+            raise PlatformError(
+                "service.not_running",
+                f"Started, but not running any more: {', '.join(missing)}.",
+                hint="`docker compose logs` in the project's folder shows why.",
+            )
+
+    def _containers(self, services: Sequence[str]) -> tuple[ContainerDocument, ...]:
+        found: list[ContainerDocument] = []
+        for service in services:
+            labels = {PROJECT_LABEL: self.name(), SERVICE_LABEL: service, ONE_OFF_LABEL: "False"}
+            found += self._engine.find_containers(labels)
+        return tuple(found)
+
+    # The name must be found even when somebody has broken the compose file meanwhile: going back needs it.

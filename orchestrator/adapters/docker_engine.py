@@ -1,0 +1,238 @@
+"""The door to the engine: its API in our words, its errors translated; lazy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import cached_property
+from http import HTTPStatus
+from typing import Literal
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, NotFound, StreamParseError
+from docker.types import CancellableStream
+
+from orchestrator.adapters.engine_documents import (
+    ContainerDocument,
+    DistributionDocument,
+    EngineDocument,
+    ImageDocument,
+    PullEvent,
+)
+from orchestrator.adapters.flow import Flow, call
+from orchestrator.adapters.image_pull import DownloadedBytes, explain_failure
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
+from orchestrator.model import Pin
+from orchestrator.ports import Report
+
+_CALL_TIMEOUT_S = 60
+_DEFAULT_GRACE_S = 10  # the engine's own on Linux
+_LOCAL_URL = "http+docker://"
+
+
+class DockerEngine:
+    """One engine. ``host`` as in ``DOCKER_HOST``; None follows the environment and the docker context.
+
+    Every method raises `PlatformError` with ``engine.unreachable`` when the engine does not answer, and with
+    ``engine.refused`` when it answers with an error that has no name of its own here.
+    """
+
+    def __init__(self, host: str | None = None) -> None:
+        self.host = host
+
+    @classmethod
+    def connect(cls, host: str | None = None) -> DockerEngine:
+        """The engine that the first call will connect to."""
+        return cls(host)
+
+    def inspect(self) -> EngineDocument:
+        """Who the engine is."""
+        with _translated("say who it is"):
+            return EngineDocument.model_validate(self.client.api.info())
+
+    def free_bytes(self, folder: str) -> int | None:
+        """Room in a folder of the engine's machine; None when that is another machine, or hidden from us."""
+        with _translated("say where it is"):
+            local = self.client.api.base_url.startswith(_LOCAL_URL)
+        if not local:
+            return None
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+        return None
+
+    def find_image(self, reference: str) -> ImageDocument | None:
+        """The local image of a reference or id."""
+        with _translated(f"inspect image {reference}"), suppress(NotFound):
+            return ImageDocument.model_validate(self._inspect_image(reference))
+        return None
+
+    def find_distribution(self, reference: str) -> DistributionDocument:
+        """Ask the registry through the engine, with the engine's proxies and the user's credentials.
+
+        Raises:
+            PlatformError: ``image.not_found``, ``image.denied``, ``image.unreachable``.
+        """
+        with _translated(f"look up {reference}", _explain_lookup(reference)):
+            return DistributionDocument.model_validate(self._inspect_distribution(reference))
+
+    def pull(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> None:
+        """Download ``repository@digest``; the bytes of all layers are one progress.
+
+        Raises:
+            PlatformError: ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.failed``.
+        """
+        reference = f"{repository}@{pin.digest}"
+        downloaded = DownloadedBytes(f"{repository}:{pin.tag}")
+        responses: list[requests.Response] = []
+
+        def produce() -> Iterator[PullEvent]:
+            client = _connect(self.host)  # of its own, so that cancelling ends this download and nothing else
+            client.api.hooks["response"].append(lambda response, **_: responses.append(response))
+            events = client.api.pull(repository, tag=pin.digest, stream=True, decode=True)
+            return (PullEvent.model_validate(event) for event in events)
+
+        flow = Flow(produce, lambda: _close(responses)).read(deadline)
+        with _translated(f"pull {reference}", _explain_pull(reference)), closing(flow) as events:
+            for event in events:
+                if event.error:
+                    raise explain_failure(reference, event.error)
+                if (progress := downloaded.add(event)) is not None:
+                    report(progress)
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image the name ``repository:tag``."""
+        repository, _, tag = name.rpartition(":")
+        with _translated(f"name image {image} {name}"):
+            self.client.api.tag(image, repository, tag)
+
+    def remove_name(self, name: str) -> None:
+        """Take a name from an image; nothing if there is no such name."""
+        with _translated(f"forget image {name}"), suppress(NotFound):
+            self.client.api.remove_image(name)
+
+    def find_containers(self, labels: Mapping[str, str]) -> tuple[ContainerDocument, ...]:
+        """All containers with these labels, running or not, by name."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with _translated("list containers"):
+            listed = self.client.api.containers(all=True, filters={"label": wanted})
+        found = (self.find_container(entry["Id"]) for entry in listed)
+        return tuple(sorted((one for one in found if one is not None), key=lambda one: one.name))
+
+    def find_container(self, name: str) -> ContainerDocument | None:
+        """A container by name or id."""
+        with _translated(f"inspect container {name}"), suppress(NotFound):
+            return ContainerDocument.model_validate(self.client.api.inspect_container(name))
+        return None
+
+    def set_restart_policy(self, container_id: str, name: str, attempts: int = 0) -> None:
+        """Change what happens when the container ends; it goes on as it is."""
+        policy = {"Name": name, "MaximumRetryCount": attempts}
+        with _translated("change a restart policy"):
+            self.client.api.update_container(
+                container_id,
+                restart_policy=policy,  # type: ignore[arg-type] # the stub lacks "no" and "unless-stopped"
+            )
+
+    def stop_container(self, container: ContainerDocument, deadline: Deadline) -> None:
+        """Stop it with its own grace period, waiting no longer than the deadline."""
+        call(lambda: self.end_container(container), deadline)
+
+    def end_container(self, container: ContainerDocument) -> None:
+        """Stop it with its own grace period, however long that is; nothing if it is gone."""
+        grace_s = _DEFAULT_GRACE_S if container.stop_timeout_s is None else container.stop_timeout_s
+        with _translated(f"stop container {container.name}"), suppress(NotFound):
+            self.client.api.stop(container.id, timeout=grace_s)
+
+    def remove_container(self, name: str) -> None:
+        """Remove a container that is over, with its anonymous volumes; nothing if it is gone."""
+        with _translated(f"remove container {name}"), suppress(NotFound):
+            self.client.api.remove_container(name, v=True)
+
+    def read_log(self, name: str, *, lines: int | None = None) -> Generator[bytes, None, None]:
+        """What a container has said so far, both streams, in chunks; the last ``lines`` or all of it."""
+        with _translated(f"read the log of {name}"):
+            tail: Literal["all"] | int = "all" if lines is None else lines
+            yield from self.client.api.logs(name, stream=True, follow=False, tail=tail)
+
+    # The two calls that have no types in the stubs.
+    def _inspect_image(self, reference: str) -> object:
+        return self.client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+
+    def _inspect_distribution(self, reference: str) -> object:
+        return self.client.api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """The SDK's own client, for the adapter that works inside containers."""
+        with _translated("answer"):
+            return _connect(self.host)
+
+
+def _connect(host: str | None) -> docker.DockerClient:
+    if host is not None:
+        return docker.DockerClient(base_url=host, timeout=_CALL_TIMEOUT_S)
+    return docker.from_env(timeout=_CALL_TIMEOUT_S)
+
+
+@contextmanager
+def _translated(deed: str, explain: Callable[[APIError], PlatformError] | None = None) -> Iterator[None]:
+    try:
+        yield
+    except APIError as error:
+        if explain is not None:
+            raise explain(error) from error
+        raise PlatformError("engine.refused", f"The engine could not {deed}: {_say(error)}") from error
+    except (
+        DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        StreamParseError,
+    ) as error:
+        raise PlatformError(
+            "engine.unreachable",
+            f"The engine does not answer (asked to {deed}): {error}",
+            meaning="What runs on it is not known.",
+            hint="Look whether it runs (`docker info`) and whether this user may use it.",
+        ) from error
+
+
+def _say(error: APIError) -> str:
+    return str(error.explanation or error)
+
+
+def _explain_pull(reference: str) -> Callable[[APIError], PlatformError]:
+    return lambda error: explain_failure(reference, _say(error), error.status_code)
+
+
+def _explain_lookup(reference: str) -> Callable[[APIError], PlatformError]:
+    def explain(error: APIError) -> PlatformError:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return PlatformError(
+                "image.not_found",
+                f"The registry has no image {reference}.",
+                hint="Look whether the release's image was published, and under which name.",
+            )
+        if error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            return PlatformError(
+                "image.denied",
+                f"The registry does not let us see {reference}: {_say(error)}",
+                hint="Log in on this host with `docker login`, as the user who runs the upgrade.",
+            )
+        return PlatformError(
+            "image.unreachable",
+            f"The registry could not be asked for {reference}: {_say(error)}",
+            hint="Look whether the engine's host reaches the registry.",
+        )
+
+    return explain
+
+
+# Shuts the socket down, so that the thread that reads it wakes up and the engine ends the download.
+def _close(responses: Sequence[requests.Response]) -> None:
+    for response in responses:
+        with suppress(DockerException, OSError, AttributeError):
+            CancellableStream(iter(()), response).close()

@@ -1,0 +1,179 @@
+"""The parts that we read of what the engine answers, named as in the Engine API."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_pascal
+
+from orchestrator.model import LocalImage, ServiceStatus
+
+RUN_LABEL = "upgrade-orchestrator.run"
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
+HASH_LABEL = "com.docker.compose.config-hash"
+IMAGE_LABEL = "com.docker.compose.image"
+FOLDER_LABEL = "com.docker.compose.project.working_dir"
+
+_VERSION_LABEL = "org.opencontainers.image.version"
+_UP = frozenset({"running", "restarting", "paused"})
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_pascal, populate_by_name=True)
+
+
+class EngineDocument(_Document):
+    """``GET /info``."""
+
+    id: str = Field(alias="ID")
+    server_version: str
+    architecture: str
+    docker_root_dir: str = ""
+
+
+class ImageDocument(_Document):
+    """``GET /images/{name}/json``."""
+
+    id: str
+    repo_digests: tuple[str, ...] = ()
+    size: int = 0
+
+    @field_validator("repo_digests", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: object) -> object:
+        return value or ()
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """What it is known by in registries, whatever the repository."""
+        return tuple(dict.fromkeys(name.rpartition("@")[2] for name in self.repo_digests))
+
+    def to_image(self) -> LocalImage:
+        """In our words."""
+        return LocalImage(image_id=self.id, digests=self.digests, size_bytes=self.size)
+
+
+class _Health(_Document):
+    status: str = "none"
+
+
+class _State(_Document):
+    status: str
+    exit_code: int = 0
+    health: _Health | None = None
+
+
+class _Config(_Document):
+    image: str
+    labels: dict[str, str] | None = None
+    stop_timeout: int | None = None
+
+
+class _RestartPolicy(_Document):
+    name: str = ""
+    maximum_retry_count: int = 0
+
+    def to_text(self) -> str:
+        """As under ``restart:`` in a compose file."""
+        if self.name == "on-failure" and self.maximum_retry_count:
+            return f"{self.name}:{self.maximum_retry_count}"
+        return self.name or "no"
+
+
+class _HostConfig(_Document):
+    restart_policy: _RestartPolicy = _RestartPolicy()
+
+
+class ContainerDocument(_Document):
+    """``GET /containers/{id}/json``."""
+
+    id: str
+    name: str
+    image: str
+    restart_count: int = 0
+    state: _State
+    config: _Config
+    host_config: _HostConfig = _HostConfig()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its own labels and those of its image."""
+        return self.config.labels or {}
+
+    @property
+    def up(self) -> bool:
+        """Whether there is something to stop; one that is about to be restarted counts."""
+        return self.state.status in _UP
+
+    @property
+    def started(self) -> bool:
+        """Whether its main process ever ran; the exit code says nothing before."""
+        return self.state.status != "created"
+
+    @property
+    def stop_timeout_s(self) -> int | None:
+        """Its own grace period, None where the engine's default applies."""
+        return self.config.stop_timeout
+
+    def to_status(self, image: ImageDocument | None) -> ServiceStatus:
+        """In our words; ``image`` is None when the engine has lost it."""
+        return ServiceStatus(
+            service=self.labels.get(SERVICE_LABEL, ""),
+            container_id=self.id,
+            image_id=self.image,
+            image_reference=self.config.image,
+            digests=image.digests if image else (),
+            version_label=self.labels.get(_VERSION_LABEL),
+            state=self.state.status,
+            health=self.state.health.status if self.state.health else "none",
+            restart_count=self.restart_count,
+            exit_code=self.state.exit_code,
+            restart_policy=self.host_config.restart_policy.to_text(),
+        )
+
+
+class _Platform(_Document):
+    model_config = ConfigDict(alias_generator=None)
+
+    os: str = "unknown"
+    architecture: str = "unknown"
+
+
+class _Descriptor(_Document):
+    model_config = ConfigDict(alias_generator=None)
+
+    digest: str
+
+
+class DistributionDocument(_Document):
+    """``GET /distribution/{name}/json``."""
+
+    descriptor: _Descriptor
+    platforms: tuple[_Platform, ...] = ()
+
+    @property
+    def platform_names(self) -> tuple[str, ...]:
+        """``os/arch`` of each; attestations call themselves ``unknown/unknown`` and are left out."""
+        names = (f"{one.os}/{one.architecture}" for one in self.platforms)
+        return tuple(dict.fromkeys(name for name in names if "unknown" not in name))
+
+
+class LayerProgress(_Document):
+    """``progressDetail`` of an event of a pull."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    current: int = 0
+    total: int = 0
+
+
+class PullEvent(_Document):
+    """One line of what ``POST /images/create`` streams; ``error`` can come in any of them."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    id: str = ""
+    status: str = ""
+    error: str = ""
+    progress: LayerProgress = Field(default=LayerProgress(), alias="progressDetail")

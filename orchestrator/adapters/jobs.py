@@ -1,0 +1,83 @@
+"""One-off containers of a project: started by Compose, judged by the engine, touched only if a run's own."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from contextlib import closing
+from pathlib import Path
+
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.engine_documents import RUN_LABEL, ContainerDocument
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
+from orchestrator.model import JobStatus
+
+TAIL_LINES = 50
+
+_POLL_S = 0.25
+
+
+class Jobs:
+    """The containers of jobs on an engine; a container without a run's label is refused."""
+
+    def __init__(self, engine: DockerEngine) -> None:
+        self._engine = engine
+
+    def inspect(self, name: str) -> JobStatus | None:
+        """The engine's verdict; a container that was made but never started is over without an exit code."""
+        container = self._engine.find_container(name)
+        if container is None:
+            return None
+        over = not container.up
+        exit_code = container.state.exit_code if over and container.started else None
+        return JobStatus(name=name, running=container.up, exit_code=exit_code)
+
+    def wait(self, name: str, deadline: Deadline) -> JobStatus:
+        """Wait until it is over; an engine that is away for a while is asked again.
+
+        Raises:
+            PlatformError: ``job.missing``.
+        """
+        return deadline.poll(lambda: self._find_verdict(name), every_s=_POLL_S)
+
+    def stop(self, name: str) -> None:
+        """Grace period, then kill."""
+        container = self._find_own(name)
+        if container is not None and container.up:
+            self._engine.end_container(container)
+
+    def save_log(self, name: str, path: Path) -> str:
+        """All that it said, 0600; the last `TAIL_LINES` lines."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream, closing(self._engine.read_log(name)) as chunks:
+            for chunk in chunks:
+                stream.write(chunk)
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return "".join(deque(lines, maxlen=TAIL_LINES)).rstrip("\n")
+
+    def remove(self, name: str) -> None:
+        """Remove the container with its anonymous volumes."""
+        if self._find_own(name) is not None:
+            self._engine.remove_container(name)
+
+    def _find_verdict(self, name: str) -> JobStatus | None:
+        try:
+            status = self.inspect(name)
+        except PlatformError as error:
+            if error.code == "engine.unreachable":
+                return None
+            raise
+        if status is None:
+            raise PlatformError(
+                "job.missing",
+                f"The container {name} is gone; how it ended is not known.",
+                meaning="It may have done all of its work, a part of it, or none.",
+            )
+        return None if status.running else status
+
+    def _find_own(self, name: str) -> ContainerDocument | None:
+        container = self._engine.find_container(name)
+        if container is not None and RUN_LABEL not in container.labels:
+            raise PlatformError("job.foreign", f"The container {name} was not started by an upgrade; it is left alone.")
+        return container
