@@ -1,0 +1,232 @@
+"""The loop, and the only place that knows it.
+
+    entered (durable) → prepare → prepared (durable) → perform → observe → left (durable) → trigger
+
+What a state reports decides where the run goes; what it raises becomes an outcome here and nowhere else.
+Anything that is no `OrchestratorError` is a bug: the run stops where it is, fail closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.contract import (
+    DONE,
+    FAILED,
+    TIMEOUT,
+    HealthCheck,
+    Observation,
+    Result,
+    State,
+    StateContext,
+    Target,
+    World,
+)
+from orchestrator.deadline import Deadline, Interruption
+from orchestrator.errors import DeadlineExceededError, InvariantError, StateError
+from orchestrator.journal import Journal
+from orchestrator.machine import Machine
+from orchestrator.model import Facts, Progress, Verdict
+from orchestrator.plan.schema import Plan, StateSpec
+from orchestrator.ports import History
+from orchestrator.releases import ReleaseRequest
+
+EXHAUSTED = "exhausted"
+_TRANSITIONS_AT_MOST = 64
+
+
+class Listener(Protocol):
+    """Who is told what happens while it happens; must not raise."""
+
+    def entered(self, state: str, kind: str) -> None:
+        """A state begins."""
+
+    def progressed(self, state: str, progress: Progress) -> None:
+        """How far it is."""
+
+    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
+        """It is over."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where the run ended. ``reason`` is the sentence of the first state that went off the way forward."""
+
+    state: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Walks one run of a plan through its machine."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    journal: Journal
+    listener: Listener
+    interruption: Interruption
+
+    def walk(self, run_id: str, directory: Path, facts: Facts, request: ReleaseRequest, *, assume_yes: bool) -> Ending:
+        """From the plan's initial state to an end.
+
+        Raises:
+            InvariantError: a bug, or a run that would not come to an end.
+            JournalError: a record could not be made durable; nothing was done that the journal does not know.
+        """
+        machine = Machine(self.plan)
+        attempts: dict[str, int] = {}
+        reason = ""
+        limit = max(_TRANSITIONS_AT_MOST, 2 * len(self.plan.states))
+        for _ in range(limit):
+            if machine.ended:
+                return Ending(machine.state, self.plan.ends[machine.state], reason)
+            spec = self.plan.states[machine.state]
+            attempts[spec.name] = attempts.get(spec.name, 0) + 1
+            context = ContextBuilder(
+                self.plan,
+                self.kinds,
+                self.world,
+                self.journal,
+                self.listener,
+                run_id,
+                directory,
+                request,
+                assume_yes,
+            )
+            result, learned = self._visit(spec, attempts[spec.name], context, facts)
+            facts = facts.joined(learned)
+            if not reason and result.outcome in (FAILED, TIMEOUT, "declined", "current"):
+                reason = result.reason
+            machine.move(result.outcome)
+        raise InvariantError("internal.no_end", f"The run took {limit} transitions without coming to an end.")
+
+    def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+        state = self.kinds[spec.kind]()
+        began = self.world.clock.monotonic()
+        self._record(
+            build.run_id,
+            "entered",
+            spec.name,
+            {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s},
+        )
+        self.listener.entered(spec.name, spec.kind)
+        if spec.attempts is not None and attempt > spec.attempts:
+            result, learned = (
+                Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times."),
+                Facts(),
+            )
+        else:
+            # Going back cannot be interrupted safely: the wish is heard when it is over.
+            shield: AbstractContextManager[None] = self.interruption.deferred() if state.compensation else nullcontext()
+            with shield:
+                result, learned = self._act(state, spec, build, facts)
+        seconds = round(self.world.clock.monotonic() - began, 3)
+        payload = {
+            "outcome": result.outcome,
+            "reason": result.reason,
+            "to": spec.then[result.outcome],
+            "seconds": seconds,
+            "facts": learned.to_json(),
+        }
+        self._record(build.run_id, "left", spec.name, payload)
+        self.listener.left(spec.name, result.outcome, result.reason, seconds)
+        return result, learned
+
+    def _act(self, state: State[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+        prepared = Facts()
+        deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
+        try:
+            deadline.check()
+            prepared = Facts.of(state.prepare(build(spec, facts, deadline)))
+            self._record(build.run_id, "prepared", spec.name, {"facts": prepared.to_json()})
+            result = state.perform(build(spec, facts.joined(prepared), deadline))
+            learned = prepared.joined(Facts.of(result.facts))
+            if result.outcome == DONE:
+                result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
+        except DeadlineExceededError as error:
+            return Result(TIMEOUT, reason=" ".join(error.sentences())), prepared
+        except StateError as error:
+            return Result(FAILED, reason=" ".join(error.sentences())), prepared
+        if result.outcome not in spec.then:
+            raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
+        return result, learned
+
+    def _observed(self, state: State[Any], result: Result, ctx: StateContext[Any]) -> Result:
+        seen = state.observe(ctx)
+        if seen is Observation.DONE:
+            return result
+        reason = f"{ctx.state} reported that it was done, but what is there is {seen.value}."
+        return Result(FAILED, result.facts, reason)
+
+    def _record(self, run_id: str, record: str, state: str, payload: Mapping[str, Any]) -> None:
+        self.journal.append(run_id, self.world.clock.now(), record, state, payload)
+
+
+@dataclass(frozen=True)
+class ContextBuilder:
+    """Gives each state its context: what is the same for the whole run, and what is the state's own."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    history: History
+    listener: Listener
+    run_id: str
+    directory: Path
+    request: ReleaseRequest
+    assume_yes: bool
+
+    def __call__(self, spec: StateSpec, facts: Facts, deadline: Deadline) -> StateContext[Any]:
+        """The context of one call into a state."""
+        return StateContext(
+            run_id=self.run_id,
+            state=spec.name,
+            directory=self.directory,
+            target=build_target(self.plan),
+            keep_backups=self.plan.backups.keep,
+            steps=tuple(self.plan.states),
+            worst_case_downtime_s=worst_case_downtime_s(self.plan, self.kinds),
+            request=self.request,
+            assume_yes=self.assume_yes,
+            options=spec.options,
+            facts=facts,
+            world=self.world,
+            history=self.history,
+            deadline=deadline,
+            report=partial(self.listener.progressed, spec.name),
+        )
+
+
+def build_target(plan: Plan) -> Target:
+    """What the states need to know of the plan's target."""
+    health = plan.target.health
+    version = health.version
+    return Target(
+        services=plan.target.services,
+        image=plan.target.image,
+        migrate=plan.target.migrate,
+        version_variable=plan.target.version_variable,
+        health=HealthCheck(
+            url=health.url,
+            steady_for_s=health.steady_for_s,
+            version_url=(version.url or health.url) if version else None,
+            version_field=version.field if version else "version",
+        ),
+    )
+
+
+def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> float:
+    """Sum of the deadlines of all states that may run while the app is down, each entered once."""
+    down = [
+        spec.timeout_s
+        for spec in plan.states.values()
+        if kinds[spec.kind].crash_rule.value in ("observe", "restore", "repeat")
+    ]
+    return sum(down)

@@ -1,0 +1,262 @@
+"""The durable record of runs: an embedded SQLite file, every commit on disk before the next step is taken.
+
+Records are facts in the past tense, one row each, in the order in which they happened:
+
+``entered``   a state was entered (payload: kind, attempt, deadline_s)
+``prepared``  what undoing will need is known (facts); only now may the state change anything
+``left``      it is over (outcome, reason, code, facts, to, seconds)
+``noted``     something worth telling later (text)
+
+A reader that sees any prefix of them knows a position that the world is not behind of by more than one state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import JournalError
+from orchestrator.model import Facts, PulledImage, Receipt, Retention, Snapshot, Verdict
+
+FORMAT = 1
+
+_TABLES = """
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, plan_name TEXT NOT NULL, plan_sha256 TEXT NOT NULL, plan_source TEXT NOT NULL,
+  boot_id TEXT NOT NULL, pid INTEGER NOT NULL, tool_version TEXT NOT NULL, request TEXT NOT NULL,
+  began_at TEXT NOT NULL, ended_at TEXT, verdict TEXT, end_state TEXT, exit_code INTEGER, reason TEXT
+);
+CREATE TABLE records (
+  run_id TEXT NOT NULL REFERENCES runs(id), seq INTEGER NOT NULL, at TEXT NOT NULL,
+  record TEXT NOT NULL, state TEXT NOT NULL, payload TEXT NOT NULL,
+  PRIMARY KEY (run_id, seq)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: what happened to which state, when."""
+
+    seq: int
+    at: datetime
+    record: str
+    state: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a plan; ``verdict`` is None while it has no end."""
+
+    id: str
+    plan_name: str
+    plan_sha256: str
+    plan_source: str
+    pid: int
+    boot_id: str
+    request: Mapping[str, Any]
+    began_at: datetime
+    ended_at: datetime | None
+    verdict: Verdict | None
+    end_state: str | None
+    exit_code: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What an ended run has kept; see `orchestrator.ports.RunLeftovers`."""
+
+    run_id: str
+    committed: bool
+    snapshot: str | None
+    kept_image: str | None
+
+
+class Journal:
+    """The records of all runs of one project. Implements `orchestrator.ports.History`.
+
+    Raises `JournalError` (``journal.unreadable``, ``journal.not_writable``, ``journal.newer_format``) from
+    every method that touches the file.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, directory: Path) -> Journal:
+        """Open or create the journal in ``directory``, which is made with mode 0700 if it is missing."""
+        path = directory / "journal.sqlite3"
+        with _translated(path):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            journal = cls(path, connection)
+            journal._migrate()
+        return journal
+
+    @classmethod
+    def open_existing(cls, directory: Path) -> Journal | None:
+        """Open the journal for reading if there is one; creates nothing."""
+        return cls.open(directory) if (directory / "journal.sqlite3").is_file() else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def begin(self, run: Run, *, tool_version: str) -> None:
+        """Record that a run exists, before it does anything."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO runs (id, plan_name, plan_sha256, plan_source, boot_id, pid, tool_version, request,"
+                " began_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    run.id, run.plan_name, run.plan_sha256, run.plan_source, run.boot_id, run.pid, tool_version,
+                    json.dumps(run.request), run.began_at.isoformat(),
+                ),
+            )  # fmt: skip
+
+    def append(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
+        """Write one record durably."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO records SELECT ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM records WHERE run_id = ?",
+                (run_id, at.isoformat(), record, state, json.dumps(payload), run_id),
+            )
+
+    def end(self, run_id: str, at: datetime, verdict: Verdict, end_state: str, exit_code: int, reason: str) -> None:
+        """Record how a run ended; a run ends once."""
+        with self._transaction():
+            changed = self._connection.execute(
+                "UPDATE runs SET ended_at = ?, verdict = ?, end_state = ?, exit_code = ?, reason = ?"
+                " WHERE id = ? AND verdict IS NULL",
+                (at.isoformat(), verdict.value, end_state, exit_code, reason, run_id),
+            ).rowcount
+            if changed != 1:
+                raise JournalError("journal.ended_twice", f"Run {run_id} has an end already, or never began.")
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, newest first."""
+        with _translated(self.path):
+            rows = self._connection.execute("SELECT * FROM runs ORDER BY began_at DESC, id DESC").fetchall()
+        return tuple(_run(row) for row in rows)
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run with this id."""
+        return next((run for run in self.runs() if run.id == run_id), None)
+
+    def find_unfinished(self) -> Run | None:
+        """A run without an end: one that is at work, or was cut off."""
+        return next((run for run in self.runs() if run.verdict is None), None)
+
+    def records(self, run_id: str) -> tuple[Record, ...]:
+        """All records of a run in the order in which they were written."""
+        with _translated(self.path):
+            rows = self._connection.execute(
+                "SELECT seq, at, record, state, payload FROM records WHERE run_id = ? ORDER BY seq", (run_id,)
+            ).fetchall()
+        return tuple(
+            Record(
+                row["seq"],
+                datetime.fromisoformat(row["at"]),
+                row["record"],
+                row["state"],
+                json.loads(row["payload"]),
+            )
+            for row in rows
+        )
+
+    def facts(self, run_id: str) -> Facts:
+        """All that a run has proven."""
+        facts = Facts()
+        for record in self.records(run_id):
+            facts = facts.joined(Facts(record.payload.get("facts")))
+        return facts
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Receipts of backups that no cleanup has removed, newest first."""
+        facts = [self.facts(run.id) for run in self.runs()]
+        removed = {path for found in facts if (retention := found.find(Retention)) for path in retention.backups}
+        receipts = [receipt for found in facts if (receipt := found.find(Receipt)) and receipt.path not in removed]
+        return tuple(sorted(receipts, key=lambda receipt: receipt.taken_at, reverse=True))
+
+    def leftovers(self) -> tuple[Leftovers, ...]:
+        """What ended runs have kept, newest run first."""
+        ended = [run for run in self.runs() if run.verdict is not None]
+        gone = [found for run in self.runs() if (found := self.facts(run.id).find(Retention))]
+        databases = {name for retention in gone for name in retention.databases}
+        images = {name for retention in gone for name in retention.images}
+        return tuple(_leftovers(run, self.facts(run.id), databases, images) for run in ended)
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise JournalError(
+                "journal.newer_format",
+                f"The journal {self.path} was written by a newer version of orchestrator.",
+                meaning="Nothing was touched.",
+                hint="Use that version or a newer one.",
+            )
+        if version == 0:
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(
+            "journal.unusable",
+            f"The journal {path} cannot be used: {error}.",
+            hint="Look at the rights of its folder and the room on its disk.",
+        ) from error
+
+
+def _leftovers(run: Run, facts: Facts, databases: set[str], images: set[str]) -> Leftovers:
+    snapshot, image = facts.find(Snapshot), facts.find(PulledImage)
+    committed = run.verdict is Verdict.COMMITTED
+    # After a restore the snapshot bears the live name: only a committed run still has it under its own.
+    kept = snapshot.database if snapshot and committed and snapshot.database not in databases else None
+    return Leftovers(run.id, committed, kept, image.kept_as if image and image.kept_as not in images else None)
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        id=row["id"],
+        plan_name=row["plan_name"],
+        plan_sha256=row["plan_sha256"],
+        plan_source=row["plan_source"],
+        pid=row["pid"],
+        boot_id=row["boot_id"],
+        request=json.loads(row["request"]),
+        began_at=datetime.fromisoformat(row["began_at"]),
+        ended_at=datetime.fromisoformat(row["ended_at"]) if row["ended_at"] else None,
+        verdict=Verdict(row["verdict"]) if row["verdict"] else None,
+        end_state=row["end_state"],
+        exit_code=row["exit_code"],
+        reason=row["reason"] or "",
+    )

@@ -1,0 +1,141 @@
+"""How a run ended, for people and for programs: read from the journal alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.journal import Record, Run
+from orchestrator.model import (
+    Current,
+    Facts,
+    FrozenProject,
+    Quarantine,
+    Receipt,
+    Serving,
+    Snapshot,
+    StoppedServices,
+    Target,
+    Verdict,
+)
+
+
+@dataclass(frozen=True)
+class StateLine:
+    """One visit of a state."""
+
+    state: str
+    kind: str
+    outcome: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What is told of a run. ``outage_s`` is None where the app was never stopped."""
+
+    run: Run
+    from_version: str | None
+    to_version: str | None
+    outage_s: float | None
+    backup: Receipt | None
+    snapshot: str | None
+    quarantine: tuple[str, ...]
+    states: tuple[StateLine, ...]
+    next_steps: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The one document of ``run --json`` and ``show --json``."""
+        run = self.run
+        return {
+            "schema": 1,
+            "run": run.id,
+            "verdict": run.verdict.value if run.verdict else None,
+            "exit_code": run.exit_code,
+            "from": self.from_version,
+            "to": self.to_version,
+            "reason": run.reason,
+            "began_at": run.began_at.isoformat(),
+            "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+            "outage_s": self.outage_s,
+            "backup": self.backup.model_dump(mode="json") if self.backup else None,
+            "snapshot": self.snapshot,
+            "quarantine": list(self.quarantine),
+            "states": [vars(line) for line in self.states],
+            "next": list(self.next_steps),
+        }
+
+
+def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
+    """Read the records of a run as its report; a run without an end is reported as far as it got."""
+    facts = Facts()
+    for record in records:
+        facts = facts.joined(Facts(record.payload.get("facts")))
+    current, target, quarantine = facts.find(Current), facts.find(Target), facts.find(Quarantine)
+    snapshot = facts.find(Snapshot)
+    return RunReport(
+        run=run,
+        from_version=current.version if current else None,
+        to_version=target.release.version.removeprefix("v") if target else None,
+        outage_s=_outage_s(facts),
+        backup=facts.find(Receipt),
+        snapshot=snapshot.database if snapshot and quarantine is None else None,
+        quarantine=(quarantine.database,) if quarantine else (),
+        states=_lines(records),
+        next_steps=build_next_steps(run, facts),
+    )
+
+
+def build_next_steps(run: Run, facts: Facts) -> tuple[str, ...]:
+    """What the operator does now; a numbered runbook where he must act."""
+    if run.verdict in (Verdict.COMMITTED, Verdict.UP_TO_DATE):
+        return ()
+    if run.verdict is Verdict.REFUSED:
+        return ("Mend what is said above, then run the same command again.",)
+    if run.verdict is Verdict.ROLLED_BACK:
+        return (f"Read what failed with `orchestrator show {run.id}`, and wait for a better release.",)
+    return build_runbook(facts)
+
+
+def build_runbook(facts: Facts) -> tuple[str, ...]:
+    """Commands that bring the old version back by hand, from what this run has proven."""
+    project, current = facts.find(FrozenProject), facts.find(Current)
+    if project is None or current is None:
+        return ("Nothing was changed yet: look at the app with `docker compose ps`.",)
+    compose = f"docker compose --project-directory {project.directory}"
+    steps = [f"{compose} stop {' '.join(project.services)}"]
+    snapshot, quarantine = facts.find(Snapshot), facts.find(Quarantine)
+    if snapshot is not None and quarantine is None:
+        aside = snapshot.database.replace("__snapshot_", "__failed_")
+        steps.append(
+            "Only if the migration or the new version has run: as the database's superuser, connected to database"
+            f' `postgres`: BEGIN; ALTER DATABASE "{snapshot.source}" RENAME TO "{aside}";'
+            f' ALTER DATABASE "{snapshot.database}" RENAME TO "{snapshot.source}"; COMMIT;'
+        )
+    steps.append(f"In {project.directory}/.env set the version variable back to {project.pin_text}")
+    steps.append(f"{compose} up -d --pull never {' '.join(project.services)}")
+    steps.append(f"Look at it: {compose} ps")
+    return tuple(steps)
+
+
+def _outage_s(facts: Facts) -> float | None:
+    stopped, serving = facts.find(StoppedServices), facts.find(Serving)
+    if stopped is None or serving is None:
+        return None
+    return round(max(0.0, (serving.at - stopped.at).total_seconds()), 3)
+
+
+def _lines(records: tuple[Record, ...]) -> tuple[StateLine, ...]:
+    kinds = {record.state: str(record.payload["kind"]) for record in records if record.record == "entered"}
+    return tuple(
+        StateLine(r.state, kinds[r.state], r.payload["outcome"], r.payload["seconds"], r.payload["reason"])
+        for r in records
+        if r.record == "left"
+    )
+
+
+def log_paths(directory: Path) -> tuple[Path, ...]:
+    """Logs that a run has kept."""
+    return tuple(sorted(directory.glob("*.log")))

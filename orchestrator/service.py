@@ -1,0 +1,350 @@
+"""The use cases that every face calls: run, check, dry run, and reading what earlier runs have left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from orchestrator.contract import State, World
+from orchestrator.deadline import Deadline, Interruption
+from orchestrator.engine import ContextBuilder, Ending, Engine, Listener
+from orchestrator.errors import (
+    InterruptedByOperatorError,
+    JournalError,
+    OrchestratorError,
+    PlatformError,
+    StateError,
+    UnfinishedRunError,
+    UsageError,
+)
+from orchestrator.journal import Journal, Run
+from orchestrator.lock import project_lock
+from orchestrator.machine import choose_forward
+from orchestrator.model import EXIT_CODES, EffectScope, Facts, Progress, Receipt, Target, Verdict
+from orchestrator.plan.schema import Plan
+from orchestrator.ports import RunLeftovers
+from orchestrator.releases import Choice, ReleaseRequest
+from orchestrator.report import RunReport, build_report, build_runbook
+
+_PROVE_TIMEOUT_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class DryState:
+    """What one state of the way forward would do; ``problem`` where looking at the world already shows one."""
+
+    name: str
+    kind: str
+    does: tuple[str, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class BackupCheck:
+    """A backup that was read back; ``problem`` is empty when it is what its receipt says."""
+
+    receipt: Receipt
+    problem: str
+
+
+class SilentListener:
+    """Tells nobody."""
+
+    def entered(self, state: str, kind: str) -> None:
+        """A state begins."""
+
+    def progressed(self, state: str, progress: Progress) -> None:
+        """How far it is."""
+
+    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
+        """It is over."""
+
+
+class _NoHistory:
+    """A dry run decides nothing by what earlier runs have left."""
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """None."""
+        return ()
+
+    def leftovers(self) -> tuple[RunLeftovers, ...]:
+        """None."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Service:
+    """One plan and the world it is about."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    interruption: Interruption = field(default_factory=Interruption)
+    make_run_id: Callable[[], str] | None = None
+
+    def run(self, request: ReleaseRequest, *, assume_yes: bool, listener: Listener) -> RunReport:
+        """Execute the plan once.
+
+        Raises:
+            PlatformError: the project's folder is not there.
+            BusyError: another run is at work. UnfinishedRunError: an earlier one was cut off.
+            JournalError: what happens could not be recorded, so nothing more was done.
+        """
+        self._require_project()
+        run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
+        with (
+            project_lock(self.plan.target.project / ".orchestrator", run_id=run_id),
+            closing(Journal.open(self.plan.journal_directory)) as journal,
+        ):
+            self._refuse_unfinished(journal)
+            run = self._begin(journal, run_id, request)
+            ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
+            exit_code = self._exit_code(ending.verdict)
+            journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            return self._report(journal, run.id)
+
+    def check(self, request: ReleaseRequest) -> Choice:
+        """Which release would be next. Reads only."""
+        self._require_project()
+        return self.world.finder.find(request)
+
+    def dry_run(self, request: ReleaseRequest, *, assume_yes: bool) -> tuple[DryState, ...]:
+        """What each state of the way forward would do; states that only read are really performed."""
+        build = ContextBuilder(
+            self.plan,
+            self.kinds,
+            self.world,
+            _NoHistory(),
+            SilentListener(),
+            "dry-run",
+            Path(os.devnull),
+            request,
+            assume_yes,
+        )
+        facts, found = Facts(), []
+        for name in choose_forward(self.plan):
+            if name in self.plan.ends:
+                break
+            state, facts = self._dry_state(build, name, facts)
+            found.append(state)
+        return tuple(found)
+
+    def reports(self) -> tuple[RunReport, ...]:
+        """All runs of the project, newest first."""
+        with self._reading() as journal:
+            return tuple(build_report(run, journal.records(run.id)) for run in journal.runs())
+
+    def report(self, run_id: str) -> RunReport:
+        """One run.
+
+        Raises:
+            UsageError: the journal knows no such run.
+        """
+        found = next((report for report in self.reports() if report.run.id == run_id), None)
+        if found is None:
+            raise UsageError(
+                "usage.no_such_run",
+                f"There is no run {run_id} in {self.plan.journal_directory}.",
+                hint="`orchestrator history` lists them.",
+            )
+        return found
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Proven backups that are still kept, newest first."""
+        with self._reading() as journal:
+            return journal.receipts()
+
+    def verify_backups(self, path: Path | None, *, report: Callable[[Progress], None]) -> tuple[BackupCheck, ...]:
+        """Read backups back in full and compare them with their receipts.
+
+        Raises:
+            UsageError: the journal knows no receipt for ``path``.
+        """
+        receipts = [r for r in self.receipts() if path is None or r.path == path]
+        if path is not None and not receipts:
+            raise UsageError(
+                "usage.no_receipt",
+                f"The journal has no receipt for {path}, so nobody can say what should be in it.",
+                hint="`orchestrator backups list` names the backups that it knows.",
+            )
+        return tuple(self._verify(receipt, report) for receipt in receipts)
+
+    def _require_project(self) -> None:
+        if not self.plan.target.project.is_dir():
+            raise PlatformError(
+                "compose.missing",
+                f"The project's folder {self.plan.target.project} does not exist.",
+                meaning="Nothing was touched.",
+                hint="Correct `target: project:` in the plan; it is relative to the plan file.",
+            )
+
+    def _new_run_id(self) -> str:
+        return f"r-{self.world.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+    def _refuse_unfinished(self, journal: Journal) -> None:
+        unfinished = journal.find_unfinished()
+        if unfinished is None:
+            return
+        steps = build_runbook(journal.facts(unfinished.id))
+        listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
+        raise UnfinishedRunError(
+            "run.unfinished",
+            f"Run {unfinished.id} was cut off and has no end.",
+            meaning="Nothing was touched now; the app may be down since then.",
+            hint=f"To bring the old version back by hand:\n{listed}\nThen `orchestrator close {unfinished.id}`.",
+        )
+
+    def close(self, run_id: str) -> RunReport:
+        """Give a run that was cut off the end ``needs_operator``: a person has looked after it.
+
+        Raises:
+            UsageError: there is no such run, or it has an end. BusyError: it is at work.
+        """
+        self._require_project()
+        with (
+            project_lock(self.plan.target.project / ".orchestrator", run_id=run_id),
+            closing(Journal.open(self.plan.journal_directory)) as journal,
+        ):
+            run = journal.find_run(run_id)
+            if run is None or run.verdict is not None:
+                raise UsageError(
+                    "usage.not_unfinished",
+                    f"Run {run_id} is not one that was cut off.",
+                    hint="`orchestrator status` names an unfinished run, if there is one.",
+                )
+            reason = "It was cut off and closed by its operator."
+            verdict = Verdict.NEEDS_OPERATOR
+            journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
+            return self._report(journal, run_id)
+
+    def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest) -> Run:
+        run = Run(
+            id=run_id,
+            plan_name=self.plan.name,
+            plan_sha256=hashlib.sha256(self.plan.text.encode()).hexdigest(),
+            plan_source=str(self.plan.source),
+            pid=os.getpid(),
+            boot_id=_boot_id(),
+            request=vars(request),
+            began_at=self.world.clock.now(),
+            ended_at=None,
+            verdict=None,
+            end_state=None,
+            exit_code=None,
+            reason="",
+        )
+        journal.begin(run, tool_version=metadata.version("upgrade-orchestrator"))
+        return run
+
+    def _walk(
+        self, journal: Journal, run: Run, request: ReleaseRequest, *, assume_yes: bool, listener: Listener
+    ) -> Ending:
+        directory = self.plan.journal_directory / "runs" / run.id
+        engine = Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption)
+        try:
+            facts, settled = self._open(journal, run.id, directory, request)
+            if settled is not None:
+                return settled
+            return engine.walk(run.id, directory, facts, request, assume_yes=assume_yes)
+        except StateError as error:
+            # Only opening can raise it: inside the loop the engine turns it into an outcome.
+            return Ending("opening", Verdict.REFUSED, " ".join(error.sentences()))
+        except JournalError:
+            raise
+        except OrchestratorError as error:
+            return Ending("internal", Verdict.INTERNAL_ERROR, " ".join(error.sentences()))
+
+    def _open(
+        self, journal: Journal, run_id: str, directory: Path, request: ReleaseRequest
+    ) -> tuple[Facts, Ending | None]:
+        """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
+        _write_private(directory, "plan.yaml", self.plan.text)
+        project = self.world.platform.freeze(directory)
+        facts = Facts.of((project,))
+        settled = None
+        if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
+            choice = self.world.finder.find(request)
+            facts = facts.joined(Facts.of((choice.current, *([choice.target] if choice.target else []))))
+            if choice.target is None:
+                settled = Ending("opening", Verdict.UP_TO_DATE, f"{choice.current.version} is up to date.")
+        journal.append(run_id, self.world.clock.now(), "opened", "", {"facts": facts.to_json()})
+        return facts, settled
+
+    def _exit_code(self, verdict: Verdict) -> int:
+        asked = self.interruption.signal
+        if verdict is Verdict.REFUSED and asked is not None:
+            return 128 + asked
+        return EXIT_CODES[verdict]
+
+    def _report(self, journal: Journal, run_id: str) -> RunReport:
+        run = journal.find_run(run_id)
+        if run is None:
+            raise JournalError("journal.run_vanished", f"Run {run_id} is not in the journal any more.")
+        return build_report(run, journal.records(run_id))
+
+    def _reading(self) -> closing[Journal]:
+        journal = Journal.open_existing(self.plan.journal_directory)
+        if journal is None:
+            raise UsageError(
+                "usage.no_journal",
+                f"There was no run yet: {self.plan.journal_directory} has no journal.",
+                hint="`orchestrator run PLAN --dry-run` shows what a run would do.",
+            )
+        return closing(journal)
+
+    def _dry_state(self, build: ContextBuilder, name: str, facts: Facts) -> tuple[DryState, Facts]:
+        spec = self.plan.states[name]
+        state = self.kinds[spec.kind]()
+        deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {name}", interruption=self.interruption)
+        context = build(spec, facts, deadline)
+        does, problem = state.describe(context), ""
+        reads_only = state.scope is EffectScope.NOTHING and "accepted" not in state.outcomes
+        if reads_only:
+            try:
+                result = state.perform(context)
+                facts = facts.joined(Facts.of(result.facts))
+                does = (*does, result.reason) if result.reason else does
+            except InterruptedByOperatorError:
+                raise
+            except StateError as error:
+                problem = " ".join(error.sentences())
+        return DryState(name, spec.kind, does, problem), facts
+
+    def _verify(self, receipt: Receipt, report: Callable[[Progress], None]) -> BackupCheck:
+        deadline = Deadline(
+            self.world.clock, _PROVE_TIMEOUT_S, what="Reading the backup", interruption=self.interruption
+        )
+        try:
+            proof = self.world.backups.prove(receipt.path, report=report, deadline=deadline)
+        except StateError as error:
+            return BackupCheck(receipt, error.what)
+        if proof.sha256 != receipt.sha256:
+            return BackupCheck(receipt, "it is another file than the one that was proven")
+        return BackupCheck(receipt, "")
+
+
+def _boot_id() -> str:
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+
+
+def _write_private(directory: Path, name: str, text: str) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True)
+        descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise JournalError(
+            "journal.not_writable",
+            f"{directory} cannot be written: {error.strerror}.",
+            meaning="Nothing was touched.",
+            hint="Make room, or give this user the right to write there.",
+        ) from error

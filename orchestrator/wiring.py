@@ -1,0 +1,95 @@
+"""The composition root: the only module that knows both states and adapters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from orchestrator.adapters.archive import BackupFolder
+from orchestrator.adapters.compose import Compose
+from orchestrator.adapters.compose_project import ComposeProject
+from orchestrator.adapters.container_exec import ContainerExec
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.engine_registry import EngineRegistry
+from orchestrator.adapters.env_file import read_environment
+from orchestrator.adapters.github import GitHubFeed
+from orchestrator.adapters.http_probe import HttpProbe
+from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.registry_tags import RegistryFeed
+from orchestrator.adapters.release_file import FileFeed
+from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.contract import World
+from orchestrator.errors import InvariantError
+from orchestrator.plan.load import load_plan
+from orchestrator.plan.schema import Plan
+from orchestrator.plan.variables import resolve_variables
+from orchestrator.ports import Database, Operator, ReleaseFeed
+from orchestrator.releases import ReleaseFinder
+from orchestrator.service import Service
+from states.registry import KINDS
+
+GITHUB_API = "https://api.github.com"
+
+
+def read_plan(path: Path) -> Plan:
+    """Load and check a plan, variables of the project's ``.env`` still unresolved. Raises `PlanError`."""
+    return load_plan(path, KINDS)
+
+
+def build_service(path: Path, operator: Operator) -> Service:
+    """Everything that a command needs, for the plan at ``path``. Reads files; contacts nobody.
+
+    Raises:
+        PlanError: the plan cannot be used.
+    """
+    plan = read_plan(path)
+    environment_file = plan.target.project / ".env"
+    if environment_file.is_file():
+        plan = resolve_variables(plan, read_environment(environment_file.read_text(encoding="utf-8")))
+    return Service(plan, KINDS, build_world(plan, operator))
+
+
+def build_world(plan: Plan, operator: Operator) -> World:
+    """The real adapters for a plan, not yet connected to anything."""
+    engine = DockerEngine.connect()
+    platform = ComposeProject(
+        plan.target.project, plan.target.services, plan.target.version_variable, engine, Compose(os.environ)
+    )
+    registry = EngineRegistry(engine)
+    finder = ReleaseFinder(
+        feed=build_feed(plan),
+        platform=platform,
+        registry=registry,
+        services=plan.target.services,
+        image=plan.target.image,
+    )
+    return World(
+        clock=SystemClock(),
+        platform=platform,
+        registry=registry,
+        database=_database(plan, engine, platform),
+        backups=BackupFolder(plan.backups.directory),
+        probe=HttpProbe(),
+        operator=operator,
+        finder=finder,
+    )
+
+
+def build_feed(plan: Plan) -> ReleaseFeed:
+    """Where the plan says that releases are announced."""
+    releases = plan.releases
+    token = os.environ.get(releases.token_variable) if releases.token_variable else None
+    if releases.source == "github" and releases.repository:
+        return GitHubFeed(releases.repository, api_base=releases.url or GITHUB_API, token=token)
+    if releases.source == "registry":
+        return RegistryFeed(plan.target.image)
+    if releases.source == "file" and releases.path:
+        return FileFeed(releases.path)
+    raise InvariantError("internal.releases", f"The plan's releases {releases.source!r} lack what they need.")
+
+
+def _database(plan: Plan, engine: DockerEngine, platform: ComposeProject) -> Database | None:
+    if plan.database is None:
+        return None
+    executor = ContainerExec(lambda: engine.client, platform.name, plan.database.service)
+    return Postgres(executor, plan.database.user, plan.database.name)

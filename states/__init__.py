@@ -1,0 +1,1 @@
+"""The kinds of states a plan is made of: one module each, listed in `states.registry`."""

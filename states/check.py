@@ -1,0 +1,32 @@
+"""check: is there a newer release than the one that runs?"""
+
+from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
+from orchestrator.model import Current, Target
+
+
+class Check(State[Options]):
+    """Reads the running version and the release source, and pins the release to go to by its digest."""
+
+    kind = "check"
+    summary = "Find out which version runs and which release to go to."
+    outcomes = {
+        "newer": "there is a release to go to",
+        "current": "the newest release runs already",
+        FAILED: "the running version or the releases could not be read, or the wanted release does not exist",
+    }
+    crash_rule = CrashRule.RUN_AGAIN
+    timeout_s = 60.0
+    provides = (Current, Target)
+
+    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+        """Which release it would look for."""
+        wanted = ctx.request.version or "the newest release"
+        return (f"compare the running version with {wanted}",)
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Choose the release."""
+        choice = ctx.world.finder.find(ctx.request)
+        if choice.target is None:
+            return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
+        reason = f"{choice.current.version} → {choice.target.release.version}"
+        return Result("newer", (choice.current, choice.target), reason)

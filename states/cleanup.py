@@ -1,0 +1,74 @@
+"""cleanup: what no way back needs any more goes; everything else stays."""
+
+from pathlib import Path
+
+from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.errors import StateError
+from orchestrator.model import EffectScope, Receipt, Retention
+
+
+class CleanupOptions(Options):
+    """``snapshots``: how many snapshots of committed upgrades stay beside the database, this run's first."""
+
+    snapshots: int = 1
+
+
+class Cleanup(State[CleanupOptions]):
+    """Works on lists from the journal, never on patterns; best effort, it never turns success into failure."""
+
+    kind = "cleanup"
+    summary = "Remove the backups, snapshots and images that retention lets go."
+    scope = EffectScope.FILES
+    crash_rule = CrashRule.FORWARD
+    timeout_s = 300.0
+    provides = (Retention,)
+    Options = CleanupOptions
+
+    def describe(self, ctx: StateContext[CleanupOptions]) -> tuple[str, ...]:
+        """What stays."""
+        return (f"keep the {ctx.keep_backups} newest proven backups and {ctx.options.snapshots} snapshot(s)",)
+
+    def perform(self, ctx: StateContext[CleanupOptions]) -> Result:
+        """Let go what is superfluous; the first thing that cannot be removed ends it."""
+        removed = Retention()
+        try:
+            removed = removed.model_copy(update={"backups": _remove_backups(ctx)})
+            removed = removed.model_copy(update=_remove_leftovers(ctx))
+        except StateError as error:
+            return Result("failed", (removed,), f"Cleaning up stopped: {error.what}")
+        return Result("done", (removed,))
+
+
+def choose_superfluous(receipts: tuple[Receipt, ...], keep: int, protected_version: str | None) -> tuple[Path, ...]:
+    """Which files retention lets go: all but the ``keep`` newest, and never the newest of ``protected_version``.
+
+    ``receipts`` are of proven backups only, newest first; a file without a receipt is nobody's business.
+    """
+    kept = list(receipts[:keep])
+    newest_protected = next((r for r in receipts if r.version == protected_version), None)
+    if newest_protected is not None and newest_protected not in kept:
+        kept.append(newest_protected)
+    return tuple(receipt.path for receipt in receipts if receipt not in kept)
+
+
+def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
+    own = ctx.find(Receipt)
+    receipts = ctx.history.receipts()
+    superfluous = choose_superfluous(receipts, ctx.keep_backups, own.version if own else None)
+    for path in superfluous:
+        ctx.world.backups.remove(path)
+    return superfluous
+
+
+def _remove_leftovers(ctx: StateContext[CleanupOptions]) -> dict[str, tuple[str, ...]]:
+    # This run is not ended yet, so it is not among the leftovers: its own snapshot and image always stay.
+    superfluous = [run for run in ctx.history.leftovers() if run.committed][max(0, ctx.options.snapshots - 1) :]
+    databases, images = [], []
+    for run in superfluous:
+        if run.snapshot and ctx.world.database is not None:
+            ctx.world.database.drop(run.snapshot)
+            databases.append(run.snapshot)
+        if run.kept_image:
+            ctx.world.platform.forget_image(run.kept_image)
+            images.append(run.kept_image)
+    return {"databases": tuple(databases), "images": tuple(images)}

@@ -1,0 +1,78 @@
+"""command: the operator's own step."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.errors import CommandError
+from orchestrator.model import EffectScope, FrozenProject, Target
+
+
+class CommandOptions(Options):
+    """``run`` is an argv list, never a shell line; ``changes`` is what the step may change.
+
+    ``on: host`` runs it in the project's folder; any other word is a service, in whose image it runs as a
+    one-off container: the new image for what comes after `pull`, as the project is pinned at that moment.
+    """
+
+    run: tuple[str, ...] = Field(min_length=1)
+    on: str = "host"
+    changes: Literal["nothing", "app", "database"]
+
+
+class Command(State[CommandOptions]):
+    """Runs one program; exit code 0 is ``done``, everything else is ``failed``."""
+
+    kind = "command"
+    summary = "Run a step of the operator's own."
+    scope = EffectScope.DATABASE  # the most that `changes` can say
+    crash_rule = CrashRule.RESTORE
+    timeout_s = 600.0
+    Options = CommandOptions
+
+    def describe(self, ctx: StateContext[CommandOptions]) -> tuple[str, ...]:
+        """The program."""
+        return (f"run `{' '.join(ctx.options.run)}` on {ctx.options.on} (changes: {ctx.options.changes})",)
+
+    def perform(self, ctx: StateContext[CommandOptions]) -> Result:
+        """Run it and keep what it said."""
+        log = ctx.directory / f"{ctx.state}.log"
+        exit_code = _on_host(ctx) if ctx.options.on == "host" else _in_container(ctx)
+        if exit_code != 0:
+            raise CommandError(
+                "command.failed",
+                f"`{ctx.options.run[0]}` ended with exit code {exit_code}.",
+                hint=f"What it said is in {log}.",
+            )
+        return Result("done")
+
+
+def _on_host(ctx: StateContext[CommandOptions]) -> int:
+    target = ctx.find(Target)
+    environment = {
+        "ORCHESTRATOR_RUN": ctx.run_id,
+        "ORCHESTRATOR_TARGET": target.release.version if target else "",
+    }
+    log = ctx.directory / f"{ctx.state}.log"
+    return ctx.world.platform.run_host_command(ctx.options.run, environment=environment, log=log, deadline=ctx.deadline)
+
+
+def _in_container(ctx: StateContext[CommandOptions]) -> int:
+    platform, name = ctx.world.platform, f"upgrade-orchestrator-{ctx.state}-{ctx.run_id}"
+    command = (ctx.options.on, *ctx.options.run)
+    platform.start_job(
+        ctx.require(FrozenProject),
+        name,
+        command,
+        platform.read_pin(),
+        run_id=ctx.run_id,
+        deadline=ctx.deadline,
+    )
+    try:
+        status = platform.wait_job(name, deadline=ctx.deadline)
+    finally:
+        platform.stop_job(name)
+        platform.save_job_log(name, ctx.directory / f"{ctx.state}.log")
+        platform.remove_job(name)
+    return status.exit_code if status.exit_code is not None else 1

@@ -1,0 +1,137 @@
+"""How containers and answers are judged: healthy, steady, and the version that they should be.
+
+Used by `health` for the new version and by `rollback` for the old one, so that both are held to one standard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.contract import HealthCheck
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DeadlineExceededError, HealthError
+from orchestrator.model import ServiceStatus
+from orchestrator.ports import Clock, Platform, Probe
+
+_POLL_S = 0.25
+_ANSWER_TIMEOUT_S = 5.0
+_RESTARTS_ALLOWED = 3
+_WELL = range(200, 300)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must be seen: these services, of this image, saying this version (None: not asked)."""
+
+    services: tuple[str, ...]
+    image_id: str
+    version: str | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the app. ``problem`` is empty when all is well; ``fatal`` when waiting cannot mend it."""
+
+    problem: str = ""
+    fatal: bool = False
+    wrong_version: bool = False
+    fingerprint: tuple[tuple[str, int], ...] = ()
+
+
+def await_steady(
+    check: HealthCheck,
+    expected: Expectation,
+    *,
+    platform: Platform,
+    probe: Probe,
+    clock: Clock,
+    deadline: Deadline,
+) -> float:
+    """Wait until the app has been well for ``check.steady_for_s`` without a restart; when it was first (monotonic).
+
+    Raises:
+        HealthError: waiting cannot mend it: it keeps restarting, or steadily says that it is another version.
+        DeadlineExceededError: it was not well in time; its sentence says what was seen last.
+    """
+    since: float | None = None
+    wrong_since: float | None = None
+    last = Look()
+    while True:
+        look = look_at(check, expected, platform, probe)
+        now = clock.monotonic()
+        if look.fatal:
+            raise HealthError("health.failed", look.problem, hint="Its last log lines are in the report.")
+        wrong_since = (wrong_since if wrong_since is not None else now) if look.wrong_version else None
+        if wrong_since is not None and now - wrong_since >= check.steady_for_s:
+            raise HealthError("health.wrong_version", look.problem, hint="Ask the author of the release.")
+        if look.problem or (since is not None and look.fingerprint != last.fingerprint):
+            since = None
+        if not look.problem:
+            since = now if since is None else since
+            if now - since >= check.steady_for_s:
+                return since
+        last = look
+        try:
+            deadline.pause(_POLL_S)
+        except DeadlineExceededError as timeout:
+            seen = look.problem or f"well, but not for {check.steady_for_s:g} s in a row"
+            raise DeadlineExceededError(
+                "health.timeout", f"{timeout.what} Seen last: {seen}", hint=timeout.hint
+            ) from None
+
+
+def look_at(check: HealthCheck, expected: Expectation, platform: Platform, probe: Probe) -> Look:
+    """Containers first, then the answer, then the version; the first that is not as it should be."""
+    statuses = platform.inspect_services(expected.services)
+    fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)
+    problem = _container_problem(statuses, expected)
+    if problem:
+        looping = any(s.restart_count >= _RESTARTS_ALLOWED for s in statuses)
+        gone = any(s.state in ("exited", "dead") and s.restart_policy == "no" for s in statuses)
+        return Look(problem, fatal=looping or gone, fingerprint=fingerprint)
+    problem = _answer_problem(check, probe)
+    if problem:
+        return Look(problem, fingerprint=fingerprint)
+    said = _said_version(check, probe) if expected.version is not None and check.version_url else expected.version
+    if said != expected.version:
+        problem = f"The app answers, but says that it is {said or 'of no version'} instead of {expected.version}."
+        return Look(problem, wrong_version=True, fingerprint=fingerprint)
+    return Look(fingerprint=fingerprint)
+
+
+def _container_problem(statuses: Sequence[ServiceStatus], expected: Expectation) -> str:
+    missing = set(expected.services) - {s.service for s in statuses}
+    if missing:
+        return f"Service {', '.join(sorted(missing))} has no container."
+    for status in statuses:
+        if status.image_id != expected.image_id:
+            return f"Service {status.service} runs {status.image_reference}, which is another image than it should."
+        if not status.running:
+            history = f"exit code {status.exit_code}, {status.restart_count} restarts"
+            return f"Service {status.service} is {status.state} ({history})."
+        if status.health not in ("healthy", "none"):
+            return f"Service {status.service} is {status.health}."
+    return ""
+
+
+def _answer_problem(check: HealthCheck, probe: Probe) -> str:
+    if check.url is None:
+        return ""
+    answer = probe.get(check.url, timeout_s=_ANSWER_TIMEOUT_S)
+    if answer.status is None:
+        return f"{check.url} does not answer: {answer.error}."
+    # A redirect or a login page is not health.
+    return "" if answer.status in _WELL else f"{check.url} answers {answer.status}."
+
+
+def _said_version(check: HealthCheck, probe: Probe) -> str | None:
+    answer = probe.get(check.version_url or "", timeout_s=_ANSWER_TIMEOUT_S)
+    try:
+        value = json.loads(answer.body)
+        for key in check.version_field.split("."):
+            value = value[key]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(value).removeprefix("v")

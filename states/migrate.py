@@ -1,0 +1,84 @@
+"""migrate: the first write of the new version."""
+
+from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
+from orchestrator.model import EffectScope, FrozenProject, JobStatus, MigrationReport, Target
+from orchestrator.ports import Platform
+
+
+class MigrateOptions(Options):
+    """``command: [service, argument …]`` overrides ``target: migrate:`` for this state."""
+
+    command: tuple[str, ...] | None = None
+
+
+class Migrate(State[MigrateOptions]):
+    """Runs the new image's migration in a one-off container which outlives us, so that its verdict is never lost."""
+
+    kind = "migrate"
+    summary = "Run the new version's migration in a one-off container."
+    scope = EffectScope.DATABASE
+    crash_rule = CrashRule.RESTORE
+    timeout_s = 1800.0
+    provides = (MigrationReport,)
+    Options = MigrateOptions
+
+    def describe(self, ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
+        """The command."""
+        command = _command(ctx)
+        if not command:
+            return ("nothing to run: the app migrates as it starts",)
+        return (f"run `{' '.join(command[1:])}` in a one-off container of {command[0]}",)
+
+    def perform(self, ctx: StateContext[MigrateOptions]) -> Result:
+        """Start the job, wait for the engine's own verdict, keep its log."""
+        command = _command(ctx)
+        if not command:
+            return Result("done", reason="The app migrates as it starts.")
+        name, log = job_name(ctx.run_id), ctx.directory / "migrate.log"
+        began = ctx.world.clock.monotonic()
+        status = _run(ctx, name, command)
+        tail = ctx.world.platform.save_job_log(name, log)
+        ctx.world.platform.remove_job(name)
+        seconds = round(ctx.world.clock.monotonic() - began, 3)
+        report = MigrationReport(container=name, exit_code=status.exit_code or 0, duration_s=seconds, log=log)
+        if status.exit_code != 0:
+            return Result(
+                "failed",
+                (report,),
+                f"The migration ended with exit code {status.exit_code}; its log is {log}.\n{tail}",
+            )
+        return Result("done", (report,))
+
+    def observe(self, ctx: StateContext[MigrateOptions]) -> Observation:
+        """Over with exit code 0 as the engine reported it, and nothing of it is left at work."""
+        report = ctx.find(MigrationReport)
+        if not _command(ctx):
+            return Observation.DONE
+        status = ctx.world.platform.inspect_job(job_name(ctx.run_id))
+        if status is not None and status.running:
+            return Observation.PARTIAL
+        return Observation.DONE if report and report.exit_code == 0 else Observation.PARTIAL
+
+
+def job_name(run_id: str) -> str:
+    """Name of a run's migration container."""
+    return f"upgrade-orchestrator-migrate-{run_id}"
+
+
+def _command(ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
+    return ctx.options.command or ctx.target.migrate
+
+
+def _run(ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...]) -> JobStatus:
+    platform: Platform = ctx.world.platform
+    pin = str(ctx.require(Target).pin)
+    platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
+    try:
+        return platform.wait_job(name, deadline=ctx.deadline)
+    except (DeadlineExceededError, InterruptedByOperatorError):
+        # Two writers otherwise: what is still migrating must be gone before anything is restored.
+        platform.stop_job(name)
+        platform.save_job_log(name, ctx.directory / "migrate.log")
+        platform.remove_job(name)
+        raise

@@ -1,0 +1,111 @@
+"""preflight: everything that an upgrade needs is tried while nothing has been touched."""
+
+from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.errors import RefusedError, StateError
+from orchestrator.model import Current, EngineFacts, Target
+
+_RESERVE_BYTES = 256 * 1024**2
+
+
+class Preflight(State[Options]):
+    """Engine, project files, image, database and room on disk; all problems are reported at once."""
+
+    kind = "preflight"
+    summary = "Try every precondition before anything is touched."
+    crash_rule = CrashRule.RUN_AGAIN
+    timeout_s = 120.0
+
+    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+        """What is looked at."""
+        return ("try engine, image, database, backup folder, .env and room on disk",)
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Look at each precondition; any that is not met ends in ``failed`` with all of them."""
+        problems: list[StateError] = []
+        for look in (_look_at_image, _look_at_services, _look_at_files, _look_at_room):
+            try:
+                look(ctx)
+            except StateError as problem:
+                problems.append(problem)
+            ctx.deadline.check()
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            listed = " ".join(
+                f"({number}) {problem.what} {problem.hint}".rstrip() for number, problem in enumerate(problems, 1)
+            )
+            raise RefusedError("refused.preflight", f"{len(problems)} preconditions are not met: {listed}")
+        return Result("done", reason="Every precondition is met.")
+
+
+def _look_at_image(ctx: StateContext[Options]) -> None:
+    engine = ctx.world.platform.inspect_engine()
+    target = ctx.find(Target)
+    if target is None or not target.platforms:
+        return
+    wanted = f"linux/{engine.architecture}"
+    if not any(platform.startswith(wanted) for platform in target.platforms):
+        raise RefusedError(
+            "refused.architecture",
+            f"Release {target.release.version} has no image for {wanted}, only for {', '.join(target.platforms)}.",
+            hint="Wait for an image for this architecture or ask its author.",
+        )
+
+
+def _look_at_services(ctx: StateContext[Options]) -> None:
+    current = ctx.find(Current)
+    pin = ctx.world.platform.read_pin()
+    if current is None:
+        return
+    tag = pin.partition("@")[0]
+    if not any(tag in status.image_reference for status in current.services):
+        raise RefusedError(
+            "refused.pin_differs",
+            f"The version variable says {tag}, but {current.version} runs.",
+            hint="Bring both together with `docker compose up -d`, then upgrade.",
+        )
+    if not current.healthy:
+        raise RefusedError(
+            "refused.unhealthy",
+            f"The running version {current.version} is not healthy, so nobody could tell an upgrade that failed.",
+            hint="Look at `docker compose logs` and bring the app to health first.",
+        )
+
+
+def _look_at_files(ctx: StateContext[Options]) -> None:
+    ctx.world.platform.check_pin_writable()
+    folder = ctx.world.backups.inspect_folder()
+    if folder.problem:
+        raise RefusedError(
+            "refused.backup_folder",
+            f"The backup folder {folder.path} cannot be used: {folder.problem}.",
+            hint="Make it writable for this user, or name another under `backups: directory:`.",
+        )
+
+
+def _look_at_room(ctx: StateContext[Options]) -> None:
+    if ctx.world.database is None:
+        return
+    database = ctx.world.database.inspect()
+    engine: EngineFacts = ctx.world.platform.inspect_engine()
+    # The copy at `stop`, and a restore beside it if that copy could not be used.
+    _require_room("the database server", database.free_bytes, 2 * database.size_bytes + _RESERVE_BYTES)
+    _require_room(
+        "the backup folder",
+        ctx.world.backups.inspect_folder().free_bytes,
+        database.size_bytes + _RESERVE_BYTES,
+    )
+    _require_room("the engine's image store", engine.free_bytes, _RESERVE_BYTES)
+
+
+def _require_room(place: str, free_bytes: int | None, needed_bytes: int) -> None:
+    if free_bytes is not None and free_bytes < needed_bytes:
+        raise RefusedError(
+            "refused.no_space",
+            f"There is not enough room for {place}: {_mib(needed_bytes)} needed, {_mib(free_bytes)} free.",
+            hint="Make room; nothing is deleted automatically to make it.",
+        )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024**2:,.0f} MiB"

@@ -1,0 +1,61 @@
+"""pull: the new image is on this host, whole, and is the one that was chosen."""
+
+from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.errors import PlatformError
+from orchestrator.model import Current, EffectScope, LocalImage, PulledImage, Target
+
+
+class PullOptions(Options):
+    """``network: false`` only asserts that the image is there, for a plan that downloads it before stopping."""
+
+    network: bool = True
+
+
+class Pull(State[PullOptions]):
+    """Downloads by digest, gives the image its tag, and keeps the old image from being pruned."""
+
+    kind = "pull"
+    summary = "Have the new image here, by digest; keep the old one."
+    scope = EffectScope.IMAGES
+    crash_rule = CrashRule.OBSERVE
+    timeout_s = 1800.0
+    provides = (PulledImage,)
+    Options = PullOptions
+
+    def describe(self, ctx: StateContext[PullOptions]) -> tuple[str, ...]:
+        """Where the image comes from."""
+        target = ctx.find(Target)
+        image = f"{target.repository}:{target.pin}" if target else f"the new image of {ctx.target.image}"
+        return (f"download {image}" if ctx.options.network else f"assert that {image} is here, without the network",)
+
+    def perform(self, ctx: StateContext[PullOptions]) -> Result:
+        """Keep the old image first, then fetch the new one unless it is here."""
+        current, target = ctx.require(Current), ctx.require(Target)
+        kept_as = kept_name(ctx.run_id)
+        ctx.world.platform.keep_image(current.image_id, kept_as)
+        image = _find(ctx, target) or _download(ctx, target)
+        fact = PulledImage(image_id=image.image_id, digest=target.digest, size_bytes=image.size_bytes, kept_as=kept_as)
+        return Result("done", (fact,))
+
+    def observe(self, ctx: StateContext[PullOptions]) -> Observation:
+        """By digest, never by tag."""
+        return Observation.DONE if _find(ctx, ctx.require(Target)) else Observation.ABSENT
+
+
+def kept_name(run_id: str) -> str:
+    """The image name under which a run keeps the old image."""
+    return f"upgrade-orchestrator/kept:{run_id}"
+
+
+def _find(ctx: StateContext[PullOptions], target: Target) -> LocalImage | None:
+    return ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+
+
+def _download(ctx: StateContext[PullOptions], target: Target) -> LocalImage:
+    if not ctx.options.network:
+        raise PlatformError(
+            "image.missing",
+            f"The image {target.repository}:{target.pin} is not on this host any more.",
+            hint="Something removed it after it was downloaded; run the upgrade again.",
+        )
+    return ctx.world.platform.pull_image(target.repository, target.pin, report=ctx.report, deadline=ctx.deadline)

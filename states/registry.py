@@ -1,0 +1,40 @@
+"""Every kind that a plan can name. Adding one is a module and a line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.contract import State
+from states.backup import Backup
+from states.check import Check
+from states.cleanup import Cleanup
+from states.command import Command
+from states.commit import Commit
+from states.confirm import Confirm
+from states.health import Health
+from states.migrate import Migrate
+from states.preflight import Preflight
+from states.pull import Pull
+from states.restore import Restore
+from states.rollback import Rollback
+from states.start import Start
+from states.stop import Stop
+
+KINDS: Mapping[str, type[State[Any]]] = {
+    state.kind: state
+    for state in (
+        Check,
+        Preflight,
+        Confirm,
+        Pull,
+        Backup,
+        Stop,
+        Migrate,
+        Start,
+        Health,
+        Commit,
+        Cleanup,
+        Restore,
+        Rollback,
+        Command,
+    )
+}

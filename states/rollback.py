@@ -1,0 +1,68 @@
+"""rollback: the old version serves again."""
+
+from datetime import timedelta
+
+from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.model import Current, EffectScope, FrozenProject, Serving
+from states.judgement import Expectation, await_steady, look_at
+
+_STEADY_AT_MOST_S = 3.0
+
+
+class Rollback(State[Options]):
+    """Old pin, old rendering, old image by its id; needs neither network nor registry. Health decides at the end."""
+
+    kind = "rollback"
+    summary = "Start the old version as it was."
+    scope = EffectScope.APP
+    crash_rule = CrashRule.REPEAT
+    timeout_s = 900.0
+    provides = (Serving,)
+    compensation = True
+
+    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+        """Which version comes back."""
+        current = ctx.find(Current)
+        version = current.version if current else "the old version"
+        return (
+            f"put the old {ctx.target.version_variable} back",
+            f"start {version} and wait until it is healthy",
+        )
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Pin, start, wait until it serves as it did."""
+        project, current, clock = ctx.require(FrozenProject), ctx.require(Current), ctx.world.clock
+        pin = _old_pin(ctx)
+        ctx.world.platform.write_pin(pin)
+        ctx.world.platform.start_services(project, ctx.target.services, pin, deadline=ctx.deadline)
+        since = await_steady(
+            _check(ctx),
+            Expectation(ctx.target.services, current.image_id, None),
+            platform=ctx.world.platform,
+            probe=ctx.world.probe,
+            clock=clock,
+            deadline=ctx.deadline,
+        )
+        at = clock.now() - timedelta(seconds=clock.monotonic() - since)
+        return Result("done", (Serving(at=at, version=current.version, image_id=current.image_id),))
+
+    def observe(self, ctx: StateContext[Options]) -> Observation:
+        """One more look at the old version."""
+        expected = Expectation(ctx.target.services, ctx.require(Current).image_id, None)
+        look = look_at(_check(ctx), expected, ctx.world.platform, ctx.world.probe)
+        return Observation.PARTIAL if look.problem else Observation.DONE
+
+
+def _old_pin(ctx: StateContext[Options]) -> str:
+    """The text as it was, unless it now leads to another image here: then the old digest is added."""
+    project, current = ctx.require(FrozenProject), ctx.require(Current)
+    tag = project.pin_text.partition("@")[0]
+    image = ctx.world.platform.find_image(f"{ctx.target.image}:{tag}")
+    moved = image is not None and image.image_id != current.image_id
+    return f"{tag}@{current.digest}" if moved and current.digest else project.pin_text
+
+
+def _check(ctx: StateContext[Options]) -> HealthCheck:
+    # The old version has proven itself before; it must serve, not be watched for long while users wait.
+    health = ctx.target.health
+    return HealthCheck(url=health.url, steady_for_s=min(health.steady_for_s, _STEADY_AT_MOST_S))

@@ -1,0 +1,37 @@
+"""start: the new version comes up."""
+
+from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.model import EffectScope, FrozenProject, LocalImage, Target
+
+
+class Start(State[Options]):
+    """Sets the pin and brings the services up as they were frozen; never pulls, never builds."""
+
+    kind = "start"
+    summary = "Pin the new version and start it."
+    scope = EffectScope.DATABASE  # many apps migrate as they start
+    crash_rule = CrashRule.RESTORE
+    timeout_s = 300.0
+
+    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+        """What the pin becomes."""
+        target = ctx.find(Target)
+        pin = str(target.pin) if target else "the new version"
+        return (f"set {ctx.target.version_variable} to {pin}", f"start {', '.join(ctx.target.services)}")
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Pin first: whatever starts the project from now on starts the new version."""
+        pin = str(ctx.require(Target).pin)
+        ctx.world.platform.write_pin(pin)
+        ctx.world.platform.start_services(ctx.require(FrozenProject), ctx.target.services, pin, deadline=ctx.deadline)
+        return Result("done")
+
+    def observe(self, ctx: StateContext[Options]) -> Observation:
+        """Every service has a container of the new image; whether it is well is for `health`."""
+        target = ctx.require(Target)
+        image: LocalImage | None = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+        found = ctx.world.platform.inspect_services(ctx.target.services)
+        right = {s.service for s in found if image is not None and s.image_id == image.image_id}
+        if not right:
+            return Observation.ABSENT
+        return Observation.DONE if right == set(ctx.target.services) else Observation.PARTIAL

@@ -1,0 +1,133 @@
+"""The fake of the database port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DatabaseError
+from orchestrator.model import DatabaseFacts, Session
+from tests.fakes.dump import build_dump, parse_dump
+from tests.fakes.things import FakeDb
+from tests.fakes.world import FakeWorld
+
+_CHUNK_BYTES = 64
+_WORK_S = 0.5
+
+
+class FakeDatabase:
+    """`Database` on the world's databases."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def inspect(self) -> DatabaseFacts:
+        world = self._look("inspect")
+        live = self._get(world.live)
+        return DatabaseFacts(
+            name=world.live,
+            owner=live.owner,
+            server_version=world.server_version,
+            system_identifier=world.system_identifier,
+            size_bytes=live.size_bytes,
+            free_bytes=world.database_free_bytes,
+        )
+
+    def sizes(self) -> Mapping[str, int]:
+        world = self._look("sizes")
+        return {name: database.size_bytes for name, database in world.databases.items()}
+
+    def sessions(self, name: str) -> tuple[Session, ...]:
+        self._look("sessions")
+        self._get(name)
+        return tuple(self._world.connected(name))
+
+    def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
+        self._look("rows")
+        deadline.check()
+        return {table: len(rows) for table, rows in self._get(name).tables.items()}
+
+    def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
+        self._look("dump")
+        text = build_dump(self._get(self._world.live))
+        deadline.pause(_WORK_S)
+        for start in range(0, len(text), _CHUNK_BYTES):
+            write(text[start : start + _CHUNK_BYTES])
+
+    def copy(self, source: str, name: str, *, deadline: Deadline) -> None:
+        with self._world.script.effect("database.copy", source, name):
+            self._check_up()
+            original = self._get(source)
+            self._check_new(name)
+            self._check_unused(source)
+            self._check_room(original.size_bytes)
+            deadline.pause(_WORK_S)
+            self._world.databases[name] = original.twin()
+
+    def restore(self, chunks: Iterable[bytes], name: str, *, like: str, deadline: Deadline) -> None:
+        with self._world.script.effect("database.restore", name, like):
+            self._check_up()
+            model = self._get(like)
+            self._check_new(name)
+            dump = b"".join(chunks)
+            deadline.pause(_WORK_S)
+            try:
+                self._world.databases[name] = parse_dump(dump, owner=model.owner)
+            except ValueError as cause:
+                raise DatabaseError(
+                    "database.restore_failed", f"The dump could not be loaded into {name}: {cause}."
+                ) from cause
+
+    def swap(self, live: str, replacement: str, aside: str) -> None:
+        with self._world.script.effect("database.swap", live, replacement, aside):
+            self._check_up()
+            failed, good = self._get(live), self._get(replacement)
+            self._check_new(aside)
+            self._check_unused(live)
+            self._check_unused(replacement)
+            databases = self._world.databases
+            del databases[replacement]
+            databases[aside], databases[live] = failed, good
+
+    def terminate_sessions(self, name: str) -> int:
+        with self._world.script.effect("database.terminate_sessions", name):
+            self._check_up()
+            database = self._get(name)
+            # The app and its jobs connect again at once; only those who do not come back are gone.
+            ended = len(self._world.connected(name))
+            database.sessions.clear()
+            return ended
+
+    def drop(self, name: str) -> None:
+        with self._world.script.effect("database.drop", name):
+            self._check_up()
+            if name in self._world.databases:
+                self._check_unused(name)
+                del self._world.databases[name]
+
+    def _look(self, method: str) -> FakeWorld:
+        self._world.script.look(f"database.{method}")
+        self._check_up()
+        return self._world
+
+    def _check_up(self) -> None:
+        if not self._world.database_answers():
+            raise DatabaseError("database.unreachable", "The database server does not answer.")
+
+    def _get(self, name: str) -> FakeDb:
+        if name not in self._world.databases:
+            raise DatabaseError("database.missing", f"There is no database {name}.")
+        return self._world.databases[name]
+
+    def _check_new(self, name: str) -> None:
+        if name in self._world.databases:
+            raise DatabaseError("database.exists", f"There is a database {name} already.")
+
+    def _check_unused(self, name: str) -> None:
+        if self._world.connected(name):
+            raise DatabaseError("database.in_use", f"Somebody is connected to {name}.")
+
+    def _check_room(self, size_bytes: int) -> None:
+        free_bytes = self._world.database_free_bytes
+        if free_bytes is not None and free_bytes < size_bytes:
+            raise DatabaseError("database.no_space", "There is no room for a copy beside the database.")

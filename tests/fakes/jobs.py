@@ -1,0 +1,89 @@
+"""One-off containers: they go on by themselves as time passes, whether anybody waits for them or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
+from orchestrator.model import JobStatus
+from tests.fakes.things import FakeDb, FakeImage, FakeJob, Migration
+from tests.fakes.world import FakeWorld
+
+_POLL_S = 0.5
+_TAIL_LINES = 50
+_KILLED = 137
+
+
+class FakeJobs:
+    """Jobs on the live database. One that is ended before its time leaves the database torn."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def start(self, name: str, command: Sequence[str], image: FakeImage, run_id: str) -> None:
+        world = self._world
+        if name in world.jobs:
+            raise PlatformError("job.exists", f"There is a container named {name} already.")
+        release, database = image.release, world.databases.get(world.live)
+        log = release.migration_log if release else ""
+        job = FakeJob(name, run_id, image, log, database)
+        world.jobs[name] = job
+        migration = self._migration(command, image)
+        if database is None or migration is None or not world.database_answers():
+            job.exit_code = 1
+            return
+        database.torn = True
+        world.clock.after(release.migrate_s if release else 0.0, partial(_finish, job, migration, database))
+
+    def inspect(self, name: str) -> JobStatus | None:
+        job = self._world.jobs.get(name)
+        return JobStatus(name=name, running=job.running, exit_code=job.exit_code) if job else None
+
+    def wait(self, name: str, deadline: Deadline) -> JobStatus:
+        return deadline.poll(lambda: self._find_verdict(name), every_s=_POLL_S)
+
+    def stop(self, name: str) -> None:
+        job = self._world.jobs.get(name)
+        if job and job.running:
+            job.exit_code = _KILLED
+
+    def save_log(self, name: str, path: Path) -> str:
+        job = self._world.jobs.get(name)
+        if job is None:
+            raise PlatformError("job.missing", f"The container {name} is gone.")
+        write_private(path, job.log.encode())
+        return "\n".join(job.log.splitlines()[-_TAIL_LINES:])
+
+    def remove(self, name: str) -> None:
+        job = self._world.jobs.get(name)
+        if job and job.running:
+            raise PlatformError("engine.refused", f"The container {name} is still at work.")
+        self._world.jobs.pop(name, None)
+
+    def _migration(self, command: Sequence[str], image: FakeImage) -> Migration | None:
+        words = tuple(command)
+        if words in self._world.other_commands:
+            return self._world.other_commands[words]
+        return image.release.migrate if image.release and words == self._world.migrate_command else None
+
+    def _find_verdict(self, name: str) -> JobStatus | None:
+        status = self.inspect(name)
+        if status is None:
+            raise PlatformError("job.missing", f"The container {name} is gone; how it ended is not known.")
+        return None if status.running else status
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+def _finish(job: FakeJob, migration: Migration, database: FakeDb) -> None:
+    if job.running:
+        job.exit_code = migration(database)
+        database.torn = False

@@ -1,0 +1,109 @@
+"""The fakes of everything around the host: registry, release feed, users' way in, operator, earlier runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.errors import PlatformError, ReleaseError
+from orchestrator.model import ProbeAnswer, Question, Receipt, Release, RemoteImage
+from tests.fakes.things import Condition, FakeContainer
+from tests.fakes.world import FakeWorld
+
+_FIRST_PUBLISHED = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+class FakeRegistry:
+    """`Registry`: the tags of the world's releases."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def resolve(self, repository: str, tag: str) -> RemoteImage:
+        self._world.script.look("registry.resolve")
+        if not self._world.online:
+            raise PlatformError("image.unreachable", "The registry does not answer.")
+        release = self._world.releases.get(tag)
+        if release is None or repository != self._world.repository:
+            raise PlatformError("image.not_found", f"The registry has no {repository}:{tag}.")
+        return RemoteImage(digest=release.digest, platforms=release.platforms)
+
+
+class FakeFeed:
+    """`ReleaseFeed`: the announced ones of the world's releases."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def list_releases(self) -> tuple[Release, ...]:
+        self._world.script.look("feed.list_releases")
+        if not self._world.online:
+            raise ReleaseError("releases.unreachable", "The release source does not answer.")
+        return tuple(
+            Release(
+                version=release.version,
+                notes=release.notes,
+                published_at=_FIRST_PUBLISHED + timedelta(days=day),
+                prerelease=release.prerelease,
+                draft=release.draft,
+            )
+            for day, release in enumerate(self._world.releases.values())
+            if release.announced
+        )
+
+
+class FakeProbe:
+    """`Probe`: what the app answers at this moment; every address of it says the version."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+
+    def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
+        self._world.script.look("probe.get")
+        container = self._world.containers.get(self._world.services[0])
+        if container is None or not self._world.listens(container):
+            return ProbeAnswer(status=None, error="Connection refused")
+        return self._answer(container)
+
+    def _answer(self, container: FakeContainer) -> ProbeAnswer:
+        healthy = self._world.condition(container) is Condition.HEALTHY
+        release = container.image.release
+        said = {"status": "ok" if healthy else "unavailable", "version": release.reports if release else None}
+        return ProbeAnswer(status=200 if healthy else 503, body=json.dumps(said))
+
+
+@dataclass
+class FakeOperator:
+    """`Operator` who always answers the same; None is nobody at the terminal."""
+
+    answer: bool | None = True
+    questions: list[Question] = field(default_factory=list)
+
+    def confirm(self, question: Question) -> bool | None:
+        self.questions.append(question)
+        return self.answer
+
+
+@dataclass(frozen=True)
+class FakeLeftovers:
+    """`RunLeftovers` as a test wants them."""
+
+    run_id: str
+    committed: bool
+    snapshot: str | None = None
+    kept_image: str | None = None
+
+
+@dataclass
+class FakeHistory:
+    """`History` as a test wants it."""
+
+    kept_receipts: list[Receipt] = field(default_factory=list)
+    ended_runs: list[FakeLeftovers] = field(default_factory=list)
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        return tuple(sorted(self.kept_receipts, key=lambda receipt: receipt.taken_at, reverse=True))
+
+    def leftovers(self) -> tuple[FakeLeftovers, ...]:
+        return tuple(self.ended_runs)

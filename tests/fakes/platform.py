@@ -1,0 +1,253 @@
+"""The fake of the platform port."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.deadline import Deadline
+from orchestrator.errors import CommandError, PlatformError
+from orchestrator.model import (
+    EngineFacts,
+    FrozenProject,
+    JobStatus,
+    LocalImage,
+    Pin,
+    Progress,
+    ServiceStatus,
+)
+from orchestrator.ports import Report
+from tests.fakes.jobs import FakeJobs, write_private
+from tests.fakes.things import Condition, FakeContainer, FakeImage, FakeRelease
+from tests.fakes.world import FakeWorld
+
+_STOP_S = 0.5
+
+
+class FakePlatform:
+    """`Platform` on the world's containers and images."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self._world = world
+        self._jobs = FakeJobs(world)
+
+    def inspect_engine(self) -> EngineFacts:
+        self._world.script.look("platform.inspect_engine")
+        return EngineFacts(
+            engine_id="engine-1",
+            server_version="28.0.1",
+            compose_version="2.33.0",
+            architecture="amd64",
+            free_bytes=self._world.engine_free_bytes,
+        )
+
+    # --- the project's files
+
+    def freeze(self, directory: Path) -> FrozenProject:
+        world = self._world
+        with world.script.effect("platform.freeze"):
+            template = directory / "compose.template.json"
+            content = f'{{"name": "{world.project_name}", "image": "{world.repository}:__PIN__"}}\n'.encode()
+            write_private(template, content)
+            return FrozenProject(
+                name=world.project_name,
+                directory=world.project_directory,
+                template=template,
+                template_sha256=hashlib.sha256(content).hexdigest(),
+                pin_text=world.pin,
+                services=world.services,
+            )
+
+    def check_pin_writable(self) -> None:
+        self._world.script.look("platform.check_pin_writable")
+        self._check_pin_writable()
+
+    def read_pin(self) -> str:
+        self._world.script.look("platform.read_pin")
+        return self._world.pin
+
+    def write_pin(self, text: str) -> None:
+        with self._world.script.effect("platform.write_pin", text):
+            self._check_pin_writable()
+            self._world.pin = text
+
+    # --- images
+
+    def find_image(self, reference: str) -> LocalImage | None:
+        self._world.script.look("platform.find_image")
+        image = self._world.find_image(reference)
+        return _to_local(image) if image else None
+
+    def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
+        with self._world.script.effect("platform.pull_image", repository, str(pin)):
+            release = self._published(repository, pin)
+            image = self._world.find_image(f"{repository}@{release.digest}")
+            if image is None:
+                _download(release, report, deadline)
+                image = self._world.add_image(release)
+            self._name(image, f"{repository}:{pin.tag}")
+            return _to_local(image)
+
+    def keep_image(self, image_id: str, name: str) -> None:
+        with self._world.script.effect("platform.keep_image", image_id, name):
+            image = self._world.find_image(image_id)
+            if image is None:
+                raise PlatformError("image.missing", f"The engine has no image {image_id}.")
+            self._name(image, name)
+
+    def forget_image(self, name: str) -> None:
+        with self._world.script.effect("platform.forget_image", name):
+            named = self._world.find_image(name)
+            if named is None:
+                return
+            named.names.discard(name)
+            if not self._world.is_needed(named):
+                self._world.images.remove(named)
+
+    # --- services
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        self._world.script.look("platform.inspect_services")
+        found = (self._world.containers.get(service) for service in services)
+        return tuple(self._to_status(container) for container in found if container)
+
+    def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
+        with self._world.script.effect("platform.stop_services", *services):
+            found = [self._world.containers[name] for name in services if name in self._world.containers]
+            for container in found:
+                container.restart_policy = "no"
+            for container in found:
+                if container.state == "running":
+                    deadline.pause(_STOP_S)
+                    container.state, container.exit_code = "exited", 0
+
+    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        with self._world.script.effect("platform.start_services", *services, pin):
+            deadline.check()
+            image = self._image_as_frozen(project, pin)
+            for service in services:
+                self._start(service, image, f"{self._world.repository}:{pin}")
+            down = [service for service in services if self._world.containers[service].state != "running"]
+            if down:
+                raise PlatformError("service.not_running", f"Started, but not running any more: {', '.join(down)}.")
+
+    def read_logs(self, container_id: str, *, lines: int) -> str:
+        self._world.script.look("platform.read_logs")
+        container = next((one for one in self._world.containers.values() if one.container_id == container_id), None)
+        if container is None:
+            raise PlatformError("service.unknown", f"There is no container {container_id}.")
+        said = [f"{container.service} of {container.reference} starts", self._world.condition(container).name]
+        return "\n".join(said[-lines:])
+
+    # --- jobs
+
+    def start_job(
+        self,
+        project: FrozenProject,
+        name: str,
+        command: Sequence[str],
+        pin: str,
+        *,
+        run_id: str,
+        deadline: Deadline,
+    ) -> None:
+        with self._world.script.effect("platform.start_job", name, *command, pin):
+            deadline.check()
+            self._jobs.start(name, command, self._image_as_frozen(project, pin), run_id)
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        self._world.script.look("platform.inspect_job")
+        return self._jobs.inspect(name)
+
+    def wait_job(self, name: str, *, deadline: Deadline) -> JobStatus:
+        self._world.script.look("platform.wait_job")
+        return self._jobs.wait(name, deadline)
+
+    def stop_job(self, name: str) -> None:
+        with self._world.script.effect("platform.stop_job", name):
+            self._jobs.stop(name)
+
+    def save_job_log(self, name: str, path: Path) -> str:
+        with self._world.script.effect("platform.save_job_log", name):
+            return self._jobs.save_log(name, path)
+
+    def remove_job(self, name: str) -> None:
+        with self._world.script.effect("platform.remove_job", name):
+            self._jobs.remove(name)
+
+    def run_host_command(
+        self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, deadline: Deadline
+    ) -> int:
+        with self._world.script.effect("platform.run_host_command", *command):
+            deadline.check()
+            run = self._world.host_commands.get(command[0])
+            if run is None:
+                raise CommandError("command.not_started", f"The command {command[0]} cannot be started.")
+            write_private(log, f"{' '.join(command)}\n".encode())
+            return run(environment)
+
+    # --- how
+
+    def _check_pin_writable(self) -> None:
+        if not self._world.pin_writable:
+            raise PlatformError("env.not_writable", "The .env file cannot be replaced.")
+
+    def _published(self, repository: str, pin: Pin) -> FakeRelease:
+        if not self._world.online:
+            raise PlatformError("pull.failed", f"{repository}:{pin} could not be downloaded: no network.")
+        release = self._world.published(pin.digest) if pin.digest else None
+        if release is None or repository != self._world.repository:
+            raise PlatformError("pull.not_found", f"The registry has no {repository}:{pin}.")
+        return release
+
+    def _name(self, image: FakeImage, name: str) -> None:
+        for other in self._world.images:
+            other.names.discard(name)
+        image.names.add(name)
+
+    def _image_as_frozen(self, project: FrozenProject, pin: str) -> FakeImage:
+        if hashlib.sha256(project.template.read_bytes()).hexdigest() != project.template_sha256:
+            raise PlatformError("compose.template_changed", f"{project.template} is not what was frozen.")
+        image = self._world.pinned_image(pin)
+        if image is None:
+            raise PlatformError("image.missing", f"The image {self._world.repository}:{pin} is not here.")
+        return image
+
+    def _start(self, service: str, image: FakeImage, reference: str) -> None:
+        world = self._world
+        container = world.containers.get(service)
+        if container is None or container.image is not image or container.reference != reference:
+            container = FakeContainer(f"{service}-{world.number()}", service, image, reference, 0.0, state="created")
+            world.containers[service] = container
+        container.restart_policy = world.restart_policy
+        if container.state != "running":
+            world.start_container(container)
+
+    def _to_status(self, container: FakeContainer) -> ServiceStatus:
+        condition = self._world.condition(container)
+        release = container.image.release
+        crashing = container.state == "running" and condition is Condition.DOWN
+        return ServiceStatus(
+            service=container.service,
+            container_id=container.container_id,
+            image_id=container.image.image_id,
+            image_reference=container.reference,
+            digests=(container.image.digest,),
+            version_label=release.version.removeprefix("v") if release else None,
+            state="restarting" if crashing else container.state,
+            health=condition.value,
+            restart_count=self._world.restarts(container),
+            exit_code=1 if crashing else container.exit_code,
+            restart_policy=container.restart_policy,
+        )
+
+
+def _to_local(image: FakeImage) -> LocalImage:
+    return LocalImage(image_id=image.image_id, digests=(image.digest,), size_bytes=image.size_bytes)
+
+
+def _download(release: FakeRelease, report: Report, deadline: Deadline) -> None:
+    for done in (release.size_bytes // 2, release.size_bytes):
+        deadline.pause(release.pull_s / 2)
+        report(Progress(label=release.version, done=done, total=release.size_bytes))

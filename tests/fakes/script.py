@@ -1,0 +1,70 @@
+"""What a test wants to go wrong, and the trace of what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+When = Literal["before", "after"]
+
+
+class Call(NamedTuple):
+    """One effect: the port and method (``database.copy``) and its telling arguments."""
+
+    method: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass
+class _Planned:
+    method: str
+    happening: Callable[[], object]
+    when: When
+    times: int
+
+
+@dataclass
+class Script:
+    """Traces effects in order and lets planned things happen around calls.
+
+    An effect is traced as it is asked for, so one that fails is in the trace too.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    _plans: list[_Planned] = field(default_factory=list)
+
+    def fail(self, method: str, error: BaseException, *, times: int = 1, when: When = "before") -> None:
+        """Let the next calls of a method raise; ``after`` does the work first, as when the answer is lost."""
+
+        def raise_it() -> None:
+            raise error
+
+        self.happen(method, raise_it, times=times, when=when)
+
+    def happen(self, method: str, happening: Callable[[], object], *, times: int = 1, when: When = "before") -> None:
+        """Let something happen around the next calls of a method."""
+        self._plans.append(_Planned(method, happening, when, times))
+
+    @contextmanager
+    def effect(self, method: str, *arguments: str) -> Iterator[None]:
+        """Around everything that changes the world."""
+        self.calls.append(Call(method, arguments))
+        self._meet(method, "before")
+        yield
+        self._meet(method, "after")
+
+    def look(self, method: str) -> None:
+        """At the beginning of everything that only reads."""
+        self._meet(method, "before")
+
+    def chain(self) -> list[str]:
+        """The effects' names alone, in order."""
+        return [call.method for call in self.calls]
+
+    def _meet(self, method: str, when: When) -> None:
+        due = [plan for plan in self._plans if plan.method == method and plan.when == when and plan.times > 0]
+        for plan in due:
+            plan.times -= 1
+            plan.happening()

@@ -1,0 +1,117 @@
+"""The journal keeps what it was told, in order, and says when it cannot."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import JournalError
+from orchestrator.journal import FORMAT, Journal, Run
+from orchestrator.model import Facts, PulledImage, Receipt, Retention, Snapshot, Verdict
+
+NOW = datetime(2026, 1, 30, 14, 30, 22, tzinfo=UTC)
+
+
+def make_run(run_id: str = "r-1", began_at: datetime = NOW) -> Run:
+    return Run(
+        id=run_id, plan_name="app", plan_sha256="0" * 64, plan_source="/plan.yaml", pid=1, boot_id="b",
+        request={"version": None}, began_at=began_at, ended_at=None, verdict=None, end_state=None, exit_code=None,
+        reason="",
+    )  # fmt: skip
+
+
+def make_receipt(name: str, day: int) -> Receipt:
+    return Receipt(
+        path=Path("/backups") / name, sha256="ab" * 32, size_bytes=10, dump_bytes=100, rows={"public.t": 3},
+        version="v1.0.0", database="app", server_version="15.8", system_identifier="7", duration_s=0.5,
+        taken_at=NOW.replace(day=day),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(Journal.open(tmp_path / "state")) as opened:
+        yield opened
+
+
+def test_records_come_back_in_the_order_in_which_they_were_written(journal: Journal) -> None:
+    journal.begin(make_run(), tool_version="0")
+    journal.append("r-1", NOW, "entered", "check", {"kind": "check"})
+    journal.append("r-1", NOW, "left", "check", {"outcome": "newer", "facts": {}})
+    assert [(r.seq, r.record, r.payload) for r in journal.records("r-1")] == [
+        (1, "entered", {"kind": "check"}),
+        (2, "left", {"outcome": "newer", "facts": {}}),
+    ]
+
+
+def test_every_commit_is_synchronous_and_the_file_is_private(journal: Journal) -> None:
+    connection = journal._connection
+    assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    assert journal.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_one_process_has_written_another_one_reads(journal: Journal) -> None:
+    journal.begin(make_run(), tool_version="0")
+    journal.append("r-1", NOW, "entered", "check", {"kind": "check"})
+    with closing(Journal.open(journal.path.parent)) as other:
+        unfinished = other.find_unfinished()
+        assert unfinished is not None
+        assert unfinished.id == "r-1"
+        assert len(other.records("r-1")) == 1
+
+
+def test_a_run_ends_once(journal: Journal) -> None:
+    journal.begin(make_run(), tool_version="0")
+    journal.end("r-1", NOW, Verdict.COMMITTED, "upgraded", 0, "")
+    assert journal.find_unfinished() is None
+    with pytest.raises(JournalError, match="has an end already"):
+        journal.end("r-1", NOW, Verdict.REFUSED, "refused", 10, "")
+
+
+def test_a_journal_of_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
+    Journal.open(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as raw:
+        raw.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    before = (tmp_path / "journal.sqlite3").read_bytes()
+    with pytest.raises(JournalError) as caught:
+        Journal.open(tmp_path)
+    assert caught.value.code == "journal.newer_format"
+    assert (tmp_path / "journal.sqlite3").read_bytes() == before
+
+
+def test_a_file_that_is_no_journal_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").write_bytes(b"not a database" * 100)
+    with pytest.raises(JournalError) as caught:
+        Journal.open(tmp_path)
+    assert caught.value.hint
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    assert Journal.open_existing(tmp_path / "state") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_receipts_are_those_that_no_cleanup_has_removed_newest_first(journal: Journal) -> None:
+    for number, day in (("r-1", 1), ("r-2", 2), ("r-3", 3)):
+        journal.begin(make_run(number, NOW.replace(day=day)), tool_version="0")
+        facts = Facts.of((make_receipt(f"{day}.sql.gz", day),))
+        journal.append(number, NOW, "left", "backup", {"outcome": "done", "facts": facts.to_json()})
+    gone = Facts.of((Retention(backups=(Path("/backups/1.sql.gz"),)),))
+    journal.append("r-3", NOW, "left", "cleanup", {"outcome": "done", "facts": gone.to_json()})
+    assert [receipt.path.name for receipt in journal.receipts()] == ["3.sql.gz", "2.sql.gz"]
+
+
+def test_a_snapshot_is_left_over_by_a_committed_run_only(journal: Journal) -> None:
+    snapshot = Snapshot(database="app__snapshot_x", source="app", size_bytes=1, taken_at=NOW)
+    image = PulledImage(image_id="i", digest="sha256:" + "0" * 64, size_bytes=1, kept_as="kept:x")
+    for number, verdict in (("r-1", Verdict.COMMITTED), ("r-2", Verdict.ROLLED_BACK)):
+        journal.begin(make_run(number, NOW.replace(day=int(number[-1]))), tool_version="0")
+        journal.append(number, NOW, "left", "stop", {"facts": Facts.of((snapshot, image)).to_json()})
+        journal.end(number, NOW, verdict, "end", 0, "")
+    found = {run.run_id: (run.snapshot, run.kept_image) for run in journal.leftovers()}
+    assert found == {"r-1": ("app__snapshot_x", "kept:x"), "r-2": (None, "kept:x")}

@@ -1,0 +1,281 @@
+"""The real engine and the real states against an in-memory world: whole chains and what is left of the world."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import BusyError, DatabaseError, PlatformError, UnfinishedRunError
+from orchestrator.journal import Journal
+from orchestrator.lock import project_lock
+from orchestrator.model import Progress, Verdict
+from orchestrator.plan.load import parse_plan
+from orchestrator.releases import ReleaseRequest
+from orchestrator.report import RunReport
+from orchestrator.service import Service
+from states.registry import KINDS
+from tests.fakes.build import announce_up_to, make_ports, make_world
+from tests.fakes.outside import FakeOperator
+from tests.fakes.world import FakeWorld
+
+#: Freezing writes into the run's own folder only.
+NOTHING_TOUCHED = ["platform.freeze"]
+SHIPPED = Path(__file__).parents[2] / "plans"
+
+HEADER = """\
+plan: 1
+name: ledger
+target:
+  project: {project}
+  services: [app]
+  image: registry.example/ledger
+  migrate: [app, migrate]
+  health: {{url: "http://localhost:5100/health", steady_for: 2s, version: {{url: "http://localhost:5100/version"}}}}
+database: {{service: db}}
+releases: {{source: file, path: releases.json}}
+backups: {{directory: {backups}}}
+"""
+
+
+class Recorder:
+    """Remembers the path."""
+
+    def __init__(self) -> None:
+        self.path: list[tuple[str, str]] = []
+
+    def entered(self, state: str, kind: str) -> None: ...
+
+    def progressed(self, state: str, progress: Progress) -> None: ...
+
+    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
+        self.path.append((state, outcome))
+
+
+class Bench:
+    """A world, a plan for it, and a way to run it."""
+
+    def __init__(self, folder: Path, machine: str = "", operator: FakeOperator | None = None) -> None:
+        self.world: FakeWorld = make_world(folder)
+        announce_up_to(self.world, "v1.1.0")
+        text = HEADER.format(project=self.world.project_directory, backups=self.world.backup_directory) + machine
+        self.plan = parse_plan(text, folder / "plan.yaml", KINDS)
+        self.recorder = Recorder()
+        self.service = Service(self.plan, KINDS, make_ports(self.world, operator=operator))
+
+    def run(self, version: str | None = None, *, force: bool = True) -> RunReport:
+        if version:
+            announce_up_to(self.world, version)
+        request = ReleaseRequest(version=version)
+        return self.service.run(request, assume_yes=force, listener=self.recorder)
+
+    def path(self) -> list[str]:
+        return [state for state, _ in self.recorder.path]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def serving_version(world: FakeWorld) -> str | None:
+    serving = world.serving()
+    return serving.version if serving else None
+
+
+def test_a_good_release_is_committed(bench: Bench) -> None:
+    bench.world.users_write(3)
+    report = bench.run()
+    assert report.run.verdict is Verdict.COMMITTED
+    assert report.run.exit_code == 0
+    assert bench.path() == [
+        "check", "preflight", "confirm", "prefetch", "backup", "stop", "pull", "migrate", "start", "health",
+        "commit", "cleanup",
+    ]  # fmt: skip
+    assert serving_version(bench.world) == "v1.1.0"
+    assert bench.world.pin.startswith("v1.1.0@sha256:")
+    assert bench.world.missing() == []
+
+
+@pytest.mark.parametrize(
+    ("version", "failing", "outcome"),
+    [("v1.2.0", "migrate", "failed"), ("v1.3.0", "health", "timeout"), ("v1.4.0", "health", "failed")],
+)
+def test_a_bad_release_is_rolled_back_and_loses_nothing(bench: Bench, version: str, failing: str, outcome: str) -> None:
+    bench.world.users_write(7)
+    before = bench.world.databases["ledger"].tables["public.entries"].copy()
+    report = bench.run(version)
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert report.run.exit_code == 20
+    assert (failing, outcome) in bench.recorder.path
+    assert bench.path()[-2:] == ["restore", "rollback"]
+    assert serving_version(bench.world) == "v1.0.0"
+    assert bench.world.pin == "v1.0.0"
+    assert bench.world.databases["ledger"].tables["public.entries"] == before
+    assert bench.world.databases["ledger"].schema == 1
+    assert len(report.quarantine) == 1
+    assert report.quarantine[0] in bench.world.databases
+
+
+def test_a_write_between_backup_and_stop_survives_a_rollback(bench: Bench) -> None:
+    bench.world.happen("platform.stop_services", lambda: bench.world.users_write(5))
+    report = bench.run("v1.2.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert len(bench.world.acknowledged) == 5
+    assert bench.world.missing() == []
+
+
+def test_nothing_newer_is_up_to_date_and_touches_nothing(bench: Bench) -> None:
+    announce_up_to(bench.world, "v1.0.0")
+    report = bench.run()
+    assert report.run.verdict is Verdict.UP_TO_DATE
+    assert report.run.exit_code == 0
+    assert bench.world.chain() == NOTHING_TOUCHED
+
+
+def test_a_release_that_does_not_exist_is_refused_and_touches_nothing(bench: Bench) -> None:
+    report = bench.service.run(ReleaseRequest(version="v9.9.9"), assume_yes=True, listener=bench.recorder)
+    assert report.run.verdict is Verdict.REFUSED
+    assert report.run.exit_code == 10
+    assert "9.9.9" in report.run.reason
+    assert bench.world.chain() == NOTHING_TOUCHED
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [(False, Verdict.REFUSED), (None, Verdict.REFUSED), (True, Verdict.COMMITTED)]
+)
+def test_the_operator_decides(tmp_path: Path, answer: bool | None, verdict: Verdict) -> None:
+    bench = Bench(tmp_path, operator=FakeOperator(answer))
+    report = bench.run(force=False)
+    assert report.run.verdict is verdict
+    assert (bench.world.chain() == NOTHING_TOUCHED) is (verdict is Verdict.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "verdict"),
+    [
+        ("database.dump", DatabaseError("database.dump_failed", "The dump failed."), Verdict.REFUSED),
+        ("platform.pull_image", PlatformError("pull.failed", "The pull failed."), Verdict.REFUSED),
+        ("platform.stop_services", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
+        ("database.copy", DatabaseError("database.in_use", "Somebody is there."), Verdict.ROLLED_BACK),
+        ("platform.start_job", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
+        ("platform.write_pin", PlatformError("env.not_writable", "No."), Verdict.ROLLED_BACK),
+        ("platform.start_services", PlatformError("compose.failed", "No."), Verdict.ROLLED_BACK),
+    ],
+)
+def test_a_fault_anywhere_leaves_the_old_version_serving(
+    bench: Bench, method: str, error: Exception, verdict: Verdict
+) -> None:
+    bench.world.users_write(4)
+    bench.world.fail(method, error)
+    report = bench.run()
+    assert report.run.verdict is verdict
+    assert str(error) in report.run.reason
+    assert serving_version(bench.world) == "v1.0.0"
+    assert bench.world.missing() == []
+
+
+def test_a_restore_that_fails_needs_an_operator_and_leaves_a_runbook(bench: Bench) -> None:
+    bench.world.fail("database.swap", DatabaseError("database.unreachable", "The server is gone."))
+    report = bench.run("v1.2.0")
+    assert report.run.verdict is Verdict.NEEDS_OPERATOR
+    assert report.run.exit_code == 30
+    assert len(report.next_steps) >= 4
+    assert any("RENAME TO" in step for step in report.next_steps)
+
+
+def test_without_a_snapshot_the_proven_backup_is_restored(bench: Bench) -> None:
+    bench.world.users_write(2)
+
+    def lose_the_snapshot() -> None:
+        for name in [name for name in bench.world.databases if "snapshot" in name]:
+            del bench.world.databases[name]
+
+    bench.world.happen("platform.start_job", lose_the_snapshot)
+    report = bench.run("v1.2.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert bench.world.missing() == []
+
+
+def test_a_bug_in_an_adapter_is_no_outcome(bench: Bench) -> None:
+    bench.world.fail("platform.start_job", ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    with pytest.raises(UnfinishedRunError, match="was cut off") as caught:
+        bench.run()
+    assert "docker compose" in caught.value.hint
+
+
+def test_a_run_that_was_cut_off_can_be_closed_by_its_operator(bench: Bench) -> None:
+    bench.world.fail("platform.pull_image", ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    unfinished = bench.service.reports()[0].run.id
+    assert bench.service.close(unfinished).run.verdict is Verdict.NEEDS_OPERATOR
+    assert bench.run().run.verdict is Verdict.COMMITTED
+
+
+def test_a_second_run_is_told_who_is_at_work(bench: Bench) -> None:
+    with project_lock(bench.world.project_directory / ".orchestrator", run_id="r-other"), pytest.raises(BusyError):
+        bench.run()
+    assert bench.world.calls == []
+
+
+def test_everything_that_was_done_is_in_the_journal_first(bench: Bench) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        with closing(Journal.open(bench.plan.journal_directory)) as journal:
+            unfinished = journal.find_unfinished()
+            assert unfinished is not None
+            seen.extend(f"{r.record} {r.state}" for r in journal.records(unfinished.id)[-2:])
+
+    bench.world.happen("platform.stop_services", look)
+    bench.run()
+    assert seen == ["entered stop", "prepared stop"]
+
+
+def test_three_backups_are_kept_after_five_upgrades(bench: Bench) -> None:
+    for version in ("v1.1.0", "v1.0.0", "v1.1.0", "v1.0.0", "v1.1.0"):
+        announce_up_to(bench.world, "v1.1.0")
+        bench.world.clock.advance(3600)
+        report = bench.service.run(
+            ReleaseRequest(version=version, allow_downgrade=True), assume_yes=True, listener=bench.recorder
+        )
+        assert report.run.verdict is Verdict.COMMITTED
+    assert len(bench.world.files) == 3
+    assert len(bench.service.receipts()) == 3
+    assert sum("snapshot" in name for name in bench.world.databases) == 1
+
+
+def test_a_dry_run_looks_at_the_world_and_changes_nothing(bench: Bench, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    states = bench.service.dry_run(ReleaseRequest(), assume_yes=False)
+    assert [state.name for state in states][:3] == ["check", "preflight", "confirm"]
+    assert all(state.does for state in states)
+    assert not any(state.problem for state in states)
+    assert bench.world.calls == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_plan_without_check_chooses_the_release_as_it_opens(tmp_path: Path) -> None:
+    plain = (SHIPPED / "plain.yaml").read_text()
+    machine = plain[plain.index("\ninitial:") :]
+    bench = Bench(tmp_path, machine)
+    assert bench.run().run.verdict is Verdict.COMMITTED
+    assert bench.path() == ["backup", "stop", "pull", "migrate", "start", "health"]
+    assert bench.run("v1.2.0").run.verdict is Verdict.ROLLED_BACK
+    assert serving_version(bench.world) == "v1.1.0"
+
+
+def test_an_interruption_takes_the_way_back(bench: Bench) -> None:
+    bench.world.happen("platform.start_job", lambda: bench.service.interruption.request(2))
+    report = bench.run()
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert serving_version(bench.world) == "v1.0.0"
+
+
+def test_an_interruption_before_anything_was_touched_ends_with_the_signal(bench: Bench) -> None:
+    bench.world.happen("platform.pull_image", lambda: bench.service.interruption.request(2))
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert report.run.exit_code == 130
