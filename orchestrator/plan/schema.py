@@ -1,0 +1,293 @@
+"""The typed shape of a plan. The models here are the single truth: they validate, and the editor's JSON Schema
+and the reference are made from their field docs.
+
+A checked plan is frozen; its paths are absolute, its durations seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+
+from orchestrator.model import EffectScope, Fact, Verdict
+from orchestrator.plan.durations import Duration
+
+#: Outcomes besides a kind's own that ``then`` may name.
+TIMEOUT, INTERRUPTED, EXHAUSTED, FAILED = "timeout", "interrupted", "exhausted", "failed"
+COMMON_OUTCOMES: Mapping[str, str] = {
+    TIMEOUT: "its deadline is over; left out, it goes where `failed` goes",
+    INTERRUPTED: "the run was cut off in this state; left out, the kind's crash rule decides",
+    EXHAUSTED: "it would be entered once more than `attempts` allows",
+}
+
+
+class Kind(Protocol):
+    """What the plan language needs to know of a kind of state; the classes of ``states/`` are such objects."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in a plan."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, one sentence."""
+
+    @property
+    def outcomes(self) -> Mapping[str, str]:
+        """Each outcome of its own, and what it means."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Its deadline where the plan gives none."""
+
+    @property
+    def Options(self) -> type[BaseModel]:  # noqa: N802 (a class is what is found there)
+        """The shape of its ``with:``."""
+
+    @property
+    def provides(self) -> tuple[type[Fact], ...]:
+        """What it proves."""
+
+    @property
+    def compensation(self) -> bool:
+        """Whether it goes back."""
+
+    @property
+    def needs_database(self) -> bool:
+        """Whether a plan that uses it must name a database."""
+
+    @property
+    def scope(self) -> EffectScope:
+        """The most that it may change."""
+
+
+def check_image(text: str) -> str:
+    """An image name without tag and digest.
+
+    Raises:
+        ValueError: it has one of them, or is no image name.
+    """
+    if "@" in text or ":" in text.rsplit("/", 1)[-1]:
+        raise ValueError(f"{text!r} carries a tag or digest; leave it out, the release says which one")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*", text, re.ASCII):
+        raise ValueError(f"{text!r} is no image name; write it as in `docker pull`, without the tag")
+    return text
+
+
+def check_url(text: str) -> str:
+    """An http or https address.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise ValueError(f"{text!r} is no address; it begins with `http://` or `https://`")
+    return text
+
+
+def _image(text: str) -> str:
+    return text if "${" in text else check_image(text)
+
+
+def _url(text: str) -> str:
+    return text if "${" in text else check_url(text)
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    if "${" in str(path):
+        raise ValueError("variables are not replaced in paths; write the path out")
+    if str(path).startswith("~"):
+        raise ValueError("`~` is not expanded; write the whole path")
+    if "\0" in str(path):
+        raise ValueError("a path cannot contain a zero byte")
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    return Path(os.path.normpath(folder / path)) if isinstance(folder, Path) else path
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+Service = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$")]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Image = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_image)]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_url)]
+Location = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Spec(BaseModel):
+    """A part of a plan: frozen, exact in its types, and without unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class VersionSpec(Spec):
+    """Where the app itself says which version it is."""
+
+    url: Url | None = None
+    """Address that answers with JSON; left out, it is the health address."""
+
+    field: Text = "version"
+    """Where the version stands in that JSON; a dot goes one level down: `app.version`."""
+
+
+class HealthSpec(Spec):
+    """How to tell that the app serves."""
+
+    url: Url | None = None
+    """Address to ask as a user reaches the app; left out, only its containers are judged."""
+
+    steady_for_s: Duration = Field(default=10.0, alias="steady_for")
+    """How long it must be healthy without a restart before it counts."""
+
+    version: VersionSpec | None = None
+    """Where the app says which version it is; left out, only the image's digest is compared."""
+
+    @property
+    def version_url(self) -> str | None:
+        """Where to ask for the version, None where the app is not asked."""
+        return (self.version.url or self.url) if self.version else None
+
+    @model_validator(mode="after")
+    def _version_has_an_address(self) -> Self:
+        if self.version is not None and self.version_url is None:
+            raise ValueError("`version` needs a `url`, its own or the one of `health`")
+        return self
+
+
+class TargetSpec(Spec):
+    """What is upgraded."""
+
+    platform: Literal["compose"] = "compose"
+    """What runs the app: `compose`."""
+
+    project: Location
+    """Folder with the compose file and its `.env`; relative paths start at this plan's folder."""
+
+    services: tuple[Service, ...] = Field(min_length=1)
+    """Services that run the release, in the order in which they start; all others, the database too, stay up."""
+
+    image: Image
+    """Image of the app, without a tag."""
+
+    version_variable: Variable = "APP_VERSION"
+    """Variable in the project's `.env` that the compose file's image line uses as its tag."""
+
+    migrate: tuple[Text, ...] = ()
+    """Migration as service and arguments, run in a one-off container of the new image; left out when the app \
+migrates as it starts."""
+
+    health: HealthSpec = HealthSpec()
+    """How to tell that the app serves."""
+
+
+class DatabaseSpec(Spec):
+    """The database that belongs to the app."""
+
+    engine: Literal["postgres"] = "postgres"
+    """Which database it is: `postgres`."""
+
+    service: Service
+    """Service of the compose file that runs it."""
+
+    user: Text | None = None
+    """Role to work as; left out, the service's own POSTGRES_USER."""
+
+    name: Text | None = None
+    """Name of the app's database; left out, the service's own POSTGRES_DB."""
+
+
+_SOURCES: Mapping[str, tuple[str, frozenset[str]]] = {
+    "github": ("repository", frozenset({"repository", "url", "token_variable"})),
+    "registry": ("repository", frozenset({"repository", "url", "token_variable"})),
+    "file": ("path", frozenset({"path"})),
+}
+
+
+class ReleasesSpec(Spec):
+    """Where new versions are announced."""
+
+    source: Literal["github", "registry", "file"]
+    """`github`: releases of a repository; `registry`: tags of an image repository; `file`: a JSON file."""
+
+    repository: Text | None = None
+    """`owner/name` on GitHub, or the repository in the registry."""
+
+    url: Url | None = None
+    """Base address of the GitHub API or of the registry; left out, the public one."""
+
+    path: Location | None = None
+    """The JSON file, for `source: file`."""
+
+    token_variable: Variable | None = None
+    """Name of the environment variable that holds an access token; the token itself is never in a plan."""
+
+    @model_validator(mode="after")
+    def _fields_fit_the_source(self) -> Self:
+        needed, allowed = _SOURCES[self.source]
+        if getattr(self, needed) is None:
+            raise ValueError(f"`source: {self.source}` needs `{needed}`")
+        given = {name for name in ("repository", "url", "path", "token_variable") if getattr(self, name) is not None}
+        if superfluous := sorted(given - allowed):
+            raise ValueError(f"`source: {self.source}` does not use `{superfluous[0]}`; leave it out")
+        return self
+
+
+class BackupsSpec(Spec):
+    """Where backups go."""
+
+    directory: Location
+    """Folder for backup files."""
+
+    keep: int = Field(default=3, ge=1, le=1000)
+    """How many proven backups stay."""
+
+
+class JournalSpec(Spec):
+    """Where runs are recorded."""
+
+    directory: Location
+    """Folder of the journal; left out, `.orchestrator` in the project's folder."""
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """One state. ``then`` is complete: its ``timeout`` is filled in, and a given ``interrupted`` is in it too.
+
+    ``attempts`` is how often one run may enter the state; None where it lies on no cycle.
+    """
+
+    name: str
+    kind: str
+    then: Mapping[str, str]
+    interrupted: str | None
+    timeout_s: float
+    attempts: int | None
+    options: BaseModel
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan without a known mistake. ``text`` is what stands in ``source``."""
+
+    name: str
+    target: TargetSpec
+    database: DatabaseSpec | None
+    releases: ReleasesSpec
+    backups: BackupsSpec
+    journal_directory: Path
+    initial: str
+    states: Mapping[str, StateSpec]
+    ends: Mapping[str, Verdict]
+    source: Path
+    text: str

@@ -1,0 +1,153 @@
+"""The states of a plan, each judged by itself: its kind, its outcomes, its deadline and its options."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from orchestrator.model import Verdict
+from orchestrator.plan.durations import format_duration
+from orchestrator.plan.forms import EndForm, StateForm, read_form
+from orchestrator.plan.schema import COMMON_OUTCOMES, EXHAUSTED, FAILED, INTERRUPTED, TIMEOUT, Kind, StateSpec
+from orchestrator.plan.tree import Entry, Node, Position, Problems, Trail, plant, suggest
+
+MAX_TIMEOUT_S: Final = 24 * 3600.0
+
+# Words that the state machine library gives a meaning of its own, as names or as the beginning of names.
+_RESERVED: Final = frozenset({"state", "states", "trigger", "initial", "model", "models", "machine", "events"})
+_RESERVED_BEGINNINGS: Final = ("is_", "to_", "may_", "on_enter_", "on_exit_")
+
+
+@dataclass
+class States:
+    """What could be read. ``sound``: nothing was wrong, so that the states can be judged as a graph."""
+
+    states: dict[str, StateSpec] = field(default_factory=dict)
+    ends: dict[str, Verdict] = field(default_factory=dict)
+    sound: bool = True
+
+
+def read_states(states: Entry | None, kinds: Mapping[str, Kind], problems: Problems, folder: Path) -> States:
+    """Every state and end of a plan; what is wrong with one is added to ``problems`` and it is left out."""
+    if states is None:
+        return States(sound=False)
+    before = len(problems.found)
+    reader = _Reader(kinds, problems, folder, frozenset(states.node.entries))
+    found = States()
+    for name, entry in states.node.entries.items():
+        reader.check_name(name, entry.position)
+        if "end" in entry.node.entries:
+            end = read_form(EndForm, entry.node, ("states", name), problems, folder)
+            found.ends |= {name: Verdict(end.end)} if end else {}
+        else:
+            state = reader.read(name, entry)
+            found.states |= {name: state} if state else {}
+    found.sound = len(problems.found) == before
+    return found
+
+
+@dataclass(frozen=True)
+class _Reader:
+    kinds: Mapping[str, Kind]
+    problems: Problems
+    folder: Path
+    names: frozenset[str]
+
+    def check_name(self, name: str, position: Position) -> None:
+        trail = ("states", name)
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name, re.ASCII):
+            text = "a state's name is small letters, digits and `_`, begins with a letter and has at most 63"
+            self.problems.add(position, trail, text)
+        elif keyword.iskeyword(name) or name in _RESERVED or name.startswith(_RESERVED_BEGINNINGS):
+            self.problems.add(position, trail, f"`{name}` is a reserved word; give the state another name")
+
+    def read(self, name: str, entry: Entry) -> StateSpec | None:
+        node, trail = entry.node, ("states", name)
+        if not isinstance(node.value, Mapping):
+            self.problems.add(node.position, trail, "a state is `{kind: …, then: {…}}` and an end is `{end: …}`")
+            return None
+        kind = self._find_kind(node, trail)
+        form = read_form(StateForm, node, trail, self.problems, self.folder)
+        if kind is not None and "then" in node.entries:
+            self._check_then(node, kind, trail)
+        options = self._read_options(entry, kind, trail)
+        if kind is None or form is None or options is None:
+            return None
+        timeout_s = kind.timeout_s if form.timeout_s is None else form.timeout_s
+        self._check_timeout(timeout_s, node, trail)
+        return StateSpec(
+            name=name,
+            kind=form.kind,
+            then=_complete(form.then),
+            interrupted=form.then.get(INTERRUPTED),
+            timeout_s=timeout_s,
+            attempts=form.attempts,
+            options=options,
+        )
+
+    def _find_kind(self, node: Node, trail: Trail) -> Kind | None:
+        entry = node.entries.get("kind")
+        if entry is None or not isinstance(entry.node.value, str):
+            return None  # the form says that it is missing or no text
+        word = entry.node.value
+        if word not in self.kinds:
+            self.problems.add(
+                entry.node.position, (*trail, "kind"), f"there is no kind `{word}`{suggest(word, self.kinds)}"
+            )
+        return self.kinds.get(word)
+
+    def _check_then(self, node: Node, kind: Kind, trail: Trail) -> None:
+        then = node.entries["then"]
+        trail = (*trail, "then")
+        allowed = {*kind.outcomes, TIMEOUT, INTERRUPTED} | ({EXHAUSTED} & {*kind.outcomes})
+        if "attempts" in node.entries:
+            allowed.add(EXHAUSTED)
+        for outcome, target in then.node.entries.items():
+            if outcome == EXHAUSTED and outcome not in allowed:
+                text = "`exhausted` needs `attempts: N` beside `then`, or it can never be (G7)"
+                self.problems.add(target.position, (*trail, outcome), text)
+            elif outcome not in allowed:
+                text = f"`{kind.kind}` has no outcome `{outcome}`{suggest(outcome, allowed)} (G2)"
+                self.problems.add(target.position, (*trail, outcome), text)
+            word = target.node.value
+            if isinstance(word, str) and word not in self.names:
+                text = f"there is no state `{word}`{suggest(word, self.names)} (G1)"
+                self.problems.add(target.node.position, (*trail, outcome), text)
+        self._check_completeness(node, kind, then, trail)
+
+    def _check_completeness(self, node: Node, kind: Kind, then: Entry, trail: Trail) -> None:
+        written = then.node.entries
+        for outcome, meaning in kind.outcomes.items():
+            if outcome not in written:
+                text = f"the outcome `{outcome}` ({meaning}) leads nowhere; write `{outcome}: …` (G2)"
+                self.problems.add(then.position, trail, text)
+        if FAILED not in kind.outcomes and TIMEOUT not in written:
+            text = f"`{kind.kind}` has no `failed` that `timeout` could follow; write `timeout: …` (G2)"
+            self.problems.add(then.position, trail, text)
+        if "attempts" in node.entries and EXHAUSTED not in written:
+            text = f"`attempts` needs `exhausted: …` ({COMMON_OUTCOMES[EXHAUSTED]}) (G7)"
+            self.problems.add(then.position, trail, text)
+
+    def _check_timeout(self, timeout_s: float, node: Node, trail: Trail) -> None:
+        if not 0 < timeout_s <= MAX_TIMEOUT_S:
+            text = f"a deadline of {format_duration(timeout_s)} is not between 1ms and 24h (G10)"
+            self.problems.add(node.find(("timeout",))[1].position, (*trail, "timeout"), text)
+
+    def _read_options(self, entry: Entry, kind: Kind | None, trail: Trail) -> BaseModel | None:
+        if kind is None:
+            return None
+        written = entry.node.entries.get("with")
+        if written is not None and not isinstance(written.node.value, Mapping):
+            return None  # the form says that it is no mapping
+        node = written.node if written else plant({}, entry.position)
+        return read_form(kind.Options, node, (*trail, "with"), self.problems, self.folder)
+
+
+def _complete(then: Mapping[str, str]) -> dict[str, str]:
+    return {**then, TIMEOUT: then[TIMEOUT] if TIMEOUT in then else then.get(FAILED, "")}

@@ -1,0 +1,103 @@
+"""The plan as a graph: what is reached, what ends, what could go round for ever, and how long it can take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from orchestrator.plan.schema import EXHAUSTED, Plan, StateSpec
+from orchestrator.plan.states import States
+from orchestrator.plan.tree import Node, Problems
+
+Graph = Mapping[str, Collection[str]]
+
+
+def check_graph(written: Node, initial: str, states: States, problems: Problems) -> None:
+    """Add to ``problems`` where the states, each sound by itself, do not make a machine (G1, G7, G11)."""
+    graph = _build_graph(states.states) | dict.fromkeys(states.ends, ())
+    reached = _reach(graph, initial)
+    for name in graph:
+        if name not in reached:
+            problems.add(
+                written.entries[name].position,
+                ("states", name),
+                f"nothing leads here from `{initial}`; let an outcome lead here or remove it (G1)",
+            )
+        elif not _reach(graph, name) & states.ends.keys():
+            text = "no end can be reached from here; let an outcome lead to an end (G1)"
+            problems.add(written.entries[name].position, ("states", name), text)
+    if not states.ends:
+        text = "the machine has no end; write one, such as `done: {end: committed}` (G11)"
+        problems.add(written.position, ("states",), text)
+    for cycle in _find_cycles(_build_unbounded_graph(states.states)):
+        text = (
+            f"`{'` → `'.join([*cycle, cycle[0]])}` could go round for ever; give one of these states "
+            "`attempts: N` and `then: {exhausted: …}` (G7)"
+        )
+        problems.add(written.entries[cycle[0]].position, ("states", cycle[0]), text)
+
+
+def longest_path_s(plan: Plan, start: str | None = None) -> float:
+    """Seconds that a run can take at most from entering ``start`` (left out: the initial state) to its end.
+
+    The sum of the deadlines along the longest path. States that can repeat count as often as `attempts` lets
+    them. An upper bound: exact where no state can be entered twice.
+    """
+    graph = _build_graph(plan.states)
+    reach = {name: _reach(graph, name) for name in graph}
+    groups = {name: frozenset(other for other in reach[name] & graph.keys() if name in reach[other]) for name in graph}
+    after = {
+        group: {groups[target] for name in group for target in graph[name] if target in graph} - {group}
+        for group in groups.values()
+    }
+    longest: dict[frozenset[str], float] = {}
+    for group in TopologicalSorter(after).static_order():
+        own_s = _group_s([plan.states[name] for name in group])
+        longest[group] = own_s + max((longest[target] for target in after[group]), default=0.0)
+    return longest[groups[start or plan.initial]] if (start or plan.initial) in groups else 0.0
+
+
+def _group_s(states: list[StateSpec]) -> float:
+    """States that lead to each other: between two bounded entries each of the others is entered at most once."""
+    rounds = sum(state.attempts or 0 for state in states)
+    if len(states) == 1 and states[0].name not in states[0].then.values():
+        return states[0].timeout_s
+    return sum(state.timeout_s * (state.attempts or rounds + 1) for state in states)
+
+
+def _build_graph(states: Mapping[str, StateSpec]) -> dict[str, Collection[str]]:
+    return {name: tuple(state.then.values()) for name, state in states.items()}
+
+
+def _build_unbounded_graph(states: Mapping[str, StateSpec]) -> dict[str, set[str]]:
+    """What is left when every bounded state has used up its attempts: only its `exhausted` exit still moves."""
+    return {
+        name: {state.then[EXHAUSTED]} if state.attempts else {t for t in state.then.values() if t in states}
+        for name, state in states.items()
+    }
+
+
+def _reach(graph: Graph, start: str) -> set[str]:
+    reached, waiting = {start}, [start]
+    while waiting:
+        for target in graph.get(waiting.pop(), ()):
+            if target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    return reached
+
+
+def _find_cycles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """Cycles that share no state, each beginning with the state that the plan names first."""
+    order = list(graph)
+    while True:
+        predecessors = {name: {source for source in graph if name in graph[source]} for name in graph}
+        try:
+            TopologicalSorter(predecessors).prepare()
+        except CycleError as error:
+            cycle: list[str] = error.args[1][:-1]
+            first = cycle.index(min(cycle, key=order.index))
+            yield cycle[first:] + cycle[:first]
+            graph = {name: targets - {*cycle} for name, targets in graph.items() if name not in cycle}
+        else:
+            return
