@@ -1,0 +1,49 @@
+"""Text from outside (release notes, container logs, error bodies) made harmless for a terminal.
+
+What stays: printable characters, newline and tab. What goes: everything that moves the cursor, sets a title or
+the clipboard, hides text, or turns its direction.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: Ends a line or a text that was cut here.
+CUT_MARK = "… [cut]"
+
+# In this order: strings to a terminal (OSC, DCS, SOS, PM, APC), control sequences, other escapes.
+# A string without an end reaches to the end of the text, as a terminal would take it.
+_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|(?=\x1b)|\Z)")
+_CONTROL = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?")
+_ESCAPE = re.compile(r"\x1b[ -/]*[0-~]?")
+_LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+# Cc controls, Cf bidi and zero-width, Cs surrogates, Co private, Cn unassigned.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+def make_inert(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
+    """The text without anything a terminal would obey, at most ``max_lines`` lines of ``max_width`` characters.
+
+    What is cut leaves a visible mark, which is not counted. The limits must be at least 1.
+    """
+    lines = _drop_unseen(_drop_sequences(text)).split("\n")
+    kept = [_cut_line(line, max_width) for line in lines[:max_lines]]
+    if len(lines) > max_lines:
+        kept.append(CUT_MARK)
+    return "\n".join(kept)
+
+
+def _drop_sequences(text: str) -> str:
+    for sequence in (_STRING, _CONTROL, _ESCAPE):
+        text = sequence.sub("", text)
+    return _LINE_END.sub("\n", text)
+
+
+def _drop_unseen(text: str) -> str:
+    seen = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in _UNSEEN)
+    return unicodedata.normalize("NFC", seen)
+
+
+def _cut_line(line: str, max_width: int) -> str:
+    return line if len(line) <= max_width else line[:max_width] + CUT_MARK

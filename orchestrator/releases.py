@@ -1,0 +1,288 @@
+"""Which release is next: what runs, what is published, and what of it is an upgrade.
+
+Versions are ordered as semver with or without a leading ``v``; minor and patch may be missing. Two habits that
+semver does not know are read as people mean them: zero-padded dates (``2024.05.01``) and counted pre-releases
+(``rc10`` is after ``rc9``). Anything else is not comparable, and is never offered.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import semver
+
+from orchestrator.errors import RefusedError, ReleaseError
+from orchestrator.model import Current, Release, ServiceStatus, Target
+from orchestrator.ports import Platform, Registry, ReleaseFeed
+
+_PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")
+_COUNTED = re.compile(r"^([A-Za-z]+)0*(\d+)$")
+_UNTOUCHED = "Nothing was changed; the app runs as before."
+
+
+@dataclass(frozen=True)
+class ReleaseRequest:
+    """What the operator asks for; without ``version``, the newest."""
+
+    version: str | None = None
+    prerelease: bool = False
+    allow_downgrade: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was found. ``newer`` says that there is a ``target`` to go to.
+
+    ``newest`` is the newest release on offer, whatever was asked for; ``skipped`` holds one line for each
+    release that is not on offer, with its reason.
+    """
+
+    newer: bool
+    current: Current
+    target: Target | None
+    newest: Release | None
+    skipped: tuple[str, ...]
+
+
+class ReleaseFinder:
+    """Asks the platform what runs, the feed what is published and the registry what it is."""
+
+    def __init__(
+        self, feed: ReleaseFeed, platform: Platform, registry: Registry, services: Sequence[str], image: str
+    ) -> None:
+        self._feed = feed
+        self._platform = platform
+        self._registry = registry
+        self._services = tuple(services)
+        self._image = image
+
+    def find(self, request: ReleaseRequest) -> Choice:
+        """Choose the release to go to and pin it by the digest that its tag has now.
+
+        Raises:
+            ReleaseError: as `choose_release`, or the feed cannot be read.
+            RefusedError: as `running`.
+            PlatformError: the engine or the registry cannot be asked.
+        """
+        current = self.running()
+        releases = self._feed.list_releases()
+        release = choose_release(current.version, releases, request)
+        return Choice(
+            newer=release is not None,
+            current=current,
+            target=self._pin(release, current) if release else None,
+            newest=newest_release(releases, prerelease=request.prerelease),
+            skipped=_explain_skipped(current.version, releases, request),
+        )
+
+    def newest(self, current_version: str, request: ReleaseRequest) -> Release | None:
+        """The release to offer to an app that says itself which version it is; asks the feed only.
+
+        Raises:
+            ReleaseError: as `choose_release`, or the feed cannot be read.
+        """
+        return choose_release(current_version, self._feed.list_releases(), request)
+
+    def running(self) -> Current:
+        """The one version that all services run.
+
+        Raises:
+            RefusedError: ``refused.not_running``, ``refused.mixed_versions``.
+            ReleaseError: ``releases.current_unknown``.
+        """
+        statuses = [status for status in self._platform.inspect_services(self._services) if status.running]
+        _refuse_missing(self._services, statuses)
+        versions = {status.service: _read_version(status) for status in statuses}
+        _refuse_mixed(versions, statuses)
+        first = statuses[0]
+        return Current(
+            version=versions[first.service],
+            image_id=first.image_id,
+            digest=first.digests[0] if len(first.digests) == 1 else None,
+            healthy=all(status.health != "unhealthy" for status in statuses),
+            services=tuple(statuses),
+        )
+
+    def _pin(self, release: Release, current: Current) -> Target:
+        image = self._registry.resolve(self._image, release.version)
+        return Target(
+            release=release,
+            repository=self._image,
+            digest=image.digest,
+            platforms=image.platforms,
+            downgrade=_require_order(release.version) < _require_order(current.version),
+        )
+
+
+def choose_release(current_version: str, releases: Sequence[Release], request: ReleaseRequest) -> Release | None:
+    """The release to go to, or None where the running version is what is asked for.
+
+    Raises:
+        ReleaseError: ``releases.current_unknown`` (the running version has no order), ``releases.not_found`` and
+            ``releases.not_comparable`` (the version asked for), ``releases.downgrade`` (it is older).
+    """
+    running = _order(current_version)
+    if running is None:
+        raise _current_unknown(f"The running version {current_version!r} cannot be compared with others.")
+    if request.version is not None:
+        return _choose_requested(running, current_version, releases, request)
+    newest = newest_release(releases, prerelease=request.prerelease)
+    return newest if newest is not None and _require_order(newest.version) > running else None
+
+
+def newest_release(releases: Sequence[Release], *, prerelease: bool = False) -> Release | None:
+    """The highest version on offer. Of two spellings of one version, the complete one (``1.2.0``, not ``1.2``)."""
+    offered = [release for release in releases if not _explain_refusal(release, prerelease=prerelease)]
+    return max(offered, key=_rank, default=None)
+
+
+def is_comparable(version: str) -> bool:
+    """Whether the text is a version that has an order."""
+    return _order(version) is not None
+
+
+def _choose_requested(
+    running: semver.Version, current_version: str, releases: Sequence[Release], request: ReleaseRequest
+) -> Release | None:
+    release = _find_published(request.version or "", releases)
+    if _bare(release.version) == _bare(current_version):
+        return None
+    wanted = _order(release.version)
+    if wanted is None:
+        raise ReleaseError(
+            "releases.not_comparable",
+            f"Whether {release.version} is newer than {current_version} cannot be told from their names.",
+            meaning=_UNTOUCHED,
+            hint="Ask for a version that is numbered like 1.2.3.",
+        )
+    if wanted < running and not request.allow_downgrade:
+        raise ReleaseError(
+            "releases.downgrade",
+            f"{release.version} is older than {current_version}, which runs.",
+            meaning=f"{_UNTOUCHED} An older version may not understand the data of a newer one.",
+            hint="Use --force if you are sure that it does.",
+        )
+    return None if wanted == running else release
+
+
+def _find_published(version: str, releases: Sequence[Release]) -> Release:
+    published = {release.version: release for release in releases if not release.draft}
+    for spelling in (version, f"v{version}", version.removeprefix("v")):
+        if spelling in published:
+            return published[spelling]
+    close = difflib.get_close_matches(version, published, n=3, cutoff=0.5)
+    raise ReleaseError(
+        "releases.not_found",
+        f"No release {version!r} is published.",
+        meaning=_UNTOUCHED,
+        hint=f"Did you mean {', '.join(close)}?" if close else "Ask for one of the published releases.",
+    )
+
+
+def _explain_skipped(current_version: str, releases: Sequence[Release], request: ReleaseRequest) -> tuple[str, ...]:
+    running = _require_order(current_version)
+    lines = []
+    for release in releases:
+        reason = _explain_refusal(release, prerelease=request.prerelease)
+        if not reason and _require_order(release.version) < running:
+            reason = f"older than {current_version}"
+        if reason:
+            lines.append(f"{release.version}: {reason}")
+    return tuple(lines)
+
+
+def _explain_refusal(release: Release, *, prerelease: bool) -> str:
+    order = _order(release.version)
+    if release.draft:
+        return "a draft"
+    if order is None:
+        return "not a version that can be compared"
+    if not prerelease and (release.prerelease or order.prerelease):
+        return "a pre-release"
+    return ""
+
+
+def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus]) -> None:
+    missing = [name for name in services if name not in {status.service for status in running}]
+    if missing or not running:
+        raise RefusedError(
+            "refused.not_running",
+            f"No container of {', '.join(missing) or 'the app'} is running.",
+            meaning="The app must be up before an upgrade, or nobody can tell whether going back would work.",
+            hint="Start it with `docker compose up -d`, see that it is healthy, then run the upgrade again.",
+        )
+
+
+def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -> None:
+    builds = {(_read_version(status), status.image_id) for status in statuses}
+    if len(builds) > 1:
+        listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+        raise RefusedError(
+            "refused.mixed_versions",
+            f"The services do not all run the same image: {listed}.",
+            meaning="There is no one version that the app could go back to.",
+            hint="Bring all of them to one version with `docker compose up -d` first.",
+        )
+
+
+def _read_version(status: ServiceStatus) -> str:
+    for text in (_read_tag(status.image_reference), status.version_label):
+        if text and is_comparable(text):
+            return text
+    raise _current_unknown(
+        f"Which version service {status.service} runs cannot be told: its image is {status.image_reference!r}"
+        f" and its version label says {status.version_label or 'nothing'!r}."
+    )
+
+
+def _read_tag(image_reference: str) -> str | None:
+    name = image_reference.partition("@")[0].rpartition("/")[2]
+    tag = name.partition(":")[2]
+    return None if image_reference.startswith("sha256:") else tag or None
+
+
+def _current_unknown(what: str) -> ReleaseError:
+    return ReleaseError(
+        "releases.current_unknown",
+        what,
+        meaning=f"{_UNTOUCHED} Whether a release is newer cannot be decided.",
+        hint="Run an image with a version tag, or label it with `org.opencontainers.image.version`.",
+    )
+
+
+def _rank(release: Release) -> tuple[semver.Version, int, str]:
+    return _require_order(release.version), release.version.count("."), release.version
+
+
+def _require_order(version: str) -> semver.Version:
+    order = _order(version)
+    if order is None:
+        raise _current_unknown(f"The version {version!r} cannot be compared with others.")
+    return order
+
+
+def _order(version: str) -> semver.Version | None:
+    text = _bare(version)
+    if not text.isascii():
+        return None
+    try:
+        parsed = semver.Version.parse(_PADDED_DATE.sub(_unpad, text), optional_minor_and_patch=True)
+    except ValueError:
+        return None
+    return parsed.replace(prerelease=_count(parsed.prerelease)) if parsed.prerelease else parsed
+
+
+def _bare(version: str) -> str:
+    return version.removeprefix("v")
+
+
+def _unpad(date: re.Match[str]) -> str:
+    return ".".join(str(int(part)) for part in date[0].split("."))
+
+
+def _count(prerelease: str) -> str:
+    """``rc10`` as ``rc.10``: semver would compare it as text and put it before ``rc9``."""
+    return ".".join(_COUNTED.sub(r"\1.\2", part) for part in prerelease.split("."))
