@@ -76,13 +76,13 @@ def render_dot(plan: Plan) -> str:
 
 def _column(plan: Plan, names: list[str]) -> list[str]:
     lines: list[str] = []
+    width = max(len(name) for name in plan.states)
     for position, name in enumerate(names):
         following = names[position + 1] if position + 1 < len(names) else None
         groups = list(_grouped(edge for edge in shown_edges(plan) if edge.source == name))
         straight = [outcomes for _, target, outcomes in groups if target == following]
         aside = [f"{', '.join(outcomes)} → {target}" for _, target, outcomes in groups if target != following]
-        lines.append(f"  {name}")
-        lines += [f"  {'│' if straight else ' '}    {text}" for text in aside]
+        lines.append(f"  {name:<{width}}  {'; '.join(aside)}".rstrip())
         lines += [f"  ▼ {', '.join(outcomes)}" for outcomes in straight]
     return lines
 

@@ -12,10 +12,8 @@ from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_registry import EngineRegistry
 from orchestrator.adapters.env_file import read_environment
-from orchestrator.adapters.github import GitHubFeed
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.postgres import Postgres
-from orchestrator.adapters.registry_tags import RegistryFeed
 from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.contract import World
@@ -44,8 +42,8 @@ def build_service(path: Path, operator: Operator) -> Service:
     """
     plan = read_plan(path)
     environment_file = plan.target.project / ".env"
-    if environment_file.is_file():
-        plan = resolve_variables(plan, read_environment(environment_file.read_text(encoding="utf-8")))
+    environment = environment_file.read_text(encoding="utf-8") if environment_file.is_file() else ""
+    plan = resolve_variables(plan, read_environment(environment))
     return Service(plan, KINDS, build_world(plan, operator))
 
 
@@ -79,12 +77,17 @@ def build_feed(plan: Plan) -> ReleaseFeed:
     """Where the plan says that releases are announced."""
     releases = plan.releases
     token = os.environ.get(releases.token_variable) if releases.token_variable else None
-    if releases.source == "github" and releases.repository:
-        return GitHubFeed(releases.repository, api_base=releases.url or GITHUB_API, token=token)
-    if releases.source == "registry":
-        return RegistryFeed(plan.target.image)
     if releases.source == "file" and releases.path:
         return FileFeed(releases.path)
+    # Each of the other two is imported only where a plan names it: most of their cost is the import.
+    if releases.source == "github" and releases.repository:
+        from orchestrator.adapters.github import GitHubFeed  # noqa: PLC0415
+
+        return GitHubFeed(releases.repository, api_base=releases.url or GITHUB_API, token=token)
+    if releases.source == "registry":
+        from orchestrator.adapters.registry_tags import RegistryFeed  # noqa: PLC0415
+
+        return RegistryFeed(releases.repository or plan.target.image)
     raise InvariantError("internal.releases", f"The plan's releases {releases.source!r} lack what they need.")
 
 

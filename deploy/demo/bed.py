@@ -11,6 +11,7 @@ machine set-up: the engine, the base images, the build cache and the downloaded 
 """
 
 import secrets
+import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ __all__ = [
     "ledger_entry",
     "missing",
     "read_entries",
+    "remove_images",
     "run_command",
     "set_variable",
 ]
@@ -80,10 +82,12 @@ class Bed:
             self.bases = ensure_base_images()
             self.client = docker.from_env(timeout=60)
             stack.callback(self.client.close)
-            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{self.id}-")))
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{self.id}-"))
+            stack.callback(shutil.rmtree, self.folder)
             registry_folder = self.folder / "registry"
             registry_folder.mkdir()
             self.registry = Registry(self.client, registry_folder, self._labels)
+            stack.callback(remove_images, self.client, self.id)
             stack.callback(self.registry.forget_images)
             stack.enter_context(self.registry)
             self._ending = stack.pop_all()
@@ -111,13 +115,16 @@ class Bed:
         self.client.images.remove(reference)
         return Published(version, reference.rpartition(":")[2], reference, digest)
 
-    def host(self, version: str) -> LedgerHost:
-        """Create a host whose project folder is set to the published release `version`; nothing runs yet."""
+    def host(self, version: str, folder: Path | None = None) -> LedgerHost:
+        """Create a host whose project folder is set to the published release `version`; nothing runs yet.
+
+        `folder` must not exist yet and stays when the bed is left; without it the bed has one of its own.
+        """
         self._hosts += 1
         project = f"{self.id}-{self._hosts}"
         host = LedgerHost(
             client=self.client,
-            folder=self.folder / project,
+            folder=folder or self.folder / project,
             project=project,
             repository=self.repository,
             tag=f"v{version}",
@@ -125,6 +132,10 @@ class Bed:
             owner=self.id,
         )
         return self._ending.enter_context(host)
+
+    def abandon(self) -> None:
+        """Leave everything as it is when the bed is left; somebody else has taken note of what there is."""
+        self._ending.pop_all()
 
     def feed(self, *versions: str) -> ReleaseFeed:
         """Create the release feed, announcing these releases."""
@@ -135,3 +146,9 @@ class Bed:
     @property
     def _labels(self) -> dict[str, str]:
         return {LABEL: self.id}
+
+
+def remove_images(client: docker.DockerClient, owner: str) -> None:
+    """Remove the images whose label `LABEL` is `owner`, whatever names others have given them since."""
+    for image in client.images.list(filters={"label": f"{LABEL}={owner}"}):
+        client.images.remove(str(image.id), force=True)

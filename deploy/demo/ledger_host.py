@@ -77,6 +77,7 @@ _ENV = """\
 POSTGRES_PASSWORD={password}
 
 # Which version runs
+IMAGE={repository}
 APP_VERSION={tag}
   TZ = "Europe/Berlin"   # the shop's clock
 APP_PORT={port}
@@ -114,9 +115,7 @@ class LedgerHost:
         (self.folder / "docker-compose.yml").write_text(self._compose_text(), encoding="utf-8")
         env = self.folder / ".env"
         env.touch(mode=0o600)
-        env.write_text(
-            _ENV.format(password=self.password, tag=self.tag, port=self.app_port), encoding="utf-8"
-        )
+        env.write_text(self._env_text(), encoding="utf-8")
 
     def install(self) -> None:
         """Bring the host into service as its operator did on the first day: database, migration, app."""
@@ -194,6 +193,9 @@ class LedgerHost:
             postgres=self.postgres_image,
             repository=self.repository,
         )
+
+    def _env_text(self) -> str:
+        return _ENV.format(password=self.password, repository=self.repository, tag=self.tag, port=self.app_port)
 
     def _filter(self, *labels: str) -> dict[str, str | list[str] | bool]:
         return {"label": [f"{_COMPOSE_LABEL}.project={self.project}", *labels]}

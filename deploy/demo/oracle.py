@@ -121,18 +121,14 @@ class Writer(_Witness):
     def _act(self) -> None:
         body = f"{self._name} {self._number}"
         try:
-            status, document = _call(
-                self._host, self._port, "POST", "/api/entries", {"body": body}, REQUEST_TIMEOUT_S
-            )
+            status, document = _call(self._host, self._port, "POST", "/api/entries", {"body": body}, REQUEST_TIMEOUT_S)
         except _UNREACHABLE:
             self.failures += 1
             return
         if status != http.HTTPStatus.CREATED:
             self.failures += 1
             return
-        self._acknowledged.append(
-            Acknowledged(int(str(document["id"])), str(document["hash"]), body, time.monotonic())
-        )
+        self._acknowledged.append(Acknowledged(int(str(document["id"])), str(document["hash"]), body, time.monotonic()))
         self._number += 1
 
 

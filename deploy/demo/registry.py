@@ -39,9 +39,7 @@ class Registry:
     Keeps its port and its content over `stop` and `start`: a registry that is gone for a while can be played.
     """
 
-    def __init__(
-        self, client: docker.DockerClient, folder: Path, labels: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, client: docker.DockerClient, folder: Path, labels: dict[str, str] | None = None) -> None:
         """Keep content, configuration and log below `folder`, which exists."""
         self._client = client
         self._folder = folder
@@ -54,6 +52,11 @@ class Registry:
     def address(self) -> str:
         """Host and port, the first part of a reference."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def process_id(self) -> int | None:
+        """Process of the registry; none where it is a container, or stopped."""
+        return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
         """Start, and return when it answers; raises `BedError`."""

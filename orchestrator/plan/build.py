@@ -85,7 +85,7 @@ def _check_database(
     tree: Node, states: States, kinds: Mapping[str, Kind], problems: Problems, *, standard: bool
 ) -> None:
     needing = [state for state in states.states.values() if kinds[state.kind].needs_database]
-    if "database" in tree.entries or not needing:
+    if not needing or ("database" in tree.entries and tree.entries["database"].node.value is not None):
         return
     if standard:
         names = ", ".join(f"`{state.name}`" for state in needing)

@@ -65,7 +65,7 @@ def read_tree(text: str, source: Path, problems: Problems) -> Node:
             planter.take(event)
     except yaml.MarkedYAMLError as error:
         place = _place(error.problem_mark or error.context_mark)
-        raise _not_yaml(source, place, " ".join(filter(None, (error.context, error.problem)))) from error
+        raise _not_yaml(source, place, ": ".join(filter(None, (error.context, error.problem)))) from error
     except yaml.reader.ReaderError as error:
         raise _not_yaml(
             source, Position(1, 1), f"it has a character that YAML does not allow: {error.reason}"

@@ -147,7 +147,7 @@ class HealthSpec(Spec):
     url: Url | None = None
     """Address to ask as a user reaches the app; left out, only its containers are judged."""
 
-    steady_for_s: Duration = Field(default=10.0, alias="steady_for")
+    steady_for_s: Duration = Field(default=10.0, alias="steady_for", json_schema_extra={"default": "10s"})
     """How long it must be healthy without a restart before it counts."""
 
     version: VersionSpec | None = None
@@ -187,7 +187,7 @@ class TargetSpec(Spec):
     """Migration as service and arguments, run in a one-off container of the new image; left out when the app \
 migrates as it starts."""
 
-    health: HealthSpec = HealthSpec()
+    health: HealthSpec = Field(default_factory=HealthSpec)
     """How to tell that the app serves."""
 
 
@@ -209,7 +209,7 @@ class DatabaseSpec(Spec):
 
 _SOURCES: Mapping[str, tuple[str, frozenset[str]]] = {
     "github": ("repository", frozenset({"repository", "url", "token_variable"})),
-    "registry": ("repository", frozenset({"repository", "url", "token_variable"})),
+    "registry": ("source", frozenset({"repository", "url", "token_variable"})),
     "file": ("path", frozenset({"path"})),
 }
 
@@ -221,7 +221,7 @@ class ReleasesSpec(Spec):
     """`github`: releases of a repository; `registry`: tags of an image repository; `file`: a JSON file."""
 
     repository: Text | None = None
-    """`owner/name` on GitHub, or the repository in the registry."""
+    """`owner/name` on GitHub, or the repository in the registry (left out, the one of `target.image`)."""
 
     url: Url | None = None
     """Base address of the GitHub API or of the registry; left out, the public one."""

@@ -74,7 +74,7 @@ class _Reader:
             return None
         kind = self._find_kind(node, trail)
         form = read_form(StateForm, node, trail, self.problems, self.folder)
-        if kind is not None and "then" in node.entries:
+        if kind is not None and "then" in node.entries and isinstance(node.entries["then"].node.value, Mapping):
             self._check_then(node, kind, trail)
         options = self._read_options(entry, kind, trail)
         if kind is None or form is None or options is None:
@@ -143,9 +143,9 @@ class _Reader:
         if kind is None:
             return None
         written = entry.node.entries.get("with")
-        if written is not None and not isinstance(written.node.value, Mapping):
+        if written is not None and not isinstance(written.node.value, Mapping | None):
             return None  # the form says that it is no mapping
-        node = written.node if written else plant({}, entry.position)
+        node = written.node if written and written.node.value is not None else plant({}, entry.position)
         return read_form(kind.Options, node, (*trail, "with"), self.problems, self.folder)
 
 

@@ -60,9 +60,7 @@ def _add_entries(app: Flask, database: Database, release: Release) -> None:
     def chain() -> Response:
         with database.session() as connection:
             verdict = store.verify_chain(connection)
-        return jsonify(
-            entries=verdict.entries, intact=verdict.intact, head=verdict.head, broken_at=verdict.broken_at
-        )
+        return jsonify(entries=verdict.entries, intact=verdict.intact, head=verdict.head, broken_at=verdict.broken_at)
 
 
 def _add_page(app: Flask, database: Database, release: Release, reported: str) -> None:

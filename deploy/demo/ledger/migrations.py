@@ -58,9 +58,7 @@ def choose_pending(schema: Schema, release: Release) -> list[Migration]:
     if schema.unfinished is not None:
         raise MigrationError(f"{schema.unfinished} was begun and never finished; restore the database")
     if schema.version not in {0, *(migration.schema for migration in release.migrations)}:
-        raise MigrationError(
-            f"release {release.version} does not know the database's schema {schema.version}"
-        )
+        raise MigrationError(f"release {release.version} does not know the database's schema {schema.version}")
     return [migration for migration in release.migrations if migration.schema > schema.version]
 
 
@@ -85,9 +83,7 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
 
 
 def _apply_stepwise(connection: psycopg.Connection, migration: Migration) -> None:
-    connection.execute(
-        "INSERT INTO schema_version (version, name) VALUES (%s, %s)", (migration.schema, migration.name)
-    )
+    connection.execute("INSERT INTO schema_version (version, name) VALUES (%s, %s)", (migration.schema, migration.name))
     for statement in migration.statements:
         connection.execute(statement.encode())
     connection.execute(

@@ -51,9 +51,7 @@ def read_last(connection: psycopg.Connection) -> Entry | None:
         return cursor.execute(_select((), "ORDER BY id DESC LIMIT 1")).fetchone()
 
 
-def read_page(
-    connection: psycopg.Connection, release: Release, after: int, limit: int
-) -> list[dict[str, Any]]:
+def read_page(connection: psycopg.Connection, release: Release, after: int, limit: int) -> list[dict[str, Any]]:
     """Read up to `limit` entries with ids above `after`, in order, with the fields that the release shows."""
     with connection.cursor(row_factory=dict_row) as cursor:
         query = _select(release.fields, "WHERE id > %s ORDER BY id LIMIT %s")
