@@ -12,8 +12,10 @@ from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_registry import EngineRegistry
 from orchestrator.adapters.env_file import read_environment
+from orchestrator.adapters.github import GitHubFeed
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.registry_tags import RegistryFeed
 from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.contract import World
@@ -79,15 +81,10 @@ def build_feed(plan: Plan) -> ReleaseFeed:
     token = os.environ.get(releases.token_variable) if releases.token_variable else None
     if releases.source == "file" and releases.path:
         return FileFeed(releases.path)
-    # Each of the other two is imported only where a plan names it: most of their cost is the import.
     if releases.source == "github" and releases.repository:
-        from orchestrator.adapters.github import GitHubFeed  # noqa: PLC0415
-
         return GitHubFeed(releases.repository, api_base=releases.url or GITHUB_API, token=token)
     if releases.source == "registry":
-        from orchestrator.adapters.registry_tags import RegistryFeed  # noqa: PLC0415
-
-        return RegistryFeed(releases.repository or plan.target.image)
+        return RegistryFeed(releases.repository or plan.target.image, base=releases.url, token=token)
     raise InvariantError("internal.releases", f"The plan's releases {releases.source!r} lack what they need.")
 
 
