@@ -55,7 +55,7 @@ class ComposeProject:
         self._name: str | None = None
 
     def name(self) -> str:
-        """The project's name on the engine, as Compose makes it from its files or, failing that, as its containers bear it."""
+        """The name of the project on the engine: as Compose makes it, or failing that as its containers bear it."""
         if self._name is None:
             try:
                 self._name = read_name(self._render(None))

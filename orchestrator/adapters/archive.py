@@ -1,0 +1,311 @@
+"""The folder of backups: gzip files that ``zcat`` reads, which appear under their names only when whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import NoReturn, Protocol, cast
+
+from isal import igzip, isal_zlib
+
+from orchestrator.adapters.dump_scan import DumpScanner
+from orchestrator.deadline import Deadline
+from orchestrator.errors import BackupError
+from orchestrator.model import FolderFacts, Progress
+from orchestrator.ports import Report
+
+_DECODING_ERROR: type[Exception] = vars(isal_zlib)["error"]  # the stub declares it as an instance
+_LEVEL = 2
+_READ_BYTES = 256 * 1024
+_DECODED_BYTES = 1024 * 1024
+_REPORT_EVERY_BYTES = 8 * 1024 * 1024
+_GZIP = 31  # window bits that make the decoder expect a gzip header, and check its length and CRC
+# A header has no checksum of its own: only the one that we write counts as undamaged.
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class ProvenBackup:
+    """What a full reading of a backup has shown; sizes in bytes, SHA-256 of the file in hex."""
+
+    sha256: str
+    size_bytes: int
+    dump_bytes: int
+    rows: Mapping[str, int]
+
+
+class BackupFolder:
+    """Owns the files directly inside ``directory``; makes the folder (0700) with the first backup."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def inspect_folder(self) -> FolderFacts:
+        """Try, without leaving a trace, whether a backup could be written."""
+        place = self._directory
+        while not os.path.lexists(place) and place != place.parent:
+            place = place.parent
+        try:
+            with self._opened(place) as folder:
+                room = os.fstatvfs(folder)
+                _try_writing(folder)
+        except (BackupError, OSError) as error:
+            return FolderFacts(path=self._directory, free_bytes=0, problem=str(error))
+        return FolderFacts(path=self._directory, free_bytes=room.f_bavail * room.f_frsize)
+
+    def write(
+        self, name: str, produce: Callable[[Callable[[bytes], None]], None], *, report: Report
+    ) -> tuple[Path, str, int]:
+        """Let ``produce`` write a dump; compress it on the way into ``name``.
+
+        Returns path, SHA-256 of the file (hex), number of bytes before compression. What ``produce`` raises is
+        raised, and nothing is left of the file.
+
+        Raises:
+            BackupError: ``backup.exists``, ``backup.no_space``, ``backup.not_writable``, ``backup.name``.
+        """
+        path = self._directory / _checked(name)
+        with self._writing():
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._writing(), self._opened(self._directory) as folder:
+            _refuse_existing(folder, path)
+            hidden = f".{name}.{secrets.token_hex(4)}.partial"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            sink = _HashedFile(os.open(hidden, flags, 0o600, dir_fd=folder))
+            try:
+                dump_bytes = self._compress(sink, produce, report)
+                _publish(folder, hidden, path)
+            finally:
+                sink.close()
+                with suppress(FileNotFoundError):
+                    os.unlink(hidden, dir_fd=folder)
+            os.fsync(folder)
+        return path, sink.sha256, dump_bytes
+
+    def prove(self, path: Path, *, report: Report, deadline: Deadline) -> ProvenBackup:
+        """Read a backup in full: every checksum, the trailer of the dump, the rows of each table.
+
+        Raises:
+            BackupError: ``backup.missing``, ``backup.damaged``, ``backup.incomplete``.
+            DeadlineExceededError, InterruptedByOperatorError: from ``deadline``.
+        """
+        scanner, digest = DumpScanner(), hashlib.sha256()
+        with _reading(path) as file:
+            size = os.fstat(file).st_size
+            shown = done = 0
+            for raw, decoded in _decoded(file, path):
+                deadline.check()
+                digest.update(raw)
+                scanner.feed(decoded)
+                done += len(raw)
+                if done - shown >= _REPORT_EVERY_BYTES:
+                    report(Progress(label="Reading the backup", done=done, total=size))
+                    shown = done
+        if not scanner.complete:
+            raise BackupError(
+                "backup.incomplete",
+                f"The dump in {path} ends before its last line.",
+                meaning="It cannot be restored in full.",
+                hint="Use another backup.",
+            )
+        report(Progress(label="Reading the backup", done=done, total=size))
+        rows = MappingProxyType(dict(scanner.rows))
+        return ProvenBackup(digest.hexdigest(), done, scanner.size_bytes, rows)
+
+    def read(self, path: Path) -> Iterable[bytes]:
+        """The dump, decompressed, in chunks; raises as `prove`, ``backup.damaged`` also in the middle."""
+        with _reading(path) as file:
+            for _, decoded in _decoded(file, path):
+                if decoded:
+                    yield decoded
+
+    def remove(self, path: Path) -> None:
+        """Delete a file of the folder, if it is there. ``backup.outside``, ``backup.not_writable``."""
+        if path.parent != self._directory or path.name != _checked(path.name):
+            raise BackupError("backup.outside", f"{path} is not in {self._directory}.", meaning="It was not deleted.")
+        with self._writing(), suppress(FileNotFoundError), self._opened(self._directory) as folder:
+            os.unlink(path.name, dir_fd=folder)
+            os.fsync(folder)
+
+    def _compress(self, sink: _HashedFile, produce: Callable[[Callable[[bytes], None]], None], report: Report) -> int:
+        done = shown = 0
+        with _compressing(sink) as archive:
+
+            def write(chunk: bytes) -> None:
+                nonlocal done, shown
+                with self._writing():
+                    archive.write(chunk)
+                done += len(chunk)
+                if done - shown >= _REPORT_EVERY_BYTES:
+                    report(Progress(label="Writing the backup", done=done))
+                    shown = done
+
+            produce(write)
+        sink.sync()
+        report(Progress(label="Writing the backup", done=done, total=done))
+        return done
+
+    @contextmanager
+    def _opened(self, place: Path) -> Iterator[int]:
+        folder = os.open(place, _FOLDER_FLAGS)
+        try:
+            if place == self._directory and os.fstat(folder).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise BackupError(
+                    "backup.not_writable",
+                    f"Others may write into {place}, so a backup could be replaced there.",
+                    meaning="No backup can be kept there.",
+                    hint=f"chmod go-w {place}",
+                )
+            yield folder
+        finally:
+            os.close(folder)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in _NO_SPACE
+            raise BackupError(
+                "backup.no_space" if full else "backup.not_writable",
+                f"{self._directory} cannot be written: {error.strerror or error}.",
+                meaning="Nothing of an unfinished backup was left; other backups are as they were.",
+                hint="Make room, or let `backups.directory` name a larger place."
+                if full
+                else "It must be a real folder, no link, that belongs to the user who runs the upgrade.",
+            ) from error
+
+
+class _HashedFile:
+    """A file that knows the SHA-256 of all that went into it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, chunk: bytes) -> int:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+        self._digest.update(chunk)
+        return len(chunk)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def sync(self) -> None:
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class _Archive(Protocol):
+    def write(self, chunk: bytes, /) -> int: ...
+
+
+# No name and no time in the header, so that it is the one that proving expects.
+def _compressing(sink: _HashedFile) -> AbstractContextManager[_Archive]:
+    build = cast("Callable[..., AbstractContextManager[_Archive]]", igzip.IGzipFile)
+    return build(filename="", mode="wb", compresslevel=_LEVEL, fileobj=sink, mtime=0)
+
+
+def _checked(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise BackupError("backup.name", f"{name!r} cannot be the name of a backup.")
+    return name
+
+
+def _refuse_existing(folder: int, path: Path) -> None:
+    with suppress(FileNotFoundError):
+        os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+        raise BackupError("backup.exists", f"There is already a backup {path}.", meaning="It was left as it is.")
+
+
+# A link never replaces a file, a rename does; but not every file system has links.
+def _publish(folder: int, hidden: str, path: Path) -> None:
+    try:
+        os.link(hidden, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno != errno.EEXIST and error.errno not in _NO_LINKS:
+            raise
+        _refuse_existing(folder, path)
+        os.rename(hidden, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _try_writing(folder: int) -> None:
+    try:
+        os.close(os.open(".", os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=folder))
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}:
+            raise
+        name = f".probe.{secrets.token_hex(4)}"
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder))
+        os.unlink(name, dir_fd=folder)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[int]:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise BackupError("backup.missing", f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise BackupError("backup.missing", f"{path} is not a file.")
+        yield file
+    finally:
+        os.close(file)
+
+
+def _decoded(file: int, path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Pieces of the file, each with what it decodes to; a piece that decodes to much is followed by empty ones."""
+    decoder = isal_zlib.decompressobj(_GZIP)
+    first = True
+    while raw := _read(file, path):
+        if (first and raw[: len(_HEADER)] != _HEADER) or decoder.eof:
+            _refuse_damaged(path)
+        first, pending, counted = False, raw, raw
+        while pending and not decoder.eof:
+            try:
+                decoded = decoder.decompress(pending, _DECODED_BYTES)
+            except _DECODING_ERROR as error:
+                _refuse_damaged(path, error)
+            pending = decoder.unconsumed_tail
+            yield counted, decoded
+            counted = b""
+        if decoder.unused_data:
+            _refuse_damaged(path)
+    if not decoder.eof:
+        _refuse_damaged(path)
+
+
+def _read(file: int, path: Path) -> bytes:
+    try:
+        return os.read(file, _READ_BYTES)
+    except OSError as error:
+        _refuse_damaged(path, error)
+
+
+def _refuse_damaged(path: Path, cause: Exception | None = None) -> NoReturn:
+    raise BackupError(
+        "backup.damaged",
+        f"{path} is damaged: it is not what was written.",
+        meaning="It cannot be restored.",
+        hint="Use another backup, and check the disk.",
+    ) from cause

@@ -1,0 +1,266 @@
+"""SQL as text: pure builders, so that every statement can be read and tested without a server."""
+
+# ruff: noqa: S608 - every value in a statement goes through quote_name or quote_text
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.errors import DatabaseError
+
+MAX_NAME_BYTES = 63  # longer names are cut by the server without an error, and then name something else
+
+_V15, _V16, _V17 = 150000, 160000, 170000
+_LIST_ITEM = re.compile(r'"((?:[^"]|"")*)"|([^,\s"]+)')
+# Settings whose stored value is a list that is quoted already (GUC_LIST_QUOTE in the server's sources).
+_QUOTED_LISTS = frozenset(
+    {
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
+)
+
+
+class Grant(BaseModel):
+    """One privilege on a database; ``role`` is None for everybody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str | None
+    privilege: str
+    grantable: bool
+
+
+class Setting(BaseModel):
+    """One ``name=value`` that holds in a database, for one role or (None) for all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str | None
+    text: str
+
+
+class Properties(BaseModel):
+    """What a database has besides its contents, and which a dump or a copy of it does not carry."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    owner: str
+    encoding: str
+    collate: str
+    ctype: str
+    provider: str = "c"
+    locale: str | None = None
+    icu_rules: str | None = None
+    tablespace: str
+    connection_limit: int
+    grants: tuple[Grant, ...] | None
+    settings: tuple[Setting, ...]
+
+
+def quote_name(name: str) -> str:
+    """A name as an SQL identifier.
+
+    Raises:
+        DatabaseError: ``database.name``: empty, longer than 63 bytes or with a NUL, as no name can be.
+    """
+    if not 0 < len(name.encode()) <= MAX_NAME_BYTES or "\0" in name:
+        raise _impossible(name)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """A string literal that means the same whatever ``standard_conforming_strings`` is.
+
+    Raises:
+        DatabaseError: ``database.name``: it holds a NUL.
+    """
+    if "\0" in text:
+        raise _impossible(text)
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+def quote_connection(name: str) -> str:
+    """Connection string that names just a database, whatever is in the name."""
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{escaped}'"
+
+
+def build_exists(name: str) -> str:
+    """``t`` or ``f``."""
+    return f"SELECT EXISTS (SELECT FROM pg_database WHERE datname = {quote_text(name)});"
+
+
+def build_facts(name: str) -> str:
+    """One JSON object about the database and its server."""
+    return f"""SELECT json_build_object(
+  'owner', pg_get_userbyid(datdba), 'server_version', current_setting('server_version'),
+  'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
+  'size_bytes', pg_database_size(oid), 'directory', current_setting('data_directory'))
+FROM pg_database WHERE datname = {quote_text(name)};"""
+
+
+def build_sizes() -> str:
+    """One JSON object: database → bytes."""
+    return "SELECT json_object_agg(datname, pg_database_size(oid)) FROM pg_database;"
+
+
+def build_sessions(name: str) -> str:
+    """One JSON list of everybody who keeps the database from being copied or renamed, but ourselves."""
+    return f"""SELECT coalesce(json_agg(json_build_object('pid', pid, 'user', coalesce(usename, ''),
+  'application', coalesce(application_name, ''), 'address', coalesce(host(client_addr), '')) ORDER BY pid), '[]')
+FROM pg_stat_activity WHERE {_foreign(name)};"""
+
+
+def build_terminate(*names: str) -> str:
+    """Ends those sessions; one number: how many there were."""
+    condition = " OR ".join(f"({_foreign(name)})" for name in names)
+    return f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {condition};"
+
+
+def build_terminate_application(application: str) -> str:
+    """Ends the sessions of one of our own programs."""
+    return f"""SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = {quote_text(application)} AND pid <> pg_backend_pid();"""
+
+
+def build_rows() -> str:
+    """A JSON list [schema, table, rows] a line, all as of one moment: each table that pg_dump dumps data of.
+
+    Tables that belong to an extension are dumped only where the extension asks for it, and as far as it does.
+    """
+    return r"""BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT format('SELECT json_build_array(%L::text, %L::text, count(*)) FROM ONLY %I.%I %s;',
+  n.nspname, c.relname, n.nspname, c.relname,
+  coalesce(e.extcondition[array_position(e.extconfig, c.oid)], ''))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+  AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+LEFT JOIN pg_extension e ON e.oid = d.refobjid
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))
+ORDER BY 1
+\gexec
+COMMIT;"""
+
+
+def build_properties(name: str, version: int) -> str:
+    """One JSON object in the shape of `Properties`; ``version`` is ``server_version_num``."""
+    provider = "'provider', datlocprovider," if version >= _V15 else ""
+    locale = "'locale', datlocale," if version >= _V17 else "'locale', daticulocale," if version >= _V15 else ""
+    rules = "'icu_rules', daticurules," if version >= _V16 else ""
+    return f"""SELECT json_build_object('version', {version}, 'owner', pg_get_userbyid(datdba),
+  'encoding', pg_encoding_to_char(encoding), 'collate', datcollate, 'ctype', datctype, {provider} {locale} {rules}
+  'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = dattablespace),
+  'connection_limit', datconnlimit,
+  'grants', CASE WHEN datacl IS NULL THEN NULL ELSE (SELECT coalesce(json_agg(json_build_object(
+    'role', CASE WHEN grantee <> 0 THEN pg_get_userbyid(grantee) END,
+    'privilege', privilege_type, 'grantable', is_grantable)), '[]') FROM aclexplode(datacl)) END,
+  'settings', (SELECT coalesce(json_agg(json_build_object(
+    'role', CASE WHEN setrole <> 0 THEN pg_get_userbyid(setrole) END, 'text', entry)), '[]')
+    FROM pg_db_role_setting, unnest(setconfig) entry WHERE setdatabase = d.oid))
+FROM pg_database d WHERE datname = {quote_text(name)};"""
+
+
+def build_copy(source: str, name: str, properties: Properties) -> str:
+    """Copies a database file by file, without writing it to the log a second time."""
+    strategy = " STRATEGY FILE_COPY" if properties.version >= _V15 else ""
+    return (
+        f"CREATE DATABASE {quote_name(name)} TEMPLATE {quote_name(source)}{strategy}"
+        f" OWNER {quote_name(properties.owner)} TABLESPACE {quote_name(properties.tablespace)};"
+    )
+
+
+def build_empty(name: str, properties: Properties) -> str:
+    """Creates an empty database that holds and sorts text as the other one does."""
+    words = [
+        f"CREATE DATABASE {quote_name(name)} TEMPLATE template0 OWNER {quote_name(properties.owner)}",
+        f"ENCODING {quote_text(properties.encoding)} TABLESPACE {quote_name(properties.tablespace)}",
+        f"LC_COLLATE {quote_text(properties.collate)} LC_CTYPE {quote_text(properties.ctype)}",
+    ]
+    if properties.provider == "i":
+        words.append(f"LOCALE_PROVIDER icu ICU_LOCALE {quote_text(properties.locale or '')}")
+        if properties.icu_rules:
+            words.append(f"ICU_RULES {quote_text(properties.icu_rules)}")
+    elif properties.provider == "b":
+        words.append(f"LOCALE_PROVIDER builtin BUILTIN_LOCALE {quote_text(properties.locale or '')}")
+    return " ".join(words) + ";"
+
+
+def build_equipment(name: str, properties: Properties) -> str:
+    """Gives a new database the grants, settings and connection limit; one statement a line.
+
+    Every grant is the owner's then, also one that a role with grant option had passed on.
+    """
+    database = quote_name(name)
+    lines = [f"ALTER DATABASE {database} CONNECTION LIMIT {properties.connection_limit};"]
+    if properties.grants is not None:
+        lines.append(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC, {quote_name(properties.owner)};")
+        lines += [_grant(database, grant) for grant in properties.grants]
+    lines += [_setting(database, setting) for setting in properties.settings]
+    return "\n".join(lines)
+
+
+def build_swap(live: str, replacement: str, aside: str) -> str:
+    """Ends what is connected to either, then two renames that happen both or not at all."""
+    return "\n".join(
+        (
+            build_terminate(live, replacement),
+            "BEGIN;",
+            f"ALTER DATABASE {quote_name(live)} RENAME TO {quote_name(aside)};",
+            f"ALTER DATABASE {quote_name(replacement)} RENAME TO {quote_name(live)};",
+            "COMMIT;",
+        )
+    )
+
+
+def build_drop(name: str) -> str:
+    """Drops a database that nobody is connected to, if there is one."""
+    return f"DROP DATABASE IF EXISTS {quote_name(name)};"
+
+
+def _impossible(text: str) -> DatabaseError:
+    return DatabaseError(
+        "database.name",
+        f"{text!r} cannot be a name in PostgreSQL: it must have 1 to {MAX_NAME_BYTES} bytes and no NUL.",
+        meaning="Nothing was changed.",
+    )
+
+
+def _foreign(name: str) -> str:
+    return f"datname = {quote_text(name)} AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'"
+
+
+def _grant(database: str, grant: Grant) -> str:
+    role = "PUBLIC" if grant.role is None else quote_name(grant.role)
+    option = " WITH GRANT OPTION" if grant.grantable else ""
+    return f"GRANT {grant.privilege} ON DATABASE {database} TO {role}{option};"
+
+
+def _setting(database: str, setting: Setting) -> str:
+    name, _, value = setting.text.partition("=")
+    subject = f"DATABASE {database}"
+    if setting.role is not None:
+        subject = f"ROLE {quote_name(setting.role)} IN {subject}"
+    values = _split(value) if name in _QUOTED_LISTS else (value,)
+    quoted = ", ".join(quote_text(item) for item in values) or "''"
+    return f"ALTER {subject} SET {_setting_name(name)} TO {quoted};"
+
+
+# Extensions' settings are two names with a dot between.
+def _setting_name(name: str) -> str:
+    return ".".join(quote_name(part) for part in name.split("."))
+
+
+def _split(value: str) -> Iterable[str]:
+    for found in _LIST_ITEM.finditer(value):
+        quoted, plain = found.groups()
+        yield plain if quoted is None else quoted.replace('""', '"')
