@@ -151,9 +151,9 @@ class Engine:
             if result.outcome == DONE:
                 result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
         except DeadlineExceededError as error:
-            return Result(TIMEOUT, reason=" ".join(error.sentences())), prepared
+            return Result(TIMEOUT, reason=error.story()), prepared
         except StateError as error:
-            return Result(FAILED, reason=" ".join(error.sentences())), prepared
+            return Result(FAILED, reason=error.story()), prepared
         if result.outcome not in spec.then:
             raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
         return result, learned

@@ -43,6 +43,10 @@ class OrchestratorError(Exception):
         """What happened, what it means for the app, what to do; the empty ones left out."""
         return tuple(text for text in (self.what, self.meaning, self.hint) if text)
 
+    def story(self) -> str:
+        """The sentences as one text: on one line, or each on its own where one brings log lines along."""
+        return ("\n" if "\n" in self.what else " ").join(self.sentences())
+
 
 class PlanError(OrchestratorError):
     """The plan cannot be used. ``problems`` holds one line a problem, each with file:line:column."""

@@ -101,7 +101,7 @@ def render_report(report: RunReport) -> str:
     lines += [f"  kept      database {name}, the data of the version that failed" for name in report.quarantine]
     lines.append(f"  run       {run.id}  (orchestrator show {run.id})")
     for number, step in enumerate(report.next_steps, 1):
-        lines.append(f"  {'next' if number == 1 else '    '}  {number}. {step}")
+        lines.append(f"  {'next' if number == 1 else '':<8}  {number}. {step}")
     return "\n".join(lines)
 
 

@@ -77,7 +77,7 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
     snapshot = facts.find(Snapshot)
     return RunReport(
         run=run,
-        from_version=current.version if current else None,
+        from_version=current.version.removeprefix("v") if current else None,
         to_version=target.release.version.removeprefix("v") if target else None,
         outage_s=_outage_s(facts),
         backup=facts.find(Receipt),

@@ -255,11 +255,11 @@ class Service:
             return engine.walk(run.id, directory, facts, request, assume_yes=assume_yes)
         except StateError as error:
             # Only opening can raise it: inside the loop the engine turns it into an outcome.
-            return Ending("opening", Verdict.REFUSED, " ".join(error.sentences()))
+            return Ending("opening", Verdict.REFUSED, error.story())
         except JournalError:
             raise
         except OrchestratorError as error:
-            return Ending("internal", Verdict.INTERNAL_ERROR, " ".join(error.sentences()))
+            return Ending("internal", Verdict.INTERNAL_ERROR, error.story())
 
     def _open(
         self, journal: Journal, run_id: str, directory: Path, request: ReleaseRequest
@@ -314,7 +314,7 @@ class Service:
             except InterruptedByOperatorError:
                 raise
             except StateError as error:
-                problem = " ".join(error.sentences())
+                problem = error.story()
         return DryState(name, spec.kind, does, problem), facts
 
     def _verify(self, receipt: Receipt, report: Callable[[Progress], None]) -> BackupCheck:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.errors import HealthError, StateError
+from orchestrator.errors import DeadlineExceededError, HealthError, StateError
 from orchestrator.inert import make_inert
 from orchestrator.model import EffectScope, Serving, Target
 from states.judgement import Expectation, await_steady, look_at
@@ -39,8 +39,8 @@ class Health(State[Options]):
                 clock=clock,
                 deadline=ctx.deadline,
             )
-        except HealthError as error:
-            raise HealthError(error.code, f"{error.what}\n{_last_words(ctx)}", hint=error.hint) from error
+        except (HealthError, DeadlineExceededError) as error:
+            raise type(error)(error.code, f"{error.what}\n{_last_words(ctx)}", hint=error.hint) from error
         at = clock.now() - timedelta(seconds=clock.monotonic() - since)
         target = ctx.require(Target)
         return Result("done", (Serving(at=at, version=target.release.version, image_id=_expectation(ctx).image_id),))

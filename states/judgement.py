@@ -62,10 +62,16 @@ def await_steady(
         look = look_at(check, expected, platform, probe)
         now = clock.monotonic()
         if look.fatal:
-            raise HealthError("health.failed", look.problem, hint="Its last log lines are in the report.")
+            raise HealthError(
+                "health.failed", look.problem, hint="Read its log lines above, then ask the author of the release."
+            )
         wrong_since = (wrong_since if wrong_since is not None else now) if look.wrong_version else None
         if wrong_since is not None and now - wrong_since >= check.steady_for_s:
-            raise HealthError("health.wrong_version", look.problem, hint="Ask the author of the release.")
+            raise HealthError(
+                "health.wrong_version",
+                look.problem,
+                hint="Ask the author of the release: an image that reports another version may be another version.",
+            )
         if look.problem or (since is not None and look.fingerprint != last.fingerprint):
             since = None
         if not look.problem:
