@@ -220,6 +220,11 @@ class Target(Fact):
         """What the version variable is set to."""
         return Pin(tag=self.release.version, digest=self.digest)
 
+    @property
+    def shown(self) -> str:
+        """The image for a line of text: its digest cut to what a person compares."""
+        return f"{self.repository}:{self.release.version}@{self.digest[:19]}…"
+
 
 class PulledImage(Fact):
     """The new image on this host, and the name under which the old one is kept from being pruned."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -24,6 +25,7 @@ _COLOURS = {
     Verdict.INTERNAL_ERROR: "red",
 }
 _NOTES_LINES = 30
+_WRAP = 66  # beside the name of a state in 80 columns
 
 
 class LineListener:
@@ -125,13 +127,12 @@ def render_history(reports: Sequence[RunReport]) -> str:
 
 def render_dry_run(states: Sequence[DryState]) -> str:
     """One line a state with what it would do; what stands in the way under it."""
-    lines = []
+    lines: list[str] = []
     for state in states:
-        first, *rest = state.does or ("",)
-        lines.append(f"  {state.name:<11} {first}")
-        lines += [f"  {'':<11} {text}" for text in rest]
-        if state.problem:
-            lines.append(click.style(f"  {'':<11} ✗ {make_inert(state.problem)}", fg="red"))
+        told = [line for text in state.does for line in textwrap.wrap(make_inert(text), _WRAP)]
+        problem = textwrap.wrap(f"✗ {make_inert(state.problem)}", _WRAP) if state.problem else []
+        for number, text in enumerate([*told, *(click.style(line, fg="red") for line in problem)]):
+            lines.append(f"  {'' if number else state.name:<11} {text}")
     return "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ class Pull(State[PullOptions]):
     def describe(self, ctx: StateContext[PullOptions]) -> tuple[str, ...]:
         """Where the image comes from."""
         target = ctx.find(Target)
-        image = f"{target.repository}:{target.pin}" if target else f"the new image of {ctx.target.image}"
+        image = target.shown if target else f"the new image of {ctx.target.image}"
         return (f"download {image}" if ctx.options.network else f"assert that {image} is here, without the network",)
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:

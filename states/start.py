@@ -16,7 +16,7 @@ class Start(State[Options]):
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What the pin becomes."""
         target = ctx.find(Target)
-        pin = str(target.pin) if target else "the new version"
+        pin = f"{target.release.version}@{target.digest[:19]}…" if target else "the new version"
         return (f"set {ctx.target.version_variable} to {pin}", f"start {', '.join(ctx.target.services)}")
 
     def perform(self, ctx: StateContext[Options]) -> Result:
