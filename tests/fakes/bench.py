@@ -1,0 +1,69 @@
+"""A world, a plan for it, and the real service on both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.model import Progress
+from orchestrator.plan.load import parse_plan
+from orchestrator.releases import ReleaseRequest
+from orchestrator.report import RunReport
+from orchestrator.service import Service
+from states.registry import KINDS
+from tests.fakes.build import announce_up_to, make_ports, make_world
+from tests.fakes.outside import FakeOperator
+from tests.fakes.world import FakeWorld
+
+HEADER = """\
+plan: 1
+name: ledger
+target:
+  project: {project}
+  services: [app]
+  image: registry.example/ledger
+  migrate: [app, migrate]
+  health: {{url: "http://localhost:5100/health", steady_for: 2s, version: {{url: "http://localhost:5100/version"}}}}
+database: {{service: db}}
+releases: {{source: file, path: releases.json}}
+backups: {{directory: {backups}}}
+"""
+
+
+class Recorder:
+    """Remembers the path."""
+
+    def __init__(self) -> None:
+        self.path: list[tuple[str, str]] = []
+
+    def entered(self, state: str, kind: str) -> None: ...
+
+    def progressed(self, state: str, progress: Progress) -> None: ...
+
+    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
+        self.path.append((state, outcome))
+
+
+class Bench:
+    """A world, a plan for it, and a way to run it."""
+
+    def __init__(self, folder: Path, machine: str = "", operator: FakeOperator | None = None) -> None:
+        self.world: FakeWorld = make_world(folder)
+        announce_up_to(self.world, "v1.1.0")
+        text = HEADER.format(project=self.world.project_directory, backups=self.world.backup_directory) + machine
+        self.plan = parse_plan(text, folder / "plan.yaml", KINDS)
+        self.recorder = Recorder()
+        self.service = Service(self.plan, KINDS, make_ports(self.world, operator=operator))
+
+    def run(self, version: str | None = None, *, force: bool = True) -> RunReport:
+        if version:
+            announce_up_to(self.world, version)
+        request = ReleaseRequest(version=version)
+        return self.service.run(request, assume_yes=force, listener=self.recorder)
+
+    def path(self) -> list[str]:
+        return [state for state, _ in self.recorder.path]
+
+
+def serving_version(world: FakeWorld) -> str | None:
+    serving = world.serving()
+    return serving.version if serving else None

@@ -1,0 +1,76 @@
+"""Every precondition is tried before anything is touched; all that is wrong is told at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import DatabaseError
+from orchestrator.model import Verdict
+from tests.fakes.bench import Bench
+from tests.fakes.world import FakeWorld
+
+
+def no_room_beside_the_database(world: FakeWorld) -> None:
+    world.database_free_bytes = 1000
+
+
+def no_room_for_backups(world: FakeWorld) -> None:
+    world.backup_free_bytes = 1000
+
+
+def no_room_for_images(world: FakeWorld) -> None:
+    world.engine_free_bytes = 1000
+
+
+def backup_folder_is_read_only(world: FakeWorld) -> None:
+    world.backup_problem = "Read-only file system"
+
+
+def pin_cannot_be_written(world: FakeWorld) -> None:
+    world.pin_writable = False
+
+
+def pin_says_another_version(world: FakeWorld) -> None:
+    world.pin = "v0.9.0"
+
+
+def image_is_for_other_machines(world: FakeWorld) -> None:
+    world.releases["v1.1.0"].platforms = ("linux/riscv64",)
+
+
+def database_is_down(world: FakeWorld) -> None:
+    world.fail("database.inspect", DatabaseError("database.unreachable", "The database db does not answer."), times=9)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "told"),
+    [
+        (no_room_beside_the_database, "not enough room for the database server"),
+        (no_room_for_backups, "not enough room for the backup folder"),
+        (no_room_for_images, "not enough room for the engine's image store"),
+        (backup_folder_is_read_only, "Read-only file system"),
+        (pin_cannot_be_written, ""),
+        (pin_says_another_version, "The version variable says v0.9.0"),
+        (image_is_for_other_machines, "no image for linux/amd64"),
+        (database_is_down, "does not answer"),
+    ],
+)
+def test_each_missing_precondition_is_refused(tmp_path: Path, break_it: Callable[[FakeWorld], None], told: str) -> None:
+    bench = Bench(tmp_path)
+    break_it(bench.world)
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert bench.path() == ["check", "preflight"]
+    assert told in report.run.reason
+    assert bench.world.chain() == ["platform.freeze"]
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    backup_folder_is_read_only(bench.world)
+    image_is_for_other_machines(bench.world)
+    reason = bench.run().run.reason
+    assert "2 preconditions are not met" in reason
+    assert "(1)" in reason
+    assert "(2)" in reason

@@ -1,0 +1,82 @@
+"""The command line answers with the right exit code, on the right stream, and touches nothing by looking."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestrator.cli import main
+
+PLANS = Path(__file__).parents[2] / "plans"
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("plan", sorted(PLANS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_plan_lints_clean(plan: Path) -> None:
+    done = call("lint", plan)
+    assert done.exit_code == 0
+    assert "no problem" in done.stdout
+
+
+@pytest.mark.parametrize("style", ["text", "mermaid", "dot"])
+def test_a_plan_is_drawn_without_touching_anything(style: str) -> None:
+    done = call("graph", PLANS / "upgrade.yaml", "--format", style)
+    assert done.exit_code == 0
+    assert "rollback" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["check"], ["lint"], ["graph"], ["status"], ["history"], ["backups", "list"]]
+)
+def test_a_plan_that_is_not_there_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
+    done = call(*arguments, tmp_path / "nowhere.yaml")
+    assert done.exit_code == 2
+    assert "nowhere.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_plan_at_all_says_how_to_name_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call("run")
+    assert done.exit_code == 2
+    assert "orchestrator run plans/upgrade.yaml" in done.stderr
+
+
+def test_a_wrong_plan_names_every_problem_with_its_place(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    text = (PLANS / "upgrade.yaml").read_text(encoding="utf-8")
+    plan.write_text(text.replace("failed: rollback}", "failed: rolback}").replace("kind: backup,", "kind: bakcup,"))
+    done = call("lint", plan)
+    assert done.exit_code == 2
+    assert "rolback" in done.stderr
+    assert "rollback" in done.stderr
+    assert "bakcup" in done.stderr
+    assert done.stderr.count(f"{plan}:") + done.stderr.count("plan.yaml:") >= 2
+
+
+def test_an_error_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
+    done = call("run", tmp_path / "nowhere.yaml", "--json")
+    document = json.loads(done.stdout)
+    assert document["exit_code"] == done.exit_code == 2
+    assert document["error"]["code"] == "plan.not_found"
+
+
+def test_a_project_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    text = (PLANS / "upgrade.yaml").read_text(encoding="utf-8")
+    plan.write_text(text.replace("/opt/remote-agent", str(tmp_path / "nowhere")))
+    done = call("run", plan, "--force")
+    assert done.exit_code == 10
+    assert "does not exist" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_there_is_help_for_every_command() -> None:
+    for name, command in main.commands.items():
+        done = call(name, "--help")
+        assert done.exit_code == 0
+        assert command.help
