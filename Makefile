@@ -1,0 +1,61 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each target does its own set-up on a fresh machine.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+SETUP := deploy/demo/setup
+SHELL_SCRIPTS = $(shell find . -name '*.sh' -not -path './.venv/*' -not -path './.git/*' -not -path './.demo/*') .ci/run
+PLANS = $(wildcard plans/*.yaml)
+
+# What is unit-tested reaches no engine; what is marked docker needs all of the set-up.
+UNIT_TESTS := tests/unit tests/contract
+DOCKER_TESTS := tests/docker
+
+export KEEP
+
+.PHONY: help
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+.PHONY: venv
+venv:
+	@$(SETUP)/venv.sh
+
+.PHONY: setup
+setup: venv ## virtual environment, Docker Engine with Compose, base images
+	@$(SETUP)/engine.sh
+	@$(SETUP)/base_images.sh >/dev/null
+
+.PHONY: demo
+demo: setup ## four upgrades of a real app, one good and three bad (KEEP=1 leaves it running)
+	@$(BIN)/python -m deploy.demo.demo
+
+.PHONY: check
+check: venv ## format, lint, types, layers, shell scripts, plans
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	@for plan in $(PLANS); do echo "orchestrator lint $$plan"; $(BIN)/orchestrator lint "$$plan"; done
+
+.PHONY: test
+test: setup ## all tests, on a real engine
+	$(BIN)/pytest $(UNIT_TESTS)
+	$(BIN)/pytest $(DOCKER_TESTS)
+
+.PHONY: test-unit
+test-unit: venv ## the tests that need no engine
+	$(BIN)/pytest $(UNIT_TESTS)
+
+.PHONY: format
+format: venv ## rewrite the sources as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: clean
+clean: ## take down a demo that KEEP=1 left, remove .demo and caches
+	@if [ -d .demo ]; then $(SETUP)/venv.sh && $(BIN)/python -m deploy.demo.demo --remove; fi
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
