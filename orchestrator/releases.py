@@ -163,7 +163,7 @@ def _choose_requested(
             "releases.downgrade",
             f"{release.version} is older than {current_version}, which runs.",
             meaning=f"{_UNTOUCHED} An older version may not understand the data of a newer one.",
-            hint="Use --force if you are sure that it does.",
+            hint="Say --allow-downgrade if you are sure that it does.",
         )
     return None if wanted == running else release
 

@@ -73,7 +73,7 @@ def read_tree(text: str, source: Path, problems: Problems) -> Node:
     except _BoundsError as error:
         raise _not_yaml(source, error.position, str(error)) from error
     if planter.root is None:
-        raise _not_yaml(source, Position(1, 1), "the file is empty; `orchestrator init` writes a plan to start from")
+        raise _not_yaml(source, Position(1, 1), "the file is empty; the README has a plan to start from")
     return planter.root
 
 
@@ -85,7 +85,7 @@ def _read_text(path: Path) -> str:
         raise PlanError(
             "plan.not_found",
             f"There is no plan {path}.",
-            hint="`orchestrator init` writes one from a compose file.",
+            hint="Copy `plans/upgrade.yaml` to start from, or correct the path.",
         ) from error
     except OSError as error:
         raise PlanError(
