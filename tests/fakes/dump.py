@@ -47,7 +47,7 @@ def count_rows(dump: bytes) -> dict[str, int]:
 
 def is_complete(dump: bytes) -> bool:
     """Whether the trailer is where it belongs."""
-    return dump.endswith(TRAILER.encode())
+    return dump.rstrip().endswith(TRAILER.rstrip().encode())
 
 
 def _build_copy(table: str, rows: list[str]) -> str:

@@ -1,0 +1,88 @@
+"""What every kind of state promises, checked over the registry: a new kind is held to it by being listed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.contract import CrashRule, State, StateContext
+from orchestrator.deadline import Deadline
+from orchestrator.engine import ContextBuilder
+from orchestrator.model import EffectScope, Facts, Target
+from orchestrator.releases import ReleaseRequest
+from orchestrator.service import SilentListener
+from states.registry import KINDS
+from tests.fakes.bench import Bench
+from tests.fakes.outside import FakeHistory
+
+ALL = sorted(KINDS)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
+    """A context for each state of the standard plan, with all facts that the way forward begins with."""
+    world = bench.service.world
+    run_folder = tmp_path / "run"
+    run_folder.mkdir()
+    choice = world.finder.find(ReleaseRequest())
+    assert choice.target is not None
+    facts = Facts.of((world.platform.freeze(run_folder), choice.current, choice.target))
+    build = ContextBuilder(
+        bench.plan, KINDS, world, FakeHistory(), SilentListener(), "r-1", run_folder, ReleaseRequest(), assume_yes=True
+    )
+    bench.world.script.calls.clear()
+    return {spec.kind: build(spec, facts, Deadline(world.clock, spec.timeout_s)) for spec in bench.plan.states.values()}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_kind_declares_itself(kind: str) -> None:
+    state: type[State[Any]] = KINDS[kind]
+    assert state.kind == kind
+    assert state.__module__ == f"states.{kind}"
+    assert state.summary.endswith(".")
+    assert "failed" in state.outcomes
+    assert all(state.outcomes.values())
+    assert 0 < state.timeout_s <= 24 * 3600
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_kind_that_only_reads_runs_again_and_no_other_does_but_backup(kind: str) -> None:
+    state = KINDS[kind]
+    reads_only = state.scope is EffectScope.NOTHING
+    # An unfinished backup has no name of its own, so taking another one is all there is to do.
+    assert (state.crash_rule is CrashRule.RUN_AGAIN) is (reads_only or kind == "backup")
+    assert state.compensation is (state.crash_rule is CrashRule.REPEAT)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind != "command"])
+def test_describing_and_preparing_change_nothing(
+    kind: str, contexts: dict[str, StateContext[Any]], bench: Bench, tmp_path: Path
+) -> None:
+    state, before = KINDS[kind](), sorted(tmp_path.rglob("*"))
+    assert all(state.describe(contexts[kind]))
+    prepared = state.prepare(contexts[kind])
+    assert bench.world.chain() == []
+    assert sorted(tmp_path.rglob("*")) == before
+    assert all(type(fact) in state.provides for fact in prepared)
+
+
+def test_pulling_twice_is_pulling_once(contexts: dict[str, StateContext[Any]], bench: Bench) -> None:
+    context = contexts["pull"]
+    target = context.require(Target)
+    bench.service.world.platform.pull_image(
+        target.repository, target.pin, report=context.report, deadline=context.deadline
+    )
+    images = len(bench.world.images)
+    outcomes = [KINDS["pull"]().perform(context).outcome for _ in range(2)]
+    assert outcomes == ["done", "done"]
+    assert len(bench.world.images) == images
+
+
+def test_no_two_facts_share_a_name() -> None:
+    kinds = {fact for state in KINDS.values() for fact in state.provides}
+    assert len({kind.fact for kind in kinds}) == len(kinds)
