@@ -319,7 +319,7 @@ def _boundary(as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("Interrupted; nothing was touched.", err=True)
         sys.exit(128 + signal.SIGINT)
-    except Exception as error:
+    except Exception as error:  # the boundary: an operator gets a sentence, not a traceback
         if os.environ.get("ORCHESTRATOR_DEBUG"):
             raise
         click.echo(

@@ -84,8 +84,16 @@ def build_feed(plan: Plan) -> ReleaseFeed:
     if releases.source == "github" and releases.repository:
         return GitHubFeed(releases.repository, api_base=releases.url or GITHUB_API, token=token)
     if releases.source == "registry":
-        return RegistryFeed(releases.repository or plan.target.image, base=releases.url, token=token)
+        return RegistryFeed(releases.repository or plan.target.image, login=_login(token))
     raise InvariantError("internal.releases", f"The plan's releases {releases.source!r} lack what they need.")
+
+
+def _login(token: str | None) -> tuple[str, str] | None:
+    """``user:password`` as a registry wants it; a bare token goes with any user name."""
+    if token is None:
+        return None
+    user, separator, password = token.partition(":")
+    return (user, password) if separator else ("token", token)
 
 
 def _database(plan: Plan, engine: DockerEngine, platform: ComposeProject) -> Database | None:

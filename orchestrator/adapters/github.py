@@ -1,67 +1,98 @@
-"""Releases as GitHub announces them."""
+"""Releases of a repository on GitHub or GitHub Enterprise."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
-from pydantic import ValidationError
-
-from orchestrator.adapters.http import fetch_json, make_session
-from orchestrator.errors import ReleaseError
+from orchestrator.adapters.addresses import is_private_channel, is_same_origin
+from orchestrator.adapters.http import (
+    DEFAULT_LIMITS,
+    Limits,
+    fetch_json,
+    hostile,
+    new_session,
+)
+from orchestrator.adapters.release_file import read_release
+from orchestrator.errors import PlanError
 from orchestrator.model import Release
 
-_PAGES_AT_MOST = 5
+_REPOSITORY = re.compile(r"^(?!\.)[A-Za-z0-9._-]+/(?!\.)[A-Za-z0-9._-]+$")
+_MAX_PAGES = 5
 
 
 class GitHubFeed:
-    """Implements `orchestrator.ports.ReleaseFeed`; ``repository`` is ``owner/name``, ``api_base`` without a slash.
+    """The newest 500 releases of ``owner/name``. The token is sent to ``api_base`` only and shown nowhere.
 
-    The token travels in a header only and is no part of any error or representation.
+    Raises:
+        PlanError: ``plan.repository``; ``plan.insecure_source`` (the token would travel in clear text).
     """
 
-    def __init__(self, repository: str, *, api_base: str, token: str | None = None) -> None:
-        self._repository = repository
-        self._api_base = api_base.rstrip("/")
-        self._token = token
+    def __init__(
+        self,
+        repository: str,
+        api_base: str = "https://api.github.com",
+        token: str | None = None,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        if not _REPOSITORY.match(repository):
+            raise PlanError(
+                "plan.repository",
+                f"{repository!r} is no GitHub repository.",
+                hint="Write it as `owner/name`.",
+            )
+        if token and not is_private_channel(api_base):
+            raise PlanError(
+                "plan.insecure_source",
+                "The token for the releases would be sent unencrypted.",
+                hint="Use an https address.",
+            )
+        self._url = f"{api_base.rstrip('/')}/repos/{repository}/releases?per_page=100"
+        self._headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._limits = limits
 
     def list_releases(self) -> tuple[Release, ...]:
-        """The newest 500 at most; entries of another shape than a release are left out."""
-        url: str | None = f"{self._api_base}/repos/{self._repository}/releases?per_page=100"
-        found: list[Release] = []
-        with make_session() as session:
-            for _ in range(_PAGES_AT_MOST):
+        """Read page after page, five at most. Entries that are no release are left out.
+
+        Raises:
+            ReleaseError: as `orchestrator.adapters.http.fetch_json`.
+        """
+        releases: list[Release] = []
+        url: str | None = self._url
+        with new_session(self._url) as session:
+            for _ in range(_MAX_PAGES):
                 if url is None:
                     break
-                answer = fetch_json(session, url, self._headers(), what=f"GitHub repository {self._repository}")
-                found += self._read(answer.document)
-                url = answer.next_url
-        return tuple(found)
+                page = fetch_json(session, url, self._headers, limits=self._limits)
+                releases += _read_page(url, page.content)
+                url = self._require_ours(page.next_url)
+        return tuple(releases)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/vnd.github+json", "User-Agent": "upgrade-orchestrator"}
-        return {**headers, "Authorization": f"Bearer {self._token}"} if self._token else headers
-
-    def _read(self, document: Any) -> list[Release]:
-        if not isinstance(document, list):
-            raise ReleaseError(
-                "releases.hostile",
-                f"GitHub repository {self._repository} does not answer with a list of releases.",
-                meaning="Nothing was touched.",
-            )
-        return [release for entry in document if (release := _release(entry)) is not None]
+    def _require_ours(self, next_url: str | None) -> str | None:
+        if next_url is not None and not is_same_origin(self._url, next_url):
+            raise hostile(self._url, "says that its next page is on another host")
+        return next_url
 
 
-def _release(entry: Any) -> Release | None:
+def _read_page(url: str, content: object) -> list[Release]:
+    if not isinstance(content, list):
+        raise hostile(url, "sent something that is no list of releases")
+    found = (_read_entry(entry) for entry in content)
+    return [release for release in found if release is not None]
+
+
+def _read_entry(entry: object) -> Release | None:
     if not isinstance(entry, dict):
         return None
-    try:
-        return Release(
-            version=entry.get("tag_name"),
-            notes=entry.get("body") or "",
-            url=entry.get("html_url") or "",
-            published_at=entry.get("published_at"),
-            prerelease=bool(entry.get("prerelease")),
-            draft=bool(entry.get("draft")),
-        )
-    except ValidationError:
-        return None
+    return read_release(
+        {
+            "version": entry.get("tag_name"),
+            "notes": entry.get("body"),
+            "url": entry.get("html_url"),
+            "published_at": entry.get("published_at"),
+            "prerelease": entry.get("prerelease"),
+            "draft": entry.get("draft"),
+        }
+    )

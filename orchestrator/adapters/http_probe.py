@@ -1,48 +1,47 @@
-"""One look at the app from outside."""
+"""An outside look at the app over HTTP."""
 
 from __future__ import annotations
 
 import time
 
 import requests
+import urllib3
 
+from orchestrator.adapters.http import new_session, read_body, run_bounded
 from orchestrator.model import ProbeAnswer
 
 _MAX_BYTES = 64 * 1024
 
 
 class HttpProbe:
-    """Implements `orchestrator.ports.Probe`.
-
-    A session of its own for each look, so that no kept connection answers for a container that is gone;
-    proxies of the environment are not asked, because a user on this host would not ask them either.
-    """
+    """Asks once, as a user would: certificates are checked, nothing is retried, redirects are not followed."""
 
     def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
-        """GET without following redirects; whatever the app does is an answer."""
-        with requests.Session() as session:
-            session.trust_env = False
-            try:
-                with session.get(url, timeout=timeout_s, allow_redirects=False, stream=True) as response:
-                    body = _read(response, time.monotonic() + timeout_s)
-                    return ProbeAnswer(status=response.status_code, body=body)
-            except (requests.RequestException, UnicodeError) as error:
-                return ProbeAnswer(status=None, error=_say(error))
+        """One GET, over after ``timeout_s`` seconds in all; at most 64 KiB of the body. Never raises."""
+        try:
+            return run_bounded(lambda: _ask(url, timeout_s), timeout_s)
+        except TimeoutError:
+            return ProbeAnswer(status=None, error=f"no full answer within {timeout_s:g} s")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+            return ProbeAnswer(status=None, error=_explain(problem))
 
 
-def _read(response: requests.Response, until: float) -> str:
-    content = b""
-    # Each chunk has the timeout anew: without a limit of our own a slow drip would hold us for ever.
-    for chunk in response.iter_content(4096):
-        content += chunk
-        if len(content) >= _MAX_BYTES or time.monotonic() > until:
-            break
-    return content[:_MAX_BYTES].decode("utf-8", "replace")
+def _ask(url: str, timeout_s: float) -> ProbeAnswer:
+    ends_at = time.monotonic() + timeout_s
+    with (
+        new_session(url, retries=0) as session,
+        session.get(url, timeout=timeout_s, stream=True, allow_redirects=False) as response,
+    ):
+        body = read_body(response, _MAX_BYTES, ends_at)
+        return ProbeAnswer(status=response.status_code, body=body.decode("utf-8", errors="replace"))
 
 
-def _say(error: Exception) -> str:
-    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
-        return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "connection refused or broken"
-    return type(error).__name__
+def _explain(problem: Exception) -> str:
+    for kind, text in (
+        (requests.exceptions.SSLError, "its certificate is not trusted"),
+        (requests.exceptions.Timeout, "no answer in time"),
+        (requests.exceptions.ConnectionError, "no connection"),
+    ):
+        if isinstance(problem, kind):
+            return text
+    return f"no usable answer ({type(problem).__name__})"

@@ -1,99 +1,131 @@
-"""Releases as the tags of an image, by the OCI distribution API."""
+"""Releases announced by nothing but the tags of their images (OCI distribution API)."""
 
 from __future__ import annotations
 
-import ipaddress
+import base64
 import re
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from orchestrator.adapters.http import fetch_json, make_session
-from orchestrator.errors import ReleaseError
+from orchestrator.adapters.addresses import is_loopback, is_private_channel, is_same_origin
+from orchestrator.adapters.http import (
+    DEFAULT_LIMITS,
+    Answer,
+    Document,
+    Limits,
+    denied,
+    fetch,
+    fetch_json,
+    hostile,
+    new_session,
+    read_document,
+)
+from orchestrator.adapters.release_file import read_release
 from orchestrator.model import Release
 from orchestrator.releases import is_comparable
 
-_PAGES_AT_MOST = 20
-_TIMEOUT_S = 15.0
+_MAX_PAGES = 20
+_UNAUTHORIZED = 401
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-_TAG = re.compile(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")
 
 
 class RegistryFeed:
-    """Implements `orchestrator.ports.ReleaseFeed`; ``image`` is a repository as in ``docker pull``, without a tag."""
+    """Tags of ``image`` (``ghcr.io/yourorg/app``, ``app`` on Docker Hub) that read like a version.
 
-    def __init__(self, image: str, *, base: str | None = None, token: str | None = None) -> None:
-        self._base, self._repository = split_image(image)
-        self._base = (base or self._base).rstrip("/")
-        self._what = f"Registry {self._base}, repository {self._repository}"
-        self._token = token
+    ``login`` is user and password; it goes to the registry or to the token server that the registry names,
+    never unencrypted over a network. Loopback registries are spoken to in plain HTTP.
+    """
+
+    def __init__(self, image: str, login: tuple[str, str] | None = None, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        host, self._name = split_image(image)
+        scheme = "http" if is_loopback(f"//{host}") else "https"
+        self._url = f"{scheme}://{host}/v2/{self._name}/tags/list?n=1000"
+        self._login = login
+        self._limits = limits
 
     def list_releases(self) -> tuple[Release, ...]:
-        """Tags that are versions; signatures and names like ``latest`` are left out."""
-        url: str | None = f"{self._base}/v2/{self._repository}/tags/list?n=1000"
-        tags: list[str] = []
-        with make_session() as session:
-            headers = self._authorize(session, url or "")
-            for _ in range(_PAGES_AT_MOST):
+        """Read page after page, twenty at most; signatures and tags without an order are left out.
+
+        Raises:
+            ReleaseError: as `orchestrator.adapters.http.fetch_json`.
+        """
+        releases: list[Release] = []
+        headers: dict[str, str] = {}
+        url: str | None = self._url
+        with new_session(self._url) as session:
+            for _ in range(_MAX_PAGES):
                 if url is None:
                     break
-                answer = fetch_json(session, url, headers, what=self._what)
-                tags += self._read(answer.document)
-                url = answer.next_url
-        return tuple(Release(version=tag) for tag in tags if _TAG.match(tag) and is_comparable(tag))
+                page, headers = self._read_page(session, url, headers)
+                releases += _read_tags(url, page.content)
+                url = self._require_ours(page.next_url)
+        return tuple(releases)
 
-    def _authorize(self, session: requests.Session, url: str) -> Mapping[str, str]:
-        """The header that the registry's own challenge leads to; none where it asks for none."""
-        try:
-            challenge = session.get(url, timeout=_TIMEOUT_S, allow_redirects=False).headers.get("WWW-Authenticate", "")
-        except requests.RequestException as error:
-            raise ReleaseError(
-                "releases.unreachable",
-                f"{self._what} cannot be reached: {type(error).__name__}.",
-                meaning="Nothing was touched.",
-                hint="Look at the network, or name a release source that can be reached from here.",
-            ) from error
-        if not challenge.lower().startswith("bearer "):
-            return {}
-        asked = dict(_CHALLENGE.findall(challenge))
-        realm = asked.pop("realm", "")
-        if urlsplit(realm).scheme != "https" and urlsplit(self._base).scheme == "https":
-            raise ReleaseError("releases.hostile", f"{self._what} sends us to an unprotected address for a token.")
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        document = fetch_json(session, f"{realm}?{urlencode(asked)}", headers, what=self._what).document
-        token = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
-        return {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
+    def _read_page(
+        self, session: requests.Session, url: str, headers: dict[str, str]
+    ) -> tuple[Document, dict[str, str]]:
+        answer = fetch(session, url, headers, limits=self._limits)
+        if answer.status == _UNAUTHORIZED:
+            headers = {"Authorization": self._authorize(answer)}
+            answer = fetch(session, url, headers, limits=self._limits)
+        return read_document(answer, limits=self._limits), headers
 
-    def _read(self, document: Any) -> list[str]:
-        tags = document.get("tags") if isinstance(document, dict) else None
-        if tags is None and isinstance(document, dict) and "tags" in document:
-            return []
-        if not isinstance(tags, list):
-            raise ReleaseError(
-                "releases.hostile",
-                f"{self._what} does not answer with a list of tags.",
-                meaning="Nothing was touched.",
-            )
-        return [tag for tag in tags if isinstance(tag, str)]
+    def _authorize(self, refusal: Answer) -> str:
+        scheme, _, parameters = refusal.headers.get("WWW-Authenticate", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._fetch_token(refusal.url, dict(_CHALLENGE.findall(parameters)))
+        if scheme.lower() == "basic" and self._login and is_private_channel(refusal.url):
+            return _basic(self._login)
+        raise denied(refusal.url, refusal.status)
+
+    def _fetch_token(self, url: str, challenge: Mapping[str, str]) -> str:
+        realm = challenge.get("realm", "")
+        # The realm comes from the registry: never hand a login to an address that anybody can listen to, nor
+        # let a registry elsewhere make us knock on this machine's own doors.
+        if not is_private_channel(realm) or (is_loopback(realm) and not is_loopback(url)):
+            raise hostile(url, "names a token server that cannot be trusted")
+        query = {"service": challenge.get("service", ""), "scope": f"repository:{self._name}:pull"}
+        headers = {"Authorization": _basic(self._login)} if self._login else {}
+        joint = "&" if urlsplit(realm).query else "?"
+        with new_session(realm) as session:
+            page = fetch_json(session, f"{realm}{joint}{urlencode(query)}", headers, limits=self._limits)
+        return f"Bearer {_read_token(realm, page.content)}"
+
+    def _require_ours(self, next_url: str | None) -> str | None:
+        if next_url is not None and not is_same_origin(self._url, next_url):
+            raise hostile(self._url, "says that its next page is on another host")
+        return next_url
 
 
 def split_image(image: str) -> tuple[str, str]:
-    """(base address, repository) of an image as ``docker pull`` reads its name."""
-    host, _, rest = image.partition("/")
-    if not rest or not ("." in host or ":" in host or host == "localhost"):
-        return "https://registry-1.docker.io", image if rest else f"library/{image}"
-    if host == "docker.io":
-        return "https://registry-1.docker.io", rest if "/" in rest else f"library/{rest}"
-    return f"{'http' if _is_loopback(host) else 'https'}://{host}", rest
+    """Host of the registry's API and name of the repository there, as Docker reads an image without a tag."""
+    first, slash, rest = image.partition("/")
+    if not slash or not (set(first) & set(".:") or first == "localhost"):
+        first, rest = "docker.io", image
+    if first not in ("docker.io", "index.docker.io"):
+        return first, rest
+    return "registry-1.docker.io", rest if "/" in rest else f"library/{rest}"
 
 
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0].strip("[]")
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def _read_tags(url: str, content: object) -> list[Release]:
+    # A repository whose tags were all deleted answers `null`.
+    tags = (content.get("tags") or []) if isinstance(content, dict) else None
+    if not isinstance(tags, list):
+        raise hostile(url, "sent something that is no list of tags")
+    versions = (tag for tag in tags if isinstance(tag, str) and is_comparable(tag))
+    found = (read_release({"version": version}) for version in versions)
+    return [release for release in found if release is not None]
+
+
+def _read_token(url: str, content: object) -> str:
+    fields = content if isinstance(content, dict) else {}
+    token = fields.get("token") or fields.get("access_token")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise hostile(url, "sent no token")
+    return token
+
+
+def _basic(login: tuple[str, str]) -> str:
+    return "Basic " + base64.b64encode(":".join(login).encode()).decode("ascii")

@@ -1,48 +1,100 @@
-"""Releases announced in a JSON file: ``{"releases": [{"version": "v1.1.0", "notes": …, "url": …}]}``."""
+"""Releases announced in a JSON file, for hosts without the internet and for tests."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from orchestrator.errors import ReleaseError
-from orchestrator.model import Release, Word
+from orchestrator.model import Release
 
-_MAX_BYTES = 4 * 1024**2
-
-
-class _Document(Word):
-    releases: tuple[Release, ...]
+_MAX_BYTES = 4 * 1024 * 1024
+_UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
 class FileFeed:
-    """Implements `orchestrator.ports.ReleaseFeed` on a file of at most 4 MiB."""
+    """A file with ``{"releases": [{"version", "notes", "url", "published_at", "prerelease", "draft"}]}``.
+
+    Only ``version`` is required. An entry that is not of this shape is left out.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def list_releases(self) -> tuple[Release, ...]:
-        """All releases of the file. ``releases.not_found``, ``releases.hostile``."""
+        """All entries of the file.
+
+        Raises:
+            ReleaseError: ``releases.not_found``, ``releases.denied`` (the file cannot be read),
+                ``releases.hostile`` (it is larger than 4 MiB, not JSON, or has no list of releases).
+        """
+        entries = self._read_entries()
+        found = (read_release(entry) for entry in entries if isinstance(entry, dict))
+        return tuple(release for release in found if release is not None)
+
+    def _read_entries(self) -> list[object]:
+        text = self._read_bytes()
+        if len(text) > _MAX_BYTES:
+            raise self._hostile(f"is larger than {_MAX_BYTES} bytes")
         try:
-            with self._path.open("rb") as file:
-                content = file.read(_MAX_BYTES + 1)
-        except OSError as error:
-            raise ReleaseError(
-                "releases.not_found",
-                f"The release file {self._path} cannot be read: {error.strerror}.",
-                meaning="Nothing was touched.",
-                hint="Correct `releases: path:` in the plan; it is relative to the plan file.",
-            ) from error
-        if len(content) > _MAX_BYTES:
-            raise ReleaseError("releases.hostile", f"The release file {self._path} is larger than 4 MiB.")
+            document: object = json.loads(text)
+        except (ValueError, RecursionError) as cause:
+            raise self._hostile("is not JSON") from cause
+        entries = document.get("releases") if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            raise self._hostile("has no list named `releases`")
+        return entries
+
+    def _read_bytes(self) -> bytes:
+        hint = "Correct `path` under `releases` in the plan, or put the file there."
         try:
-            return _Document.model_validate(json.loads(content)).releases
-        except (ValidationError, ValueError, RecursionError) as error:
-            raise ReleaseError(
-                "releases.hostile",
-                f"The release file {self._path} is not a list of releases.",
-                meaning="Nothing was touched.",
-                hint='It holds {"releases": [{"version": "v1.1.0", "notes": "…"}]}.',
-            ) from error
+            with self._path.open("rb") as stream:
+                return stream.read(_MAX_BYTES + 1)
+        except FileNotFoundError as cause:
+            what = f"There is no release file {self._path}."
+            raise ReleaseError("releases.not_found", what, meaning=_UNTOUCHED, hint=hint) from cause
+        except OSError as cause:
+            what = f"The release file {self._path} cannot be read: {cause.strerror}."
+            raise ReleaseError("releases.denied", what, meaning=_UNTOUCHED, hint=hint) from cause
+
+    def _hostile(self, what: str) -> ReleaseError:
+        return ReleaseError(
+            "releases.hostile",
+            f"The release file {self._path} {what}.",
+            meaning=_UNTOUCHED,
+            hint='It must hold {"releases": [{"version": "v1.2.3"}]}.',
+        )
+
+
+def read_release(fields: Mapping[str, object]) -> Release | None:
+    """A release from untrusted fields named as in `Release`, others ignored; None if it is not one.
+
+    A date without a zone counts as UTC; an address that is not on the web is left out.
+    """
+    known = {name: fields[name] for name in Release.model_fields if fields.get(name) is not None}
+    if not all(isinstance(known.get(flag, False), bool) for flag in ("prerelease", "draft")):
+        return None
+    try:
+        release = Release.model_validate(known)
+    except ValidationError:
+        return None
+    published = release.published_at
+    aware = published.replace(tzinfo=UTC) if published and published.tzinfo is None else published
+    return release.model_copy(
+        update={
+            "url": release.url if _is_web(release.url) else "",
+            "published_at": aware.astimezone(UTC) if aware else None,
+        }
+    )
+
+
+def _is_web(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("https", "http")
+    except ValueError:
+        return False

@@ -209,7 +209,7 @@ class DatabaseSpec(Spec):
 
 _SOURCES: Mapping[str, tuple[str, frozenset[str]]] = {
     "github": ("repository", frozenset({"repository", "url", "token_variable"})),
-    "registry": ("source", frozenset({"repository", "url", "token_variable"})),
+    "registry": ("source", frozenset({"repository", "token_variable"})),
     "file": ("path", frozenset({"path"})),
 }
 
@@ -224,13 +224,13 @@ class ReleasesSpec(Spec):
     """`owner/name` on GitHub, or the repository in the registry (left out, the one of `target.image`)."""
 
     url: Url | None = None
-    """Base address of the GitHub API or of the registry; left out, the public one."""
+    """Base address of the GitHub API; left out, the public one."""
 
     path: Location | None = None
     """The JSON file, for `source: file`."""
 
     token_variable: Variable | None = None
-    """Name of the environment variable that holds an access token; the token itself is never in a plan."""
+    """Name of the environment variable that holds a token (`user:password` for a registry), never the secret"""
 
     @model_validator(mode="after")
     def _fields_fit_the_source(self) -> Self:
