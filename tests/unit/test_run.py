@@ -221,3 +221,15 @@ def test_an_interruption_before_anything_was_touched_ends_with_the_signal(bench:
     report = bench.run()
     assert report.run.verdict is Verdict.REFUSED
     assert report.run.exit_code == 130
+
+
+def test_what_a_state_says_itself_overrides_the_target(tmp_path: Path) -> None:
+    plain = (SHIPPED / "plain.yaml").read_text()
+    machine = plain[plain.index("\ninitial:") :]
+    line = next(line for line in machine.splitlines() if "kind: health" in line)
+    longer = line.replace("kind: health,", "kind: health, with: {steady_for: 30s},")
+    assert longer != line
+    bench = Bench(tmp_path, machine.replace(line, longer))
+    report = bench.run()
+    assert report.run.verdict is Verdict.COMMITTED
+    assert next(line.seconds for line in report.states if line.state == "health") >= 30
