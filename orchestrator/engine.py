@@ -30,7 +30,7 @@ from orchestrator.contract import (
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.errors import DeadlineExceededError, InvariantError, StateError
 from orchestrator.journal import Journal
-from orchestrator.machine import Machine
+from orchestrator.machine import Machine, choose_forward
 from orchestrator.model import Facts, Progress, Verdict
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
@@ -191,7 +191,7 @@ class ContextBuilder:
             directory=self.directory,
             target=build_target(self.plan),
             keep_backups=self.plan.backups.keep,
-            steps=tuple(self.plan.states),
+            steps=tuple(name for name in choose_forward(self.plan) if name in self.plan.states),
             worst_case_downtime_s=worst_case_downtime_s(self.plan, self.kinds),
             request=self.request,
             assume_yes=self.assume_yes,

@@ -71,7 +71,7 @@ class TerminalOperator:
             click.echo("─" * 69, err=True)
         click.secho(f"\n{question.title}", bold=True, err=True)
         for line in question.lines:
-            click.echo(f"  {make_inert(line)}", err=True)
+            click.echo("\n".join(_wrapped(make_inert(line), indent=" " * 9)), err=True)
         try:
             return click.confirm(f"\n{question.prompt}", default=False, err=True)
         except click.Abort:
@@ -129,8 +129,8 @@ def render_dry_run(states: Sequence[DryState]) -> str:
     """One line a state with what it would do; what stands in the way under it."""
     lines: list[str] = []
     for state in states:
-        told = [line for text in state.does for line in textwrap.wrap(make_inert(text), _WRAP)]
-        problem = textwrap.wrap(f"✗ {make_inert(state.problem)}", _WRAP) if state.problem else []
+        told = [line for text in state.does for line in _wrapped(make_inert(text), width=_WRAP)]
+        problem = _wrapped(f"✗ {make_inert(state.problem)}", width=_WRAP) if state.problem else []
         for number, text in enumerate([*told, *(click.style(line, fg="red") for line in problem)]):
             lines.append(f"  {'' if number else state.name:<11} {text}")
     return "\n".join(lines)
@@ -156,6 +156,14 @@ def render_error(error: OrchestratorError) -> str:
         lines += [f"  {make_inert(problem)}" for problem in error.problems]
     lines += [make_inert(text) for text in (error.meaning, error.hint) if text]
     return "\n".join(lines)
+
+
+def _wrapped(text: str, *, width: int = 80, indent: str = "") -> list[str]:
+    # Names are never cut: a person may want to copy them.
+    first = indent[:2]
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _first_line(text: str) -> str:

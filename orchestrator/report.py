@@ -93,7 +93,7 @@ def build_next_steps(run: Run, facts: Facts) -> tuple[str, ...]:
     if run.verdict in (Verdict.COMMITTED, Verdict.UP_TO_DATE):
         return ()
     if run.verdict is Verdict.REFUSED:
-        return ("Mend what is said above, then run the same command again.",)
+        return ("Run the same command again when what is said above is mended or decided.",)
     if run.verdict is Verdict.ROLLED_BACK:
         return (f"Read what failed with `orchestrator show {run.id}`, and wait for a better release.",)
     return build_runbook(facts)

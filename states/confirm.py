@@ -36,11 +36,12 @@ def _question(ctx: StateContext[Options]) -> Question:
     current, target = ctx.require(Current), ctx.require(Target)
     minutes = ctx.worst_case_downtime_s / 60
     lines = (
-        f"from     {current.version}",
-        f"to       {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
-        f"image    {target.repository}:{target.pin}",
-        f"steps    {' → '.join(ctx.steps)}",
-        f"outage   {minutes:.0f} min at the very worst: the sum of all deadlines while the app is down",
+        f"from   {current.version}",
+        f"to     {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
+        f"image  {target.repository}:{target.release.version}",
+        f"digest {target.digest}",
+        f"steps  {' → '.join(ctx.steps)}",
+        f"outage {minutes:.0f} min at the very worst: the sum of all deadlines while the app is down",
     )
     notes = target.release.notes
     return Question(title=f"Upgrade to {target.release.version}", lines=lines, notes=notes)
