@@ -8,6 +8,7 @@ import http.client
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -50,7 +51,7 @@ class Span:
     end: float
 
 
-class _Witness:
+class _Witness(ABC):
     """A thread that acts at a steady rate until it is stopped."""
 
     def __init__(self, base_url: str, period_s: float) -> None:
@@ -87,8 +88,9 @@ class _Witness:
             due = max(due + self._period_s, time.monotonic() - self._period_s)
             self._stopping.wait(max(0.0, due - time.monotonic()))
 
+    @abstractmethod
     def _act(self) -> None:
-        raise NotImplementedError
+        """One round."""
 
 
 class Writer(_Witness):

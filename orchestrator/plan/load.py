@@ -109,9 +109,12 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
+_YAML_HINT = "Look at that place and the line above it: a bracket, a quote or a colon is often the cause."
+
+
 def _not_yaml(source: Path, position: Position, text: str) -> PlanError:
     line = f"{source}:{position.line}:{position.column}: {text}"
-    return PlanError("plan.not_yaml", f"The plan {source} is no usable YAML.", problems=(line,), hint=line)
+    return PlanError("plan.not_yaml", f"The plan {source} is no usable YAML.", problems=(line,), hint=_YAML_HINT)
 
 
 def _place(mark: _Mark | None) -> Position:
