@@ -25,6 +25,7 @@ _COLOURS = {
     Verdict.INTERNAL_ERROR: "red",
 }
 _NOTES_LINES = 30
+_COLUMNS = 80
 _WRAP = 66  # beside the name of a state in 80 columns
 
 
@@ -131,8 +132,8 @@ def render_dry_run(states: Sequence[DryState]) -> str:
     for state in states:
         told = [line for text in state.does for line in _wrapped(make_inert(text), width=_WRAP)]
         problem = _wrapped(f"✗ {make_inert(state.problem)}", width=_WRAP) if state.problem else []
-        for number, text in enumerate([*told, *(click.style(line, fg="red") for line in problem)]):
-            lines.append(f"  {'' if number else state.name:<11} {text}")
+        for number, text in enumerate([*told, *problem]):
+            lines.append(_beside("" if number else state.name, text, colour="red" if number >= len(told) else None))
     return "\n".join(lines)
 
 
@@ -158,7 +159,14 @@ def render_error(error: OrchestratorError) -> str:
     return "\n".join(lines)
 
 
-def _wrapped(text: str, *, width: int = 80, indent: str = "") -> list[str]:
+def _beside(name: str, text: str, *, colour: str | None) -> str:
+    # A word that is wider than its column moves left: it is not cut, and the line still fits if it can at all.
+    if len(text) <= _WRAP:
+        return f"  {name:<11} {click.style(text, fg=colour)}"
+    return (f"  {name}\n" if name else "") + click.style(f"{text:>{_COLUMNS}}", fg=colour)
+
+
+def _wrapped(text: str, *, width: int = _COLUMNS, indent: str = "") -> list[str]:
     # Names are never cut: a person may want to copy them.
     first = indent[:2]
     return textwrap.wrap(
