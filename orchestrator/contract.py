@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InvariantError
-from orchestrator.model import EffectScope, Fact, Facts, FactT
+from orchestrator.facts import Fact, Facts, FactT
+from orchestrator.model import EffectScope
 from orchestrator.ports import (
     BackupStore,
     Clock,

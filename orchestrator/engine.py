@@ -29,9 +29,10 @@ from orchestrator.contract import (
 )
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.errors import DeadlineExceededError, InvariantError, StateError
+from orchestrator.facts import Facts
 from orchestrator.journal import Journal
 from orchestrator.machine import Machine, choose_forward
-from orchestrator.model import Facts, Progress, Verdict
+from orchestrator.model import Progress, Verdict
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest

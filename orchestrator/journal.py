@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import JournalError
-from orchestrator.model import Facts, PulledImage, Receipt, Retention, Snapshot, Verdict
+from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot
+from orchestrator.model import Verdict
 
 FORMAT = 1
 

@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.deadline import Deadline
+from orchestrator.facts import FrozenProject, Receipt
 from orchestrator.model import (
     DatabaseFacts,
     EngineFacts,
     FolderFacts,
-    FrozenProject,
     JobStatus,
     LocalImage,
     Pin,
     ProbeAnswer,
     Progress,
     Question,
-    Receipt,
     Release,
     RemoteImage,
     ServiceStatus,

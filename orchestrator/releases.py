@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import semver
 
 from orchestrator.errors import RefusedError, ReleaseError
-from orchestrator.model import Current, Release, ServiceStatus, Target
+from orchestrator.facts import Current, Target
+from orchestrator.model import Release, ServiceStatus
 from orchestrator.ports import Platform, Registry, ReleaseFeed
 
 _PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")

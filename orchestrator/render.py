@@ -10,8 +10,9 @@ from typing import TextIO
 import click
 
 from orchestrator.errors import OrchestratorError, PlanError
+from orchestrator.facts import Receipt
 from orchestrator.inert import make_inert
-from orchestrator.model import Progress, Question, Receipt, Verdict
+from orchestrator.model import Progress, Question, Verdict
 from orchestrator.report import RunReport
 from orchestrator.service import BackupCheck, DryState
 

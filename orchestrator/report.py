@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.journal import Record, Run
-from orchestrator.model import (
+from orchestrator.facts import (
     Current,
     Facts,
     FrozenProject,
@@ -17,8 +16,9 @@ from orchestrator.model import (
     Snapshot,
     StoppedServices,
     Target,
-    Verdict,
 )
+from orchestrator.journal import Record, Run
+from orchestrator.model import Verdict
 
 
 @dataclass(frozen=True)

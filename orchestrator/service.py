@@ -24,10 +24,11 @@ from orchestrator.errors import (
     UnfinishedRunError,
     UsageError,
 )
+from orchestrator.facts import Facts, Receipt, Target
 from orchestrator.journal import Journal, Run
 from orchestrator.lock import project_lock
 from orchestrator.machine import choose_forward
-from orchestrator.model import EXIT_CODES, EffectScope, Facts, Progress, Receipt, Target, Verdict
+from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
 from orchestrator.plan.schema import Plan
 from orchestrator.ports import RunLeftovers
 from orchestrator.releases import Choice, ReleaseRequest

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import BackupError
-from orchestrator.model import Current, EffectScope, Receipt
+from orchestrator.facts import Current, Receipt
+from orchestrator.model import EffectScope
 
 
 class Backup(State[Options]):

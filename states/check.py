@@ -1,7 +1,7 @@
 """check: is there a newer release than the one that runs?"""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.model import Current, Target
+from orchestrator.facts import Current, Target
 
 
 class Check(State[Options]):

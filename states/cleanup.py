@@ -4,7 +4,8 @@ from pathlib import Path
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import StateError
-from orchestrator.model import EffectScope, Receipt, Retention
+from orchestrator.facts import Receipt, Retention
+from orchestrator.model import EffectScope
 
 
 class CleanupOptions(Options):

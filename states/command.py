@@ -6,7 +6,8 @@ from pydantic import Field
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import CommandError
-from orchestrator.model import EffectScope, FrozenProject, Target
+from orchestrator.facts import FrozenProject, Target
+from orchestrator.model import EffectScope
 
 
 class CommandOptions(Options):

@@ -2,7 +2,8 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import HealthError
-from orchestrator.model import EffectScope, Target
+from orchestrator.facts import Target
+from orchestrator.model import EffectScope
 
 
 class Commit(State[Options]):

@@ -1,7 +1,8 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.model import Current, Question, Target
+from orchestrator.facts import Current, Target
+from orchestrator.model import Question
 
 
 class Confirm(State[Options]):

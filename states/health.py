@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.errors import DeadlineExceededError, HealthError, StateError
+from orchestrator.facts import Serving, Target
 from orchestrator.inert import make_inert
-from orchestrator.model import EffectScope, Serving, Target
+from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
 from states.judgement import Expectation, await_steady, look_at
 

@@ -2,7 +2,8 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
-from orchestrator.model import EffectScope, FrozenProject, JobStatus, MigrationReport, Target
+from orchestrator.facts import FrozenProject, MigrationReport, Target
+from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
 
 

@@ -2,7 +2,8 @@
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import RefusedError, StateError
-from orchestrator.model import Current, EngineFacts, Target
+from orchestrator.facts import Current, Target
+from orchestrator.model import EngineFacts
 
 _RESERVE_BYTES = 256 * 1024**2
 

@@ -2,7 +2,8 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import PlatformError
-from orchestrator.model import Current, EffectScope, LocalImage, PulledImage, Target
+from orchestrator.facts import Current, PulledImage, Target
+from orchestrator.model import EffectScope, LocalImage
 
 
 class PullOptions(Options):

@@ -2,7 +2,8 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import DatabaseError
-from orchestrator.model import EffectScope, Quarantine, Receipt, Snapshot
+from orchestrator.facts import Quarantine, Receipt, Snapshot
+from orchestrator.model import EffectScope
 from orchestrator.ports import Database
 
 

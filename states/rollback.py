@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
-from orchestrator.model import Current, EffectScope, FrozenProject, Serving
+from orchestrator.facts import Current, FrozenProject, Serving
+from orchestrator.model import EffectScope
 from states.judgement import Expectation, await_steady, look_at
 
 _STEADY_AT_MOST_S = 3.0

@@ -1,7 +1,8 @@
 """start: the new version comes up."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.model import EffectScope, FrozenProject, LocalImage, Target
+from orchestrator.facts import FrozenProject, Target
+from orchestrator.model import EffectScope, LocalImage
 
 
 class Start(State[Options]):

@@ -2,7 +2,8 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import DatabaseError, DeadlineExceededError
-from orchestrator.model import EffectScope, Snapshot, StoppedServices
+from orchestrator.facts import Snapshot, StoppedServices
+from orchestrator.model import EffectScope
 from orchestrator.ports import Database
 
 _SESSION_GRACE_S = 10.0

@@ -32,7 +32,8 @@ from orchestrator.adapters.rendering import (
 )
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InvariantError, PlatformError
-from orchestrator.model import EngineFacts, FrozenProject, JobStatus, LocalImage, Pin, ServiceStatus
+from orchestrator.facts import FrozenProject
+from orchestrator.model import EngineFacts, JobStatus, LocalImage, Pin, ServiceStatus
 from orchestrator.ports import Report
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

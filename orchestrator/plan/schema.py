@@ -15,7 +15,8 @@ from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
-from orchestrator.model import EffectScope, Fact, Verdict
+from orchestrator.facts import Fact
+from orchestrator.model import EffectScope, Verdict
 from orchestrator.plan.durations import Duration
 
 #: Outcomes besides a kind's own that ``then`` may name.

@@ -8,7 +8,8 @@ import pytest
 from orchestrator.contract import CrashRule, State, StateContext
 from orchestrator.deadline import Deadline
 from orchestrator.engine import ContextBuilder
-from orchestrator.model import EffectScope, Facts, Target
+from orchestrator.facts import Facts, Target
+from orchestrator.model import EffectScope
 from orchestrator.releases import ReleaseRequest
 from orchestrator.service import SilentListener
 from states.registry import KINDS

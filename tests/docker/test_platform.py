@@ -18,7 +18,8 @@ from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_registry import EngineRegistry
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError, PlatformError
-from orchestrator.model import FrozenProject, Pin, Progress
+from orchestrator.facts import FrozenProject
+from orchestrator.model import Pin, Progress
 
 pytestmark = pytest.mark.docker
 

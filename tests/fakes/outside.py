@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.errors import PlatformError, ReleaseError
-from orchestrator.model import ProbeAnswer, Question, Receipt, Release, RemoteImage
+from orchestrator.facts import Receipt
+from orchestrator.model import ProbeAnswer, Question, Release, RemoteImage
 from tests.fakes.things import Condition, FakeContainer
 from tests.fakes.world import FakeWorld
 

@@ -8,15 +8,8 @@ from pathlib import Path
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
-from orchestrator.model import (
-    EngineFacts,
-    FrozenProject,
-    JobStatus,
-    LocalImage,
-    Pin,
-    Progress,
-    ServiceStatus,
-)
+from orchestrator.facts import FrozenProject
+from orchestrator.model import EngineFacts, JobStatus, LocalImage, Pin, Progress, ServiceStatus
 from orchestrator.ports import Report
 from tests.fakes.jobs import FakeJobs, write_private
 from tests.fakes.things import Condition, FakeContainer, FakeImage, FakeRelease

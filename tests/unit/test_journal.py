@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import JournalError
+from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot
 from orchestrator.journal import FORMAT, Journal, Run
-from orchestrator.model import Facts, PulledImage, Receipt, Retention, Snapshot, Verdict
+from orchestrator.model import Verdict
 
 NOW = datetime(2026, 1, 30, 14, 30, 22, tzinfo=UTC)
 

@@ -6,7 +6,8 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, PlatformError
-from orchestrator.model import FrozenProject, Pin, Progress
+from orchestrator.facts import FrozenProject
+from orchestrator.model import Pin, Progress
 from orchestrator.ports import Platform
 from tests.fakes.build import make_world
 from tests.fakes.platform import FakePlatform

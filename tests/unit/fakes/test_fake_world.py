@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, PlatformError
-from orchestrator.model import FrozenProject
+from orchestrator.facts import FrozenProject
 from orchestrator.ports import History
 from tests.fakes.build import announce_up_to, make_world
 from tests.fakes.clock import FakeClock

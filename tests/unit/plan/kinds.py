@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.errors import PlanError
-from orchestrator.model import EffectScope, Fact
+from orchestrator.facts import Fact
+from orchestrator.model import EffectScope
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.schema import Kind, Plan
 

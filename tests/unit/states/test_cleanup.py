@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.model import Receipt
+from orchestrator.facts import Receipt
 from states.cleanup import choose_superfluous
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

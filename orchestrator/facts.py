@@ -1,0 +1,187 @@
+"""What states prove: each fact is journaled under its own name, and later states read it by that name.
+
+Times are aware and in UTC, sizes are bytes, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+from orchestrator.model import Digest, Pin, Release, ServiceStatus, Word
+
+
+class Fact(Word):
+    """A word with a name of its own under which it is journaled and found again."""
+
+    fact: ClassVar[str]
+
+
+class FrozenProject(Fact):
+    """The project as it was when the run began; going back uses this, not what somebody edited meanwhile."""
+
+    fact: ClassVar[str] = "project"
+
+    name: str
+    directory: Path
+    template: Path
+    template_sha256: str
+    pin_text: str
+    services: tuple[str, ...]
+
+
+class Current(Fact):
+    """The version that runs when the run begins. ``image_id`` is the engine's own id of its image."""
+
+    fact: ClassVar[str] = "current"
+
+    version: str
+    image_id: str
+    digest: Digest | None = None
+    healthy: bool = True
+    services: tuple[ServiceStatus, ...] = ()
+
+
+class Target(Fact):
+    """The release to go to, pinned by the digest that its tag had when it was chosen."""
+
+    fact: ClassVar[str] = "target"
+
+    release: Release
+    repository: str
+    digest: Digest
+    platforms: tuple[str, ...] = ()
+    downgrade: bool = False
+
+    @property
+    def pin(self) -> Pin:
+        """What the version variable is set to."""
+        return Pin(tag=self.release.version, digest=self.digest)
+
+    @property
+    def shown(self) -> str:
+        """The image for a line of text: its digest cut to what a person compares."""
+        return f"{self.repository}:{self.release.version}@{self.digest[:19]}…"
+
+
+class PulledImage(Fact):
+    """The new image on this host, and the name under which the old one is kept from being pruned."""
+
+    fact: ClassVar[str] = "image"
+
+    image_id: str
+    digest: Digest
+    size_bytes: int
+    kept_as: str
+
+
+class Receipt(Fact):
+    """What is proven of a backup file: read back in full, hashed, complete, with the rows of each table."""
+
+    fact: ClassVar[str] = "backup"
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    dump_bytes: int
+    rows: dict[str, int]
+    version: str
+    database: str
+    server_version: str
+    system_identifier: str
+    taken_at: datetime
+    duration_s: float
+
+
+class StoppedServices(Fact):
+    """The containers that were stopped, with the restart policies to give back."""
+
+    fact: ClassVar[str] = "stopped"
+
+    at: datetime
+    services: tuple[ServiceStatus, ...]
+
+
+class Snapshot(Fact):
+    """The quiesced copy of the database beside itself, which a rollback swaps back."""
+
+    fact: ClassVar[str] = "snapshot"
+
+    database: str
+    source: str
+    size_bytes: int
+    taken_at: datetime
+
+
+class MigrationReport(Fact):
+    """What the migration container did; its whole log is in ``log``."""
+
+    fact: ClassVar[str] = "migration"
+
+    container: str
+    exit_code: int
+    duration_s: float
+    log: Path
+
+
+class Serving(Fact):
+    """First moment at which a version was seen to answer as it should."""
+
+    fact: ClassVar[str] = "serving"
+
+    at: datetime
+    version: str
+    image_id: str
+
+
+class Quarantine(Fact):
+    """A database set aside with everything in it, never dropped before retention."""
+
+    fact: ClassVar[str] = "quarantine"
+
+    database: str
+    restored_from: str
+
+
+class Retention(Fact):
+    """What cleanup removed; everything else that a run made is still there."""
+
+    fact: ClassVar[str] = "retention"
+
+    backups: tuple[Path, ...] = ()
+    databases: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+
+FactT = TypeVar("FactT", bound=Fact)
+
+
+class Facts:
+    """What a run has proven so far: name → value as journaled. The later one of two with one name counts."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values: dict[str, Any] = dict(values or {})
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> Self:
+        """Collect facts by their names."""
+        return cls({fact.fact: fact.model_dump(mode="json") for fact in facts})
+
+    def find(self, kind: type[FactT]) -> FactT | None:
+        """The fact of this kind, or None where no state has proven it.
+
+        Raises:
+            pydantic.ValidationError: the journaled value is not of this kind's shape.
+        """
+        value = self._values.get(kind.fact)
+        return None if value is None else kind.model_validate(value)
+
+    def joined(self, later: Facts) -> Facts:
+        """These facts with ``later`` over them."""
+        return Facts({**self._values, **later.to_json()})
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as they are journaled."""
+        return dict(self._values)
