@@ -108,6 +108,7 @@ class Target:
     migrate: tuple[str, ...]
     health: HealthCheck
     version_variable: str
+    disconnect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

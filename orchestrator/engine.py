@@ -214,6 +214,7 @@ def build_target(plan: Plan) -> Target:
         image=plan.target.image,
         migrate=plan.target.migrate,
         version_variable=plan.target.version_variable,
+        disconnect=plan.target.disconnect,
         health=HealthCheck(
             url=health.url,
             steady_for_s=health.steady_for_s,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
-from orchestrator.model import Digest, Pin, Release, ServiceStatus, Word
+from orchestrator.model import DatabaseProperties, Digest, Gate, Inventory, Pin, Release, ServiceStatus, Word, WriteMark
 
 
 class Fact(Word):
@@ -91,8 +91,18 @@ class Receipt(Fact):
     database: str
     server_version: str
     system_identifier: str
+    properties: DatabaseProperties
+    inventory: Inventory
     taken_at: datetime
     duration_s: float
+
+
+class Fence(Fact):
+    """The database that is closed to everybody but us from `stop` on, until a version may serve on it again."""
+
+    fact: ClassVar[str] = "fence"
+
+    database: str
 
 
 class StoppedServices(Fact):
@@ -105,13 +115,18 @@ class StoppedServices(Fact):
 
 
 class Snapshot(Fact):
-    """The quiesced copy of the database beside itself, which a rollback swaps back."""
+    """The quiesced copy of the database that a rollback goes back to.
+
+    ``database`` lies beside the live one; where there was no room for it, ``backup`` is a proven dump instead.
+    """
 
     fact: ClassVar[str] = "snapshot"
 
-    database: str
+    database: str | None
+    backup: Receipt | None = None
     source: str
     size_bytes: int
+    mark: WriteMark
     taken_at: datetime
 
 
@@ -126,6 +141,39 @@ class MigrationReport(Fact):
     log: Path
 
 
+class Rehearsal(Fact):
+    """What restore and migration of the backup on a scratch copy have shown while the old version served.
+
+    ``longest_lock_s`` is how long the migration kept other writers from a table at most, ``outage_s`` what the
+    real upgrade is expected to take. ``old_version_lives``: the old version was healthy on the migrated copy;
+    otherwise ``old_version_problem`` says what it was not.
+    """
+
+    fact: ClassVar[str] = "rehearsal"
+
+    backup_sha256: str
+    database_bytes: int
+    disk_peak_bytes: int
+    dump_s: float
+    restore_s: float
+    copy_s: float
+    migrate_s: float
+    start_s: float
+    longest_lock_s: float
+    outage_s: float
+    old_version_lives: bool
+    old_version_problem: str = ""
+
+
+class Started(Fact):
+    """The new version was brought up; with an open gate users may have written from ``at`` on."""
+
+    fact: ClassVar[str] = "started"
+
+    gate: Gate
+    at: datetime
+
+
 class Serving(Fact):
     """First moment at which a version was seen to answer as it should."""
 
@@ -134,6 +182,19 @@ class Serving(Fact):
     at: datetime
     version: str
     image_id: str
+
+
+class WayBack(Fact):
+    """Which way back was taken, and the evidence that it was the right one.
+
+    ``image_only``: nothing was written. ``keep_data``: what users wrote stays, under the old version. ``swap``:
+    the data as it was when the app stopped.
+    """
+
+    fact: ClassVar[str] = "way_back"
+
+    decision: Literal["image_only", "keep_data", "swap"]
+    evidence: str
 
 
 class Quarantine(Fact):

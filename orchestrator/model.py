@@ -93,6 +93,7 @@ class ServiceStatus(Word):
     restart_count: int = 0
     exit_code: int = 0
     restart_policy: str = "no"
+    addresses: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -136,13 +137,103 @@ class DatabaseFacts(Word):
     free_bytes: int | None = None
 
 
+class Grant(Word):
+    """One privilege on a database; ``role`` is None for everybody."""
+
+    role: str | None
+    privilege: str
+    grantable: bool
+
+
+class Setting(Word):
+    """One ``name=value`` that holds in a database, for one role or (None) for all."""
+
+    role: str | None
+    text: str
+
+
+class DatabaseProperties(Word):
+    """What a database has besides its contents, and which a dump or a copy of it does not carry.
+
+    ``version`` is PostgreSQL's ``server_version_num``.
+    """
+
+    version: int
+    owner: str
+    encoding: str
+    collate: str
+    ctype: str
+    provider: str = "c"
+    locale: str | None = None
+    icu_rules: str | None = None
+    tablespace: str
+    connection_limit: int
+    grants: tuple[Grant, ...] | None
+    settings: tuple[Setting, ...]
+
+
+class Sequence(Word):
+    """A sequence; ``last_value`` is None before its first use."""
+
+    owner: str
+    last_value: int | None
+    increment: int
+    cycles: bool
+
+
+class Inventory(Word):
+    """What is in a database, its rows left out: relation → kind and owner, sequences, extension → version.
+
+    Names are ``schema.name``; what belongs to an extension is left out.
+    """
+
+    relations: dict[str, str]
+    sequences: dict[str, Sequence]
+    extensions: dict[str, str]
+    large_objects: int
+
+
+class WriteMark(Word):
+    """Two equal marks of a database prove that nothing was written to it between them.
+
+    ``written`` counts rows that were inserted, changed or deleted, ``catalog`` is a hash of the versions of all
+    entries of the catalog, ``server_began`` tells that the counters were not lost in between. ``transactions``
+    counts commits, those that only read too; it says how much went on and is no part of the proof.
+    """
+
+    server_began: str
+    catalog: str
+    written: int
+    transactions: int
+
+    def proves_untouched_since(self, earlier: WriteMark) -> bool:
+        """Whether nothing was written between ``earlier`` and this one."""
+        same = (earlier.server_began, earlier.catalog, earlier.written)
+        return (self.server_began, self.catalog, self.written) == same
+
+
 class Session(Word):
-    """Somebody who is connected to the database."""
+    """Somebody who is connected to the database. ``address`` is empty for a local socket."""
 
     pid: int
     user: str
     application: str
     address: str = ""
+    active: bool = False
+
+
+class DatabaseLoad(Word):
+    """What would keep an upgrade from having the database to itself.
+
+    ``prepared``: names of prepared transactions; ``slots``: names of logical replication slots;
+    ``oldest_s``: age of the oldest open transaction of somebody else, ``oldest`` whose it is.
+    """
+
+    prepared: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    oldest_s: float = 0.0
+    oldest: Session | None = None
+    free_connections: int
 
 
 class ProbeAnswer(Word):
@@ -167,6 +258,13 @@ class FolderFacts(Word):
     path: Path
     free_bytes: int
     problem: str = ""
+
+
+class Gate(StrEnum):
+    """Whether users can reach the app."""
+
+    OPEN = "open"
+    CLOSED = "closed"
 
 
 class EffectScope(StrEnum):

@@ -16,8 +16,11 @@ from orchestrator.deadline import Deadline
 from orchestrator.facts import FrozenProject, Receipt
 from orchestrator.model import (
     DatabaseFacts,
+    DatabaseLoad,
+    DatabaseProperties,
     EngineFacts,
     FolderFacts,
+    Inventory,
     JobStatus,
     LocalImage,
     Pin,
@@ -28,6 +31,7 @@ from orchestrator.model import (
     RemoteImage,
     ServiceStatus,
     Session,
+    WriteMark,
 )
 
 Report = Callable[[Progress], None]
@@ -157,6 +161,21 @@ class Database(Protocol):
     def sessions(self, name: str) -> tuple[Session, ...]:
         """Who is connected, ourselves left out."""
 
+    def inspect_load(self, name: str) -> DatabaseLoad:
+        """What would keep us from having the database to ourselves."""
+
+    def properties(self, name: str) -> DatabaseProperties:
+        """Encoding, locale, owner, grants, settings."""
+
+    # The next five reach into a fenced database too: they open the fence for themselves, close it behind them,
+    # and raise ``database.in_use`` when somebody else has slipped in meanwhile.
+
+    def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
+        """What is in the database, its rows left out."""
+
+    def mark(self, name: str) -> WriteMark:
+        """How much was written so far."""
+
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""
 
@@ -164,19 +183,28 @@ class Database(Protocol):
         """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
 
     def copy(self, source: str, name: str, *, deadline: Deadline) -> None:
-        """Copy a database nobody is connected to, with owner, grants and settings. ``database.in_use``."""
+        """Copy a database nobody is connected to, with owner, grants and settings; the copy is fenced.
 
-    def restore(self, chunks: Iterable[bytes], name: str, *, like: str, deadline: Deadline) -> None:
+        ``database.in_use``, ``database.no_space``; on any error nothing of it is left.
+        """
+
+    def restore(self, chunks: Iterable[bytes], name: str, *, like: DatabaseProperties, deadline: Deadline) -> None:
         """Create ``name`` with encoding, locale, owner, grants and settings of ``like`` and load a plain dump.
 
         All or nothing: on any error the new database is dropped again. ``database.restore_failed``.
         """
 
+    def fence(self, name: str) -> None:
+        """Let nobody connect any more, superusers included; who is connected stays. Repeating is harmless."""
+
+    def unfence(self, name: str) -> None:
+        """Let everybody connect again. Repeating is harmless."""
+
     def swap(self, live: str, replacement: str, aside: str) -> None:
         """In one transaction: ``live`` → ``aside`` and ``replacement`` → ``live``."""
 
-    def terminate_sessions(self, name: str) -> int:
-        """End every session on the database but our own; how many there were."""
+    def terminate_sessions(self, name: str, pids: Sequence[int] | None = None) -> int:
+        """End these sessions on the database, or (None) every one but our own; how many there were."""
 
     def drop(self, name: str) -> None:
         """Drop a database. The caller knows from the journal that it is ours. Repeating is harmless."""

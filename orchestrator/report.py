@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.facts import (
     Current,
     Facts,
+    Fence,
     FrozenProject,
     Quarantine,
     Receipt,
@@ -107,13 +108,16 @@ def build_runbook(facts: Facts) -> tuple[str, ...]:
     compose = f"docker compose --project-directory {project.directory}"
     steps = [f"{compose} stop {' '.join(project.services)}"]
     snapshot, quarantine = facts.find(Snapshot), facts.find(Quarantine)
-    if snapshot is not None and quarantine is None:
+    fence = facts.find(Fence)
+    if snapshot is not None and snapshot.database is not None and quarantine is None:
         aside = snapshot.database.replace("__snapshot_", "__failed_")
         steps.append(
             "Only if the migration or the new version has run: as the database's superuser, connected to database"
             f' `postgres`: BEGIN; ALTER DATABASE "{snapshot.source}" RENAME TO "{aside}";'
             f' ALTER DATABASE "{snapshot.database}" RENAME TO "{snapshot.source}"; COMMIT;'
         )
+    if fence is not None:
+        steps.append(f'As the database\'s superuser: ALTER DATABASE "{fence.database}" ALLOW_CONNECTIONS true;')
     steps.append(f"In {project.directory}/.env set the version variable back to {project.pin_text}")
     steps.append(f"{compose} up -d --pull never {' '.join(project.services)}")
     steps.append(f"Look at it: {compose} ps")

@@ -8,6 +8,7 @@ from orchestrator.contract import CrashRule, Options, Result, State, StateContex
 from orchestrator.errors import CommandError
 from orchestrator.facts import FrozenProject, Target
 from orchestrator.model import EffectScope
+from states.fencing import fence_opened
 
 
 class CommandOptions(Options):
@@ -39,7 +40,8 @@ class Command(State[CommandOptions]):
     def perform(self, ctx: StateContext[CommandOptions]) -> Result:
         """Run it and keep what it said."""
         log = ctx.directory / f"{ctx.state}.log"
-        exit_code = _on_host(ctx) if ctx.options.on == "host" else _in_container(ctx)
+        with fence_opened(ctx):
+            exit_code = _on_host(ctx) if ctx.options.on == "host" else _in_container(ctx)
         if exit_code != 0:
             raise CommandError(
                 "command.failed",

@@ -1,56 +1,74 @@
 """restore: the data as it was when the app stopped comes back; the failed database is set aside, not dropped."""
 
+from collections.abc import Mapping
+
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.errors import DatabaseError
-from orchestrator.facts import Quarantine, Receipt, Snapshot
-from orchestrator.model import EffectScope
+from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Snapshot, Started, WayBack
+from orchestrator.model import EffectScope, Gate
 from orchestrator.ports import Database
+from states.proving import restore_beside
 
 
-class Restore(State[Options]):
-    """Swaps two names in one transaction. Without a usable snapshot the proven backup is restored beside first."""
+class RestoreOptions(Options):
+    """``keep_writes: true`` keeps the migrated database where users may have written to it and the rehearsal has
+    proven that the old version lives on it: nothing that they saved has to be looked for in a quarantine then.
+    """
+
+    keep_writes: bool = False
+
+
+class Restore(State[RestoreOptions]):
+    """Takes the way back that the evidence allows: nothing where nothing was written, otherwise a swap of two names.
+
+    Without a usable snapshot the proven backup is restored beside first.
+    """
 
     kind = "restore"
     summary = "Swap the database back to what it was when the app stopped."
     scope = EffectScope.DATABASE
     crash_rule = CrashRule.REPEAT
     timeout_s = 3600.0
-    provides = (Quarantine,)
+    provides = (WayBack, Quarantine)
     compensation = True
     needs_database = True
+    Options = RestoreOptions
 
-    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+    def describe(self, ctx: StateContext[RestoreOptions]) -> tuple[str, ...]:
         """Where the data comes from."""
         return ("swap the snapshot in, in one transaction; keep the failed database aside",)
 
-    def perform(self, ctx: StateContext[Options]) -> Result:
-        """Stop what runs, then swap; repeating after a swap changes nothing."""
+    def perform(self, ctx: StateContext[RestoreOptions]) -> Result:
+        """Stop what runs, then go the shortest way that is proven; repeating after a swap changes nothing."""
         database = ctx.database()
         # The new version may be up: it must not write into what is being set aside, nor hold its name.
         ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
-        snapshot = ctx.find(Snapshot)
-        live = snapshot.source if snapshot else ctx.require(Receipt).database
+        live = _live(ctx)
         aside = quarantine_name(live, ctx.run_id)
-        source = snapshot.database if snapshot else side_name(live, ctx.run_id)
         existing = database.sizes()
         if aside in existing and live in existing:
-            return Result("done", (Quarantine(database=aside, restored_from=source),), "It was swapped already.")
-        if snapshot is None or snapshot.database not in existing:
-            source = _restore_beside(ctx, database, live)
+            # The names tell: what was swapped in is gone under its own.
+            snapshot = ctx.find(Snapshot)
+            source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
+            return _swapped(aside, source, "It was swapped already.")
+        database.fence(live)
         database.terminate_sessions(live)
+        stays = _find_reason_to_stay(ctx, database)
+        if stays is not None:
+            return Result("done", (stays,), stays.evidence)
+        source = _source(ctx, live, existing)
+        if source == side_name(live, ctx.run_id):
+            restore_beside(ctx, _receipt(ctx), source)
         database.swap(live, source, aside)
-        return Result(
-            "done",
-            (Quarantine(database=aside, restored_from=source),),
-            f"The failed database is kept as {aside}.",
-        )
+        return _swapped(aside, source, f"The failed database is kept as {aside}.")
 
-    def observe(self, ctx: StateContext[Options]) -> Observation:
+    def observe(self, ctx: StateContext[RestoreOptions]) -> Observation:
         """Both names are there and the source is used up: that is what one transaction leaves."""
-        quarantine = ctx.find(Quarantine)
+        quarantine, way = ctx.find(Quarantine), ctx.find(WayBack)
+        existing = ctx.database().sizes()
+        if way is not None and way.decision != "swap":
+            return Observation.DONE if _live(ctx) in existing else Observation.ABSENT
         if quarantine is None:
             return Observation.ABSENT
-        existing = ctx.database().sizes()
         done = quarantine.database in existing and quarantine.restored_from not in existing
         return Observation.DONE if done else Observation.ABSENT
 
@@ -65,25 +83,48 @@ def side_name(live: str, run_id: str) -> str:
     return f"{live[:30]}__restore_{run_id.replace('-', '_')}"
 
 
-def _restore_beside(ctx: StateContext[Options], database: Database, live: str) -> str:
-    receipt, name = ctx.require(Receipt), side_name(live, ctx.run_id)
-    proof = ctx.world.backups.prove(receipt.path, report=ctx.report, deadline=ctx.deadline)
-    if proof.sha256 != receipt.sha256:
-        raise DatabaseError(
-            "restore.backup_changed",
-            f"The backup {receipt.path} is not the file that was proven.",
-            meaning="The failed database was left as it is.",
-            hint="Find the proven file by its SHA-256 in `orchestrator show`, or choose another backup by hand.",
+def _live(ctx: StateContext[RestoreOptions]) -> str:
+    fence, snapshot = ctx.find(Fence), ctx.find(Snapshot)
+    if fence is not None:
+        return fence.database
+    return snapshot.source if snapshot else ctx.require(Receipt).database
+
+
+def _source(ctx: StateContext[RestoreOptions], live: str, existing: Mapping[str, int]) -> str:
+    snapshot = ctx.find(Snapshot)
+    if snapshot is not None and snapshot.database is not None and snapshot.database in existing:
+        return snapshot.database
+    return side_name(live, ctx.run_id)
+
+
+def _receipt(ctx: StateContext[RestoreOptions]) -> Receipt:
+    snapshot = ctx.find(Snapshot)
+    return snapshot.backup if snapshot and snapshot.backup else ctx.require(Receipt)
+
+
+def _find_reason_to_stay(ctx: StateContext[RestoreOptions], database: Database) -> WayBack | None:
+    """Why the live database may stay where it is, if the evidence says that it may."""
+    snapshot, started, rehearsal = ctx.find(Snapshot), ctx.find(Started), ctx.find(Rehearsal)
+    if snapshot is None:
+        return None
+    mark = database.mark(snapshot.source)
+    if mark.proves_untouched_since(snapshot.mark):
+        evidence = (
+            f"Nothing was written to {snapshot.source} since the app stopped:"
+            f" {mark.written} rows and the same catalog then and now; it stays."
         )
-    database.drop(name)  # a half-restored one of this very run
-    database.restore(ctx.world.backups.read(receipt.path), name, like=live, deadline=ctx.deadline)
-    found = database.rows(name, deadline=ctx.deadline)
-    if found != receipt.rows:
-        different = sorted(t for t in {*found, *receipt.rows} if found.get(t) != receipt.rows.get(t))
-        raise DatabaseError(
-            "restore.rows_differ",
-            f"The restored database does not hold what the backup's receipt says: {', '.join(different[:5])}.",
-            meaning=f"It was left beside the live one as {name}; the failed database was left as it is.",
-            hint="Compare both by hand before choosing one.",
+        return WayBack(decision="image_only", evidence=evidence)
+    users_wrote = started is not None and started.gate is Gate.OPEN
+    if ctx.options.keep_writes and users_wrote and rehearsal is not None and rehearsal.old_version_lives:
+        evidence = (
+            f"Users could write to {snapshot.source}, and the rehearsal has shown that the old version lives on"
+            " the new schema; as the plan says (keep_writes), their data stays."
         )
-    return name
+        return WayBack(decision="keep_data", evidence=evidence)
+    return None
+
+
+def _swapped(aside: str, source: str, reason: str) -> Result:
+    evidence = f"The database was written since the app stopped; {source} was swapped in."
+    facts = (WayBack(decision="swap", evidence=evidence), Quarantine(database=aside, restored_from=source))
+    return Result("done", facts, reason)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
+from states.fencing import lift_fence
 from states.judgement import Expectation, await_steady, look_at
 
 _STEADY_AT_MOST_S = 3.0
@@ -35,6 +36,7 @@ class Rollback(State[Options]):
         project, current, clock = ctx.require(FrozenProject), ctx.require(Current), ctx.world.clock
         pin = _old_pin(ctx)
         ctx.world.platform.write_pin(pin)
+        lift_fence(ctx)
         ctx.world.platform.start_services(project, ctx.target.services, pin, deadline=ctx.deadline)
         since = await_steady(
             _check(ctx),

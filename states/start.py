@@ -3,6 +3,7 @@
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.facts import FrozenProject, Target
 from orchestrator.model import EffectScope, LocalImage
+from states.fencing import lift_fence
 
 
 class Start(State[Options]):
@@ -24,6 +25,7 @@ class Start(State[Options]):
         """Pin first: whatever starts the project from now on starts the new version."""
         pin = str(ctx.require(Target).pin)
         ctx.world.platform.write_pin(pin)
+        lift_fence(ctx)
         ctx.world.platform.start_services(ctx.require(FrozenProject), ctx.target.services, pin, deadline=ctx.deadline)
         return Result("done")
 

@@ -1,13 +1,14 @@
-"""stop: nobody writes any more, and a copy of the database as it is then lies beside it."""
+"""stop: nobody writes any more, and a copy of the database as it is then is proven to be there."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.errors import DatabaseError, DeadlineExceededError
-from orchestrator.facts import Snapshot, StoppedServices
-from orchestrator.model import EffectScope
-from orchestrator.ports import Database
+from orchestrator.errors import DatabaseError
+from orchestrator.facts import Current, Fence, Receipt, Snapshot, StoppedServices
+from orchestrator.model import DatabaseFacts, EffectScope, WriteMark
+from states.fencing import close_fence
+from states.proving import dump_and_prove, find_other_properties, find_other_rows
 
-_SESSION_GRACE_S = 10.0
-_POLL_S = 0.1
+_RESERVE_BYTES = 64 * 1024**2
+_NO_SPACE = "database.no_space"
 
 
 class StopOptions(Options):
@@ -17,39 +18,50 @@ class StopOptions(Options):
 
 
 class Stop(State[StopOptions]):
-    """Restart policies off, services down in order, then the copy that a way back swaps in.
+    """Restart policies off, services down in order, database fenced, then the copy that a way back swaps in.
 
     A write that was acknowledged between the backup and this moment is in the copy, and nowhere else once
     the new version has failed.
     """
 
     kind = "stop"
-    summary = "Stop the app's services and copy the database as it is then."
+    summary = "Stop the app's services, fence the database and copy it as it is then."
     scope = EffectScope.APP
     crash_rule = CrashRule.OBSERVE
     timeout_s = 600.0
-    provides = (StoppedServices, Snapshot)
+    provides = (StoppedServices, Fence, Snapshot)
     Options = StopOptions
 
     def describe(self, ctx: StateContext[StopOptions]) -> tuple[str, ...]:
         """What goes down and what stays up."""
         steps = [f"stop {', '.join(ctx.target.services)} with restart policies off; everything else stays up"]
+        if ctx.world.database is not None:
+            steps.append("close the database to everybody but the upgrade")
         if _wants_snapshot(ctx):
             steps.append("copy the quiesced database beside itself")
         return tuple(steps)
 
-    def prepare(self, ctx: StateContext[StopOptions]) -> tuple[StoppedServices]:
-        """Which containers run now, with the restart policies to give back."""
+    def prepare(self, ctx: StateContext[StopOptions]) -> tuple[StoppedServices] | tuple[StoppedServices, Fence]:
+        """Which containers run now, with the restart policies to give back, and which database to close."""
         services = ctx.world.platform.inspect_services(ctx.target.services)
-        return (StoppedServices(at=ctx.world.clock.now(), services=services),)
+        stopped = StoppedServices(at=ctx.world.clock.now(), services=services)
+        if ctx.world.database is None:
+            return (stopped,)
+        return (stopped, Fence(database=ctx.world.database.inspect().name))
 
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
-        """Stop, then copy."""
-        began = StoppedServices(at=ctx.world.clock.now(), services=ctx.require(StoppedServices).services)
+        """Stop, close, copy."""
+        services = ctx.require(StoppedServices).services
+        began = StoppedServices(at=ctx.world.clock.now(), services=services)
         ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+        if ctx.world.database is None:
+            return Result("done", (began,))
+        close_fence(ctx, ctx.require(Fence).database, services)
         if not _wants_snapshot(ctx):
             return Result("done", (began,))
-        return Result("done", (began, _take_snapshot(ctx)))
+        snapshot = _take_snapshot(ctx)
+        where = "" if snapshot.database else "There was no room for a copy beside the database; a dump took its place."
+        return Result("done", (began, snapshot), where)
 
     def observe(self, ctx: StateContext[StopOptions]) -> Observation:
         """Nothing of the app runs, and the copy is on the server."""
@@ -57,7 +69,7 @@ class Stop(State[StopOptions]):
         snapshot = ctx.find(Snapshot)
         if running:
             return Observation.PARTIAL
-        if snapshot and snapshot.database not in ctx.database().sizes():
+        if snapshot and snapshot.database and snapshot.database not in ctx.database().sizes():
             return Observation.PARTIAL
         return Observation.DONE
 
@@ -74,28 +86,53 @@ def _wants_snapshot(ctx: StateContext[StopOptions]) -> bool:
 def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
     database = ctx.database()
     facts = database.inspect()
-    _await_no_sessions(ctx, database, facts.name)
-    snapshot = Snapshot(
-        database=snapshot_name(facts.name, ctx.run_id),
+    mark = database.mark(facts.name)
+    name = _copy(ctx, facts, mark)
+    return Snapshot(
+        database=name,
+        backup=None if name else _dump(ctx, mark),
         source=facts.name,
         size_bytes=facts.size_bytes,
+        mark=mark,
         taken_at=ctx.world.clock.now(),
     )
-    database.copy(facts.name, snapshot.database, deadline=ctx.deadline)
-    return snapshot
 
 
-def _await_no_sessions(ctx: StateContext[StopOptions], database: Database, name: str) -> None:
-    # A stopped app's sessions end when its connections do; whoever is still there is somebody else,
-    # and copying under his writes would lose them.
-    grace = ctx.deadline.sooner(_SESSION_GRACE_S, what="Waiting for the app's sessions to end")
+def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark) -> str | None:
+    """Name of a copy that was compared, or None where there is no room for one."""
+    database, name = ctx.database(), snapshot_name(facts.name, ctx.run_id)
+    if facts.free_bytes is not None and facts.free_bytes < facts.size_bytes + _RESERVE_BYTES:
+        return None
     try:
-        grace.poll(lambda: None if database.sessions(name) else True, every_s=_POLL_S)
-    except DeadlineExceededError as timeout:
-        ctx.deadline.check()
-        who = ", ".join(f"{s.user} ({s.application or 'pid'} {s.pid})" for s in database.sessions(name))
+        database.copy(facts.name, name, deadline=ctx.deadline)
+    except DatabaseError as error:
+        if error.code != _NO_SPACE:
+            raise
+        return None
+    different = [*find_other_properties(database.properties(facts.name), database.properties(name))]
+    # Both marks are of one catalog, entry by entry, when the copy is whole.
+    different += ["catalog"] if database.mark(name).catalog != mark.catalog else []
+    if different:
+        database.drop(name)
+        raise DatabaseError(
+            "snapshot.differs", f"The copy of {facts.name} is not the same: {', '.join(different)} differ."
+        )
+    return name
+
+
+def _dump(ctx: StateContext[StopOptions], mark: WriteMark) -> Receipt:
+    database = ctx.database()
+    current = ctx.find(Current)
+    receipt = dump_and_prove(ctx, version=current.version if current else "unknown", label="_stopped")
+    different = find_other_rows(database.rows(receipt.database, deadline=ctx.deadline), receipt.rows)
+    if different:
+        raise DatabaseError(
+            "snapshot.differs", f"The dump {receipt.path} does not hold what is in the database: {different[0]}."
+        )
+    if not database.mark(receipt.database).proves_untouched_since(mark):
         raise DatabaseError(
             "database.in_use",
-            f"With the app stopped, {who or 'somebody'} is still connected to {name}.",
-            hint="Stop what uses the database beside the app, or list its service under `target: services:`.",
-        ) from timeout
+            f"Somebody wrote to {receipt.database} while it was dumped, with the app stopped.",
+            hint="Find out what uses the database beside the app, and stop it.",
+        )
+    return receipt

@@ -85,6 +85,15 @@ class _HostConfig(_Document):
     restart_policy: _RestartPolicy = _RestartPolicy()
 
 
+class _Endpoint(_Document):
+    ip_address: str = Field(default="", alias="IPAddress")
+    ip_v6_address: str = Field(default="", alias="GlobalIPv6Address")
+
+
+class _NetworkSettings(_Document):
+    networks: dict[str, _Endpoint] | None = None
+
+
 class ContainerDocument(_Document):
     """``GET /containers/{id}/json``."""
 
@@ -95,6 +104,13 @@ class ContainerDocument(_Document):
     state: _State
     config: _Config
     host_config: _HostConfig = _HostConfig()
+    network_settings: _NetworkSettings = _NetworkSettings()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its own addresses in its networks; none while it is stopped."""
+        endpoints = (self.network_settings.networks or {}).values()
+        return tuple(text for one in endpoints for text in (one.ip_address, one.ip_v6_address) if text)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -130,6 +146,7 @@ class ContainerDocument(_Document):
             restart_count=self.restart_count,
             exit_code=self.state.exit_code,
             restart_policy=self.host_config.restart_policy.to_text(),
+            addresses=self.addresses,
         )
 
 

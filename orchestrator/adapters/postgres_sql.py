@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict
-
 from orchestrator.errors import DatabaseError
+from orchestrator.model import DatabaseProperties, Grant, Setting
 
 MAX_NAME_BYTES = 63  # longer names are cut by the server without an error, and then name something else
 
@@ -25,44 +24,6 @@ _QUOTED_LISTS = frozenset(
         "unix_socket_directories",
     }
 )
-
-
-class Grant(BaseModel):
-    """One privilege on a database; ``role`` is None for everybody."""
-
-    model_config = ConfigDict(frozen=True)
-
-    role: str | None
-    privilege: str
-    grantable: bool
-
-
-class Setting(BaseModel):
-    """One ``name=value`` that holds in a database, for one role or (None) for all."""
-
-    model_config = ConfigDict(frozen=True)
-
-    role: str | None
-    text: str
-
-
-class Properties(BaseModel):
-    """What a database has besides its contents, and which a dump or a copy of it does not carry."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: int
-    owner: str
-    encoding: str
-    collate: str
-    ctype: str
-    provider: str = "c"
-    locale: str | None = None
-    icu_rules: str | None = None
-    tablespace: str
-    connection_limit: int
-    grants: tuple[Grant, ...] | None
-    settings: tuple[Setting, ...]
 
 
 def quote_name(name: str) -> str:
@@ -116,14 +77,22 @@ def build_sizes() -> str:
 def build_sessions(name: str) -> str:
     """One JSON list of everybody who keeps the database from being copied or renamed, but ourselves."""
     return f"""SELECT coalesce(json_agg(json_build_object('pid', pid, 'user', coalesce(usename, ''),
-  'application', coalesce(application_name, ''), 'address', coalesce(host(client_addr), '')) ORDER BY pid), '[]')
-FROM pg_stat_activity WHERE {_foreign(name)};"""
+  'application', coalesce(application_name, ''), 'address', coalesce(host(client_addr), ''),
+  'active', coalesce(state <> 'idle', false)) ORDER BY pid), '[]')
+FROM pg_stat_activity WHERE {foreign_sessions(name)};"""
 
 
 def build_terminate(*names: str) -> str:
     """Ends those sessions; one number: how many there were."""
-    condition = " OR ".join(f"({_foreign(name)})" for name in names)
+    condition = " OR ".join(f"({foreign_sessions(name)})" for name in names)
     return f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {condition};"
+
+
+def build_terminate_pids(name: str, pids: Iterable[int]) -> str:
+    """Ends those of these sessions that are on the database; one number: how many there were."""
+    listed = ", ".join(str(int(pid)) for pid in pids) or "NULL"
+    return f"""SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE {foreign_sessions(name)} AND pid IN ({listed});"""
 
 
 def build_terminate_application(application: str) -> str:
@@ -132,28 +101,8 @@ def build_terminate_application(application: str) -> str:
 WHERE application_name = {quote_text(application)} AND pid <> pg_backend_pid();"""
 
 
-def build_rows() -> str:
-    """A JSON list [schema, table, rows] a line, all as of one moment: each table that pg_dump dumps data of.
-
-    Tables that belong to an extension are dumped only where the extension asks for it, and as far as it does.
-    """
-    return r"""BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SELECT format('SELECT json_build_array(%L::text, %L::text, count(*)) FROM ONLY %I.%I %s;',
-  n.nspname, c.relname, n.nspname, c.relname,
-  coalesce(e.extcondition[array_position(e.extconfig, c.oid)], ''))
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
-  AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-LEFT JOIN pg_extension e ON e.oid = d.refobjid
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))
-ORDER BY 1
-\gexec
-COMMIT;"""
-
-
 def build_properties(name: str, version: int) -> str:
-    """One JSON object in the shape of `Properties`; ``version`` is ``server_version_num``."""
+    """One JSON object in the shape of `DatabaseProperties`; ``version`` is ``server_version_num``."""
     provider = "'provider', datlocprovider," if version >= _V15 else ""
     locale = "'locale', datlocale," if version >= _V17 else "'locale', daticulocale," if version >= _V15 else ""
     rules = "'icu_rules', daticurules," if version >= _V16 else ""
@@ -170,16 +119,16 @@ def build_properties(name: str, version: int) -> str:
 FROM pg_database d WHERE datname = {quote_text(name)};"""
 
 
-def build_copy(source: str, name: str, properties: Properties) -> str:
+def build_copy(source: str, name: str, properties: DatabaseProperties) -> str:
     """Copies a database file by file, without writing it to the log a second time."""
     strategy = " STRATEGY FILE_COPY" if properties.version >= _V15 else ""
     return (
         f"CREATE DATABASE {quote_name(name)} TEMPLATE {quote_name(source)}{strategy}"
-        f" OWNER {quote_name(properties.owner)} TABLESPACE {quote_name(properties.tablespace)};"
+        f" OWNER {quote_name(properties.owner)} TABLESPACE {quote_name(properties.tablespace)} ALLOW_CONNECTIONS false;"
     )
 
 
-def build_empty(name: str, properties: Properties) -> str:
+def build_empty(name: str, properties: DatabaseProperties) -> str:
     """Creates an empty database that holds and sorts text as the other one does."""
     words = [
         f"CREATE DATABASE {quote_name(name)} TEMPLATE template0 OWNER {quote_name(properties.owner)}",
@@ -195,7 +144,7 @@ def build_empty(name: str, properties: Properties) -> str:
     return " ".join(words) + ";"
 
 
-def build_equipment(name: str, properties: Properties) -> str:
+def build_equipment(name: str, properties: DatabaseProperties) -> str:
     """Gives a new database the grants, settings and connection limit; one statement a line.
 
     Every grant is the owner's then, also one that a role with grant option had passed on.
@@ -222,9 +171,24 @@ def build_swap(live: str, replacement: str, aside: str) -> str:
     )
 
 
+def build_fence(name: str, *, closed: bool) -> str:
+    """Binds superusers too, as a connection limit does not; open sessions stay."""
+    return f"ALTER DATABASE {quote_name(name)} ALLOW_CONNECTIONS {'false' if closed else 'true'};"
+
+
+def build_fenced(name: str) -> str:
+    """``t``, ``f``, or nothing where there is no such database."""
+    return f"SELECT NOT datallowconn FROM pg_database WHERE datname = {quote_text(name)};"
+
+
 def build_drop(name: str) -> str:
     """Drops a database that nobody is connected to, if there is one."""
     return f"DROP DATABASE IF EXISTS {quote_name(name)};"
+
+
+def foreign_sessions(name: str) -> str:
+    """Condition on ``pg_stat_activity``: on this database, and neither ours nor about to make way by itself."""
+    return f"datname = {quote_text(name)} AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'"
 
 
 def _impossible(text: str) -> DatabaseError:
@@ -233,10 +197,6 @@ def _impossible(text: str) -> DatabaseError:
         f"{text!r} cannot be a name in PostgreSQL: it must have 1 to {MAX_NAME_BYTES} bytes and no NUL.",
         meaning="Nothing was changed.",
     )
-
-
-def _foreign(name: str) -> str:
-    return f"datname = {quote_text(name)} AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'"
 
 
 def _grant(database: str, grant: Grant) -> str:

@@ -188,6 +188,10 @@ class TargetSpec(Spec):
     """Migration as service and arguments, run in a one-off container of the new image; left out when the app \
 migrates as it starts."""
 
+    disconnect: tuple[Service, ...] = ()
+    """Services that stay up and whose connections to the database may be ended for the upgrade: a pooler, an \
+exporter."""
+
     health: HealthSpec = Field(default_factory=HealthSpec)
     """How to tell that the app serves."""
 

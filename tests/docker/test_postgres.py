@@ -163,7 +163,7 @@ def test_a_restored_backup_equals_the_database(server: Server, database: Postgre
     folder = BackupFolder(tmp_path / "backups")
     path, sha256, _ = folder.write("a.sql.gz", lambda w: database.dump(w, deadline=allow(60)), report=ignore)
     proof = folder.prove(path, report=ignore, deadline=allow(60))
-    database.restore(folder.read(path), "restored", like="app", deadline=allow(60))
+    database.restore(folder.read(path), "restored", like=database.properties("app"), deadline=allow(60))
     assert proof.sha256 == sha256
     assert database.rows("restored", deadline=allow(60)) == proof.rows
     assert server.psql(PROPERTIES.format("restored")) == server.psql(PROPERTIES.format("app"))
@@ -175,7 +175,7 @@ def test_a_cut_dump_is_refused_and_leaves_nothing(database: Postgres) -> None:
     dump = dumped(database)
     for at in (0, len(dump) // 2, dump.index(b"-- PostgreSQL database dump complete")):
         with pytest.raises(DatabaseError) as caught:
-            database.restore([dump[:at]], "restored", like="app", deadline=allow(60))
+            database.restore([dump[:at]], "restored", like=database.properties("app"), deadline=allow(60))
         assert caught.value.code == "database.restore_failed"
         assert "restored" not in database.sizes()
 
@@ -183,7 +183,7 @@ def test_a_cut_dump_is_refused_and_leaves_nothing(database: Postgres) -> None:
 def test_a_dump_that_fails_to_load_leaves_nothing(database: Postgres) -> None:
     dump = dumped(database).replace(b"CREATE TABLE public.entries", b"CREATE TABLE nowhere.entries")
     with pytest.raises(DatabaseError) as caught:
-        database.restore([dump], "restored", like="app", deadline=allow(60))
+        database.restore([dump], "restored", like=database.properties("app"), deadline=allow(60))
     assert caught.value.code == "database.restore_failed"
     assert "nowhere" in caught.value.what
     assert "restored" not in database.sizes()
@@ -193,13 +193,69 @@ def test_a_restore_that_is_too_slow_leaves_nothing(database: Postgres) -> None:
     dump = dumped(database).replace(b"SET lock_timeout = 0;", b"SELECT pg_sleep(60);")
     started = time.monotonic()
     with pytest.raises(DeadlineExceededError):
-        database.restore([dump], "restored", like="app", deadline=allow(2))
+        database.restore([dump], "restored", like=database.properties("app"), deadline=allow(2))
     assert time.monotonic() - started < 20
     assert "restored" not in database.sizes()
 
 
+def test_a_fence_keeps_superusers_out_and_lets_our_own_tools_in(server: Server, database: Postgres) -> None:
+    database.copy("app", "copy", deadline=allow(60))
+    argv = ["psql", "-XqAt", "-U", "owner", "-d", "copy", "-c", "SELECT 1"]
+    for _ in range(2):
+        refused = server.executor.run(argv, deadline=allow(60))
+        assert "not currently accepting connections" in refused.errors
+        assert database.rows("copy", deadline=allow(60)) == database.rows("app", deadline=allow(60))
+        assert database.inventory("copy", deadline=allow(60)) == database.inventory("app", deadline=allow(60))
+    database.unfence("copy")
+    assert server.executor.run(argv, deadline=allow(60)).output == b"1\n"
+    database.fence("copy")
+    assert server.executor.run(argv, deadline=allow(60)).exit_code != 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO public.entries VALUES (100001, 'new')",
+        "UPDATE public.entries SET note = note WHERE id = 1",
+        "DELETE FROM public.entries WHERE id = 2",
+        "TRUNCATE public.parent",
+        "ALTER TABLE public.entries ADD COLUMN more int",
+        "ALTER TABLE public.entries ALTER COLUMN note SET NOT NULL",
+        "CREATE INDEX ON public.entries (note)",
+        "CREATE TYPE public.mood AS ENUM ('good')",
+        "GRANT SELECT ON public.parent TO reader",
+        "SELECT lo_from_bytea(0, 'large')",
+    ],
+)
+def test_a_mark_tells_every_kind_of_write(server: Server, database: Postgres, statement: str) -> None:
+    database.copy("app", "copy", deadline=allow(60))
+    before = database.mark("copy")
+    assert before.catalog == database.mark("app").catalog
+    database.unfence("copy")
+    server.psql("ANALYZE; SELECT count(*) FROM public.entries;", "copy")
+    assert database.mark("copy").proves_untouched_since(before), "reading and analyzing is no write"
+    server.psql(f"{statement};", "copy")
+    assert not database.mark("copy").proves_untouched_since(before)
+
+
+def test_what_stands_in_the_way_of_an_upgrade_is_named(server: Server, database: Postgres) -> None:
+    before = database.inspect_load("app")
+    assert (before.prepared, before.slots, before.oldest) == ((), (), None)
+    assert before.free_connections > 50
+    other = server.client.api.exec_create(
+        server.container.id, ["psql", "-U", "owner", "-d", "app", "-c", "BEGIN", "-c", "SELECT pg_sleep(60)"]
+    )
+    server.client.api.exec_start(other["Id"], detach=True)
+    found = allow(20).poll(lambda: database.inspect_load("app").oldest, every_s=0.1)
+    assert (found.user, found.application) == ("owner", "psql")
+    assert [one.pid for one in database.sessions("app") if one.active] == [found.pid]
+    assert database.terminate_sessions("app", [found.pid + 1]) == 0
+    assert database.terminate_sessions("app", [found.pid]) == 1
+
+
 def test_a_swap_exchanges_the_names_and_keeps_the_owner(server: Server, database: Postgres) -> None:
     database.copy("app", "copy", deadline=allow(60))
+    database.unfence("copy")
     server.psql("CREATE TABLE public.only_in_copy (a int);", "copy")
     before = server.psql(PROPERTIES.format("app"))
     held = hold(server, "app", "SELECT pg_sleep(60);")
@@ -294,7 +350,7 @@ def test_a_large_table_goes_the_whole_way(server: Server, tmp_path: Path) -> Non
     marks.append(time.monotonic())
     proof = folder.prove(path, report=ignore, deadline=allow(120))
     marks.append(time.monotonic())
-    database.restore(folder.read(path), "restored", like="app0", deadline=allow(120))
+    database.restore(folder.read(path), "restored", like=database.properties("app0"), deadline=allow(120))
     marks.append(time.monotonic())
     database.copy("app0", "copy", deadline=allow(120))
     marks.append(time.monotonic())

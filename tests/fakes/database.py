@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError
-from orchestrator.model import DatabaseFacts, Session
+from orchestrator.model import DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 from tests.fakes.dump import build_dump, parse_dump
 from tests.fakes.things import FakeDb
 from tests.fakes.world import FakeWorld
@@ -42,6 +44,42 @@ class FakeDatabase:
         self._get(name)
         return tuple(self._world.connected(name))
 
+    def inspect_load(self, name: str) -> DatabaseLoad:
+        self._look("inspect_load")
+        return DatabaseLoad(prepared=self._get(name).prepared, free_connections=90)
+
+    def properties(self, name: str) -> DatabaseProperties:
+        self._look("properties")
+        database = self._get(name)
+        return DatabaseProperties(
+            version=170002,
+            owner=database.owner,
+            encoding="UTF8",
+            collate="C.UTF-8",
+            ctype="C.UTF-8",
+            tablespace="pg_default",
+            connection_limit=-1,
+            grants=database.grants,
+            settings=(),
+        )
+
+    def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
+        self._look("inventory")
+        deadline.check()
+        database = self._get(name)
+        relations = dict.fromkeys(database.tables, f"r {database.owner}")
+        return Inventory(relations=relations, sequences={}, extensions={"plpgsql": "1.0"}, large_objects=0)
+
+    def mark(self, name: str) -> WriteMark:
+        self._look("mark")
+        database = self._get(name)
+        return WriteMark(
+            server_began=self._world.system_identifier,
+            catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
+            written=zlib.crc32(json.dumps(database.tables).encode()),
+            transactions=len(self._world.acknowledged),
+        )
+
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         self._look("rows")
         deadline.check()
@@ -63,20 +101,30 @@ class FakeDatabase:
             self._check_room(original.size_bytes)
             deadline.pause(_WORK_S)
             self._world.databases[name] = original.twin()
+            self._world.databases[name].fenced = True
 
-    def restore(self, chunks: Iterable[bytes], name: str, *, like: str, deadline: Deadline) -> None:
-        with self._world.script.effect("database.restore", name, like):
+    def restore(self, chunks: Iterable[bytes], name: str, *, like: DatabaseProperties, deadline: Deadline) -> None:
+        with self._world.script.effect("database.restore", name):
             self._check_up()
-            model = self._get(like)
             self._check_new(name)
             dump = b"".join(chunks)
             deadline.pause(_WORK_S)
             try:
-                self._world.databases[name] = parse_dump(dump, owner=model.owner)
+                self._world.databases[name] = parse_dump(dump, owner=like.owner)
             except ValueError as cause:
                 raise DatabaseError(
                     "database.restore_failed", f"The dump could not be loaded into {name}: {cause}."
                 ) from cause
+
+    def fence(self, name: str) -> None:
+        with self._world.script.effect("database.fence", name):
+            self._check_up()
+            self._get(name).fenced = True
+
+    def unfence(self, name: str) -> None:
+        with self._world.script.effect("database.unfence", name):
+            self._check_up()
+            self._get(name).fenced = False
 
     def swap(self, live: str, replacement: str, aside: str) -> None:
         with self._world.script.effect("database.swap", live, replacement, aside):
@@ -89,14 +137,14 @@ class FakeDatabase:
             del databases[replacement]
             databases[aside], databases[live] = failed, good
 
-    def terminate_sessions(self, name: str) -> int:
+    def terminate_sessions(self, name: str, pids: Sequence[int] | None = None) -> int:
         with self._world.script.effect("database.terminate_sessions", name):
             self._check_up()
             database = self._get(name)
             # The app and its jobs connect again at once; only those who do not come back are gone.
-            ended = len(self._world.connected(name))
-            database.sessions.clear()
-            return ended
+            ended = [one for one in self._world.connected(name) if pids is None or one.pid in pids]
+            database.sessions = [one for one in database.sessions if one not in ended]
+            return len(ended)
 
     def drop(self, name: str) -> None:
         with self._world.script.effect("database.drop", name):

@@ -32,7 +32,7 @@ class FakeJobs:
         job = FakeJob(name, run_id, image, log, database)
         world.jobs[name] = job
         migration = self._migration(command, image)
-        if database is None or migration is None or not world.database_answers():
+        if database is None or database.fenced or migration is None or not world.database_answers():
             job.exit_code = 1
             return
         database.torn = True

@@ -13,7 +13,7 @@ from orchestrator.model import EngineFacts, JobStatus, LocalImage, Pin, Progress
 from orchestrator.ports import Report
 from tests.fakes.jobs import FakeJobs, write_private
 from tests.fakes.things import Condition, FakeContainer, FakeImage, FakeRelease
-from tests.fakes.world import FakeWorld
+from tests.fakes.world import FakeWorld, address_of
 
 _STOP_S = 0.5
 
@@ -233,6 +233,7 @@ class FakePlatform:
             restart_count=self._world.restarts(container),
             exit_code=1 if crashing else container.exit_code,
             restart_policy=container.restart_policy,
+            addresses=(address_of(container.service),) if container.state == "running" else (),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from orchestrator.model import Session
+from orchestrator.model import Grant, Session
 
 Schema = int | str
 Migration = Callable[["FakeDb"], int]
@@ -28,6 +28,9 @@ class FakeDb:
     sessions: list[Session] = field(default_factory=list)
     torn: bool = False
     fixed_size_bytes: int | None = None
+    fenced: bool = False
+    prepared: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -38,7 +41,7 @@ class FakeDb:
     def twin(self) -> FakeDb:
         """The same content with nobody connected."""
         tables = {name: list(rows) for name, rows in self.tables.items()}
-        return FakeDb(self.schema, tables, self.owner, [], self.torn, self.fixed_size_bytes)
+        return FakeDb(self.schema, tables, self.owner, [], self.torn, self.fixed_size_bytes, grants=self.grants)
 
 
 def migrate_to(schema: Schema) -> Migration:

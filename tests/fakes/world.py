@@ -25,6 +25,11 @@ CRASH_AFTER_S = 1.0
 LISTENS_AFTER_S = 0.2
 
 
+def address_of(service: str) -> str:
+    """The address of a service's container in the project's network."""
+    return f"172.30.0.{sum(service.encode()) % 250 + 2}"
+
+
 @dataclass
 class FakeWorld:
     """A host with an app, its database server, its registry and its users.
@@ -140,7 +145,7 @@ class FakeWorld:
         container.state, container.exit_code = "running", 0
         container.started_at_s = self.clock.monotonic()
         release, live = container.image.release, self.databases.get(self.live)
-        if release and release.migrates_on_start and live and live.schema != release.schema:
+        if release and release.migrates_on_start and live and not live.fenced and live.schema != release.schema:
             container.exit_code = release.migrate(live)
             container.state = "exited" if container.exit_code else "running"
 
@@ -175,9 +180,9 @@ class FakeWorld:
         """Who is connected: the app and its jobs while they run, and whom a test has put there."""
         database = self.databases[name]
         own = [
-            Session(pid=1000 + number, user="app", application=service)
+            Session(pid=1000 + number, user="app", application=service, address=address_of(service))
             for number, (service, container) in enumerate(sorted(self.containers.items()))
-            if name == self.live and container.image.release and container.state == "running"
+            if name == self.live and not database.fenced and container.image.release and container.state == "running"
         ]
         jobs = [
             Session(pid=2000 + number, user="app", application=job.name)
@@ -228,4 +233,5 @@ class FakeWorld:
 
     def _fits(self, release: FakeRelease) -> bool:
         live = self.databases.get(self.live)
-        return self.database_answers() and live is not None and not live.torn and live.schema == release.schema
+        usable = live is not None and not live.torn and not live.fenced
+        return self.database_answers() and usable and live is not None and live.schema == release.schema

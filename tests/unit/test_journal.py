@@ -12,6 +12,7 @@ from orchestrator.errors import JournalError
 from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot
 from orchestrator.journal import FORMAT, Journal, Run
 from orchestrator.model import Verdict
+from tests import words
 
 NOW = datetime(2026, 1, 30, 14, 30, 22, tzinfo=UTC)
 
@@ -25,11 +26,7 @@ def make_run(run_id: str = "r-1", began_at: datetime = NOW) -> Run:
 
 
 def make_receipt(name: str, day: int) -> Receipt:
-    return Receipt(
-        path=Path("/backups") / name, sha256="ab" * 32, size_bytes=10, dump_bytes=100, rows={"public.t": 3},
-        version="v1.0.0", database="app", server_version="15.8", system_identifier="7", duration_s=0.5,
-        taken_at=NOW.replace(day=day),
-    )  # fmt: skip
+    return words.make_receipt(Path("/backups") / name, NOW.replace(day=day))
 
 
 @pytest.fixture
@@ -108,7 +105,7 @@ def test_receipts_are_those_that_no_cleanup_has_removed_newest_first(journal: Jo
 
 
 def test_a_snapshot_is_left_over_by_a_committed_run_only(journal: Journal) -> None:
-    snapshot = Snapshot(database="app__snapshot_x", source="app", size_bytes=1, taken_at=NOW)
+    snapshot = Snapshot(database="app__snapshot_x", source="app", size_bytes=1, mark=words.MARK, taken_at=NOW)
     image = PulledImage(image_id="i", digest="sha256:" + "0" * 64, size_bytes=1, kept_as="kept:x")
     for number, verdict in (("r-1", Verdict.COMMITTED), ("r-2", Verdict.ROLLED_BACK)):
         journal.begin(make_run(number, NOW.replace(day=int(number[-1]))), tool_version="0")

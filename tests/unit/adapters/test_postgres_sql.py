@@ -2,8 +2,9 @@ import pytest
 
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.errors import DatabaseError
+from orchestrator.model import DatabaseProperties, Grant, Setting
 
-PROPERTIES = sql.Properties(
+PROPERTIES = DatabaseProperties(
     version=150000,
     owner="app",
     encoding="UTF8",
@@ -12,12 +13,12 @@ PROPERTIES = sql.Properties(
     tablespace="pg_default",
     connection_limit=7,
     grants=(
-        sql.Grant(role=None, privilege="CONNECT", grantable=False),
-        sql.Grant(role="r", privilege="CREATE", grantable=True),
+        Grant(role=None, privilege="CONNECT", grantable=False),
+        Grant(role="r", privilege="CREATE", grantable=True),
     ),
     settings=(
-        sql.Setting(role=None, text='search_path="$user", public'),
-        sql.Setting(role="r", text="app.motto=a=b'c"),
+        Setting(role=None, text='search_path="$user", public'),
+        Setting(role="r", text="app.motto=a=b'c"),
     ),
 )
 

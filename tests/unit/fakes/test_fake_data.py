@@ -12,6 +12,7 @@ from tests.fakes.build import make_ports, make_world
 from tests.fakes.database import FakeDatabase
 from tests.fakes.platform import FakePlatform
 from tests.fakes.world import FakeWorld
+from tests.words import PROPERTIES
 
 
 @pytest.fixture
@@ -54,14 +55,14 @@ def test_a_backup_restores_to_the_same_database(world: FakeWorld) -> None:
     path = back_up(world)
     proof = store.prove(path, report=lambda _: None, deadline=deadline)
     assert proof.rows == database.rows("ledger", deadline=deadline)
-    database.restore(store.read(path), "again", like="ledger", deadline=deadline)
+    database.restore(store.read(path), "again", like=PROPERTIES, deadline=deadline)
     assert world.databases["again"] == world.databases["ledger"]
 
 
 def test_a_cut_dump_leaves_no_database(world: FakeWorld) -> None:
     dump = b"".join(FakeBackupStore(world).read(back_up(world)))
     with pytest.raises(DatabaseError) as failed:
-        FakeDatabase(world).restore([dump[:-5]], "again", like="ledger", deadline=Deadline(world.clock, 60))
+        FakeDatabase(world).restore([dump[:-5]], "again", like=PROPERTIES, deadline=Deadline(world.clock, 60))
     assert failed.value.code == "database.restore_failed"
     assert "again" not in world.databases
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator.facts import Receipt
 from states.cleanup import choose_superfluous
+from tests.words import make_receipt
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -15,13 +16,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def make_receipts(versions: list[str]) -> tuple[Receipt, ...]:
     """One a day, the first one being the newest."""
     return tuple(
-        Receipt(
-            path=Path(f"/backups/{number}.sql.gz"), sha256="a" * 64, size_bytes=1, dump_bytes=1, rows={},
-            version=version, database="app", server_version="15", system_identifier="7", duration_s=1.0,
-            taken_at=START - timedelta(days=number),
-        )
+        make_receipt(Path(f"/backups/{number}.sql.gz"), START - timedelta(days=number), version)
         for number, version in enumerate(versions)
-    )  # fmt: skip
+    )
 
 
 def test_all_but_the_newest_go() -> None:

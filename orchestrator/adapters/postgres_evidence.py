@@ -1,0 +1,92 @@
+"""SQL that finds out what is in a database and what was done to it; pure builders."""
+
+# ruff: noqa: S608 - every value in a statement goes through quote_text
+from __future__ import annotations
+
+from orchestrator.adapters.postgres_sql import foreign_sessions, quote_text
+
+_FIRST_USER_OID = 16384
+_CATALOGS = (
+    "pg_class",
+    "pg_attrdef",
+    "pg_constraint",
+    "pg_enum",
+    "pg_namespace",
+    "pg_policy",
+    "pg_proc",
+    "pg_rewrite",
+    "pg_trigger",
+    "pg_type",
+)
+
+
+def build_load(name: str) -> str:
+    """One JSON object in the shape of `DatabaseLoad`."""
+    database = quote_text(name)
+    return f"""SELECT json_build_object(
+  'prepared', (SELECT coalesce(json_agg(gid ORDER BY prepared), '[]')
+    FROM pg_prepared_xacts WHERE database = {database}),
+  'slots', (SELECT coalesce(json_agg(slot_name ORDER BY 1), '[]')
+    FROM pg_replication_slots WHERE database = {database}),
+  'oldest_s', coalesce((SELECT max(extract(epoch FROM now() - xact_start))
+    FROM pg_stat_activity WHERE {foreign_sessions(name)}), 0),
+  'oldest', (SELECT json_build_object('pid', pid, 'user', coalesce(usename, ''),
+    'application', coalesce(application_name, ''), 'address', coalesce(host(client_addr), ''))
+    FROM pg_stat_activity WHERE {foreign_sessions(name)} AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1),
+  'free_connections', current_setting('max_connections')::int
+    - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'));"""
+
+
+def build_inventory() -> str:
+    """One JSON object in the shape of `Inventory`, about the database that is asked."""
+    members = (
+        "(SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+    )
+    return f"""SELECT json_build_object(
+  'relations', (SELECT coalesce(json_object_agg(n.nspname || '.' || c.relname,
+      c.relkind::text || ' ' || pg_get_userbyid(c.relowner)), '{{}}')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND NOT EXISTS ({members})
+      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),
+  'sequences', (SELECT coalesce(json_object_agg(schemaname || '.' || sequencename, json_build_object(
+      'owner', sequenceowner, 'last_value', last_value, 'increment', increment_by, 'cycles', cycle)), '{{}}')
+    FROM pg_sequences),
+  'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{{}}') FROM pg_extension),
+  'large_objects', (SELECT count(*) FROM pg_largeobject_metadata));"""
+
+
+def build_mark() -> str:
+    """One JSON object in the shape of `WriteMark`, about the database that is asked.
+
+    Every statement that changes the catalog leaves a new version of some entry, and a version has the number
+    of its transaction in ``xmin``; TRUNCATE too, which the counters of rows do not see.
+    """
+    named = [f"SELECT '{name}' || oid || '.' || xmin FROM {name} WHERE oid >= {_FIRST_USER_OID}" for name in _CATALOGS]
+    columns = f"SELECT attrelid || '.' || attnum || '.' || xmin FROM pg_attribute WHERE attrelid >= {_FIRST_USER_OID}"
+    versions = " UNION ALL ".join((*named, columns))
+    return f"""SELECT json_build_object('server_began', pg_postmaster_start_time()::text,
+  'catalog', (SELECT encode(sha256(convert_to(coalesce(string_agg(version, ',' ORDER BY version), ''), 'UTF8')), 'hex')
+    FROM ({versions}) versions (version)),
+  'written', (SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_all_tables
+    WHERE schemaname !~ '^pg_' OR relname LIKE 'pg_largeobject%'),
+  'transactions', (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()));"""
+
+
+def build_rows() -> str:
+    """A JSON list [schema, table, rows] a line, all as of one moment: each table that pg_dump dumps data of.
+
+    Tables that belong to an extension are dumped only where the extension asks for it, and as far as it does.
+    """
+    return r"""BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SELECT format('SELECT json_build_array(%L::text, %L::text, count(*)) FROM ONLY %I.%I %s;',
+  n.nspname, c.relname, n.nspname, c.relname,
+  coalesce(e.extcondition[array_position(e.extconfig, c.oid)], ''))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+  AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+LEFT JOIN pg_extension e ON e.oid = d.refobjid
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND (e.oid IS NULL OR c.oid = ANY (e.extconfig))
+ORDER BY 1
+\gexec
+COMMIT;"""

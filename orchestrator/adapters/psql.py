@@ -1,0 +1,158 @@
+"""Questions and statements to a PostgreSQL server through the ``psql`` of its own container.
+
+The official image trusts whoever is inside the container, so no password is read, kept or passed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import structlog
+
+from orchestrator.adapters import postgres_sql as sql
+from orchestrator.adapters.container_exec import ContainerExec, Outcome
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DatabaseError, StateError
+
+PSQL = ("psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
+OBJECT_IN_USE = "55006"
+
+_SHORT_S = 60.0
+_NO_CONNECTION = 2  # exit code of psql
+_APPLICATION = "upgrade-orchestrator"
+_OPTIONS = (
+    "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+    " -c default_transaction_read_only=off -c client_min_messages=warning"
+)
+# Words of the server's sentences for a refused log-in, which comes without a code.
+_REFUSALS = ("authentication", "password", "pg_hba", "role ")
+
+_log = structlog.get_logger(__name__)
+
+
+class Psql:
+    """The server as the superuser ``user``, ``name`` its live database; None: as the container was set up."""
+
+    def __init__(self, executor: ContainerExec, user: str | None, name: str | None) -> None:
+        self.executor = executor
+        self._given_user = user
+        self._given_name = name
+        self._application = f"{_APPLICATION}-{secrets.token_hex(4)}"
+
+    def account(self) -> tuple[str, str]:
+        """User and live database."""
+        if self._given_user is not None and self._given_name is not None:
+            return self._given_user, self._given_name
+        environment = self.executor.read_environment()
+        user = self._given_user or environment.get("POSTGRES_USER") or "postgres"
+        return user, self._given_name or environment.get("POSTGRES_DB") or user
+
+    def maintenance(self, *names: str) -> str:
+        """A database to be connected to while one of ``names`` is renamed or copied."""
+        return "template1" if "postgres" in (*names, self.account()[1]) else "postgres"
+
+    def environment(self) -> Mapping[str, str]:
+        """What each program of ours gets: a name of its own, and no limit that the server's settings would put."""
+        return {"PGAPPNAME": self._application, "PGOPTIONS": _OPTIONS, "PGCLIENTENCODING": "UTF8"}
+
+    def allow(self, what: str, seconds: float = _SHORT_S) -> Deadline:
+        """A deadline of our own, for what must not take long."""
+        return self.executor.allow(seconds, what)
+
+    def ask(self, statements: str, database: str, deadline: Deadline | None = None) -> str:
+        """The answer of statements that must work."""
+        outcome = self.run(statements, database, deadline or self.allow("A question to the database"))
+        if outcome.exit_code != 0:
+            self.refuse(outcome, database, "database.failed")
+        return outcome.output.decode().strip()
+
+    def run(self, statements: str, database: str, deadline: Deadline) -> Outcome:
+        """Statements that may fail."""
+        argv = [*PSQL, "-U", self.account()[0], "-d", sql.quote_connection(database)]
+        stdin = [statements.encode() + b"\n"]
+        return self.executor.run(argv, stdin=stdin, deadline=deadline, environment=self.environment())
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Open a fenced database for our own tool, and close it again; one that is not fenced stays as it is.
+
+        Raises:
+            DatabaseError: ``database.in_use``: somebody else came in with us, and may have written.
+        """
+        maintenance = self.maintenance(name)
+        if self.ask(sql.build_fenced(name), maintenance) != "t":
+            yield
+            return
+        self.ask(sql.build_fence(name, closed=False), maintenance)
+        try:
+            yield
+        finally:
+            # Closed before anybody is counted: who is not there now cannot come any more.
+            self.ask(sql.build_fence(name, closed=True), maintenance)
+        strangers = int(self.ask(sql.build_terminate(name), maintenance))
+        if strangers:
+            raise DatabaseError(
+                "database.in_use",
+                f"{strangers} others connected to {name!r} in the moment in which it was open for us.",
+                meaning="Their sessions were ended; what they may have written is still in it.",
+                hint="Find out what connects to the database beside the app, and stop it.",
+            )
+
+    def end_own_programs(self) -> None:
+        """End the sessions of programs of ours that outlived their connection; what fails is logged."""
+        try:
+            self.ask(sql.build_terminate_application(self._application), self.maintenance())
+        except StateError as error:
+            _log.warning("database.program_left", application=self._application, reason=error.what)
+
+    def refuse(self, outcome: Outcome, database: str, code: str) -> NoReturn:
+        """Raise what a failed program stands for."""
+        if outcome.exit_code == _NO_CONNECTION:
+            self._refuse_connection(outcome, database)
+        raise DatabaseError(code, f"PostgreSQL refused: {find_reason(outcome.errors)}")
+
+    # The client gives no code for a refused connection, so most of it is found out by asking elsewhere.
+    def _refuse_connection(self, outcome: Outcome, database: str) -> NoReturn:
+        short = self.allow("A question to the database")
+        ready = self.executor.run(["pg_isready", "-q"], deadline=short).exit_code == 0
+        asked = self.run(sql.build_exists(database), self.maintenance(database), short)
+        if ready and asked.exit_code == 0 and asked.output.strip() == b"f":
+            refuse_missing(database)
+        if ready and "not currently accepting connections" in outcome.errors:
+            raise DatabaseError(
+                "database.fenced",
+                f"Database {database!r} lets nobody in: an upgrade has closed it, or somebody else.",
+                meaning="No app can work on it until it is opened.",
+                hint=f'If no upgrade is at work: ALTER DATABASE "{database}" ALLOW_CONNECTIONS true;',
+            )
+        if ready and any(word in outcome.errors for word in _REFUSALS):
+            raise DatabaseError(
+                "database.authentication",
+                f"PostgreSQL does not let us in: {find_reason(outcome.errors)}",
+                meaning="The database cannot be looked at or changed.",
+                hint="Inside its container the local socket must trust the superuser, as in the official image.",
+            )
+        raise DatabaseError(
+            "database.unreachable",
+            f"PostgreSQL does not answer: {find_reason(outcome.errors)}",
+            meaning="The database cannot be looked at or changed.",
+            hint="Wait until it is up; `docker compose logs` of its service says more.",
+        )
+
+
+def refuse_missing(name: str) -> NoReturn:
+    """Raise that there is no such database."""
+    raise DatabaseError(
+        "database.missing",
+        f"The server has no database {name!r}.",
+        hint="Set `database.name` in the plan to one that `psql --list` shows.",
+    )
+
+
+def find_reason(errors: str) -> str:
+    """The first ``ERROR`` or ``FATAL`` of what a program said, otherwise its last line."""
+    lines = errors.splitlines() or ["it gave no reason"]
+    return next((line for line in lines if "ERROR:" in line or "FATAL:" in line), lines[-1])

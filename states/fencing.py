@@ -1,0 +1,95 @@
+"""The fence around the database: from `stop` on nobody reaches it but the tool of the state that is at work.
+
+It binds superusers too, but not sessions that are open already: close first, end sessions then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestrator.contract import StateContext
+from orchestrator.errors import DatabaseError, DeadlineExceededError
+from orchestrator.facts import Fence
+from orchestrator.model import ServiceStatus, Session
+from orchestrator.ports import Database
+
+_GRACE_S = 10.0
+_POLL_S = 0.1
+
+
+def close_fence(ctx: StateContext[Any], name: str, app: tuple[ServiceStatus, ...]) -> None:
+    """Close the database and wait until nobody is connected; ``app`` are its containers as they ran.
+
+    Sessions of the app and of the services that the plan lets us disconnect are ended. Anybody else has a while
+    to leave by himself, for ending him could undo what he was about to save.
+
+    Raises:
+        DatabaseError: ``database.in_use`` names who stayed, ``database.prepared`` the transactions that wait.
+    """
+    database = ctx.database()
+    database.fence(name)
+    ours = {address for service in app for address in service.addresses} | find_bystanders(ctx)
+    _refuse_prepared(database, name)
+    grace = ctx.deadline.sooner(_GRACE_S, what="Waiting for everybody else to leave the database")
+    try:
+        grace.poll(lambda: _all_gone(database, name, ours), every_s=_POLL_S)
+    except DeadlineExceededError as timeout:
+        ctx.deadline.check()
+        raise DatabaseError(
+            "database.in_use",
+            f"With the app stopped, {name_sessions(database.sessions(name))} is still connected to {name}.",
+            hint="Stop what uses the database beside the app, or list its service under `target: disconnect:`.",
+        ) from timeout
+
+
+@contextmanager
+def fence_opened(ctx: StateContext[Any]) -> Iterator[None]:
+    """Let the tool of this state in, and close the fence behind it, whatever it ends with."""
+    fence = ctx.find(Fence)
+    if fence is None:
+        yield
+        return
+    lift_fence(ctx)
+    try:
+        yield
+    finally:
+        ctx.database().fence(fence.database)
+
+
+def lift_fence(ctx: StateContext[Any]) -> None:
+    """Let everybody in again: the version that may serve on this data is about to start."""
+    fence = ctx.find(Fence)
+    if fence is not None:
+        ctx.database().unfence(fence.database)
+
+
+def find_bystanders(ctx: StateContext[Any]) -> set[str]:
+    """Addresses of the services whose connections the plan lets us end."""
+    services = ctx.world.platform.inspect_services(ctx.target.disconnect) if ctx.target.disconnect else ()
+    return {address for service in services for address in service.addresses}
+
+
+def name_sessions(sessions: tuple[Session, ...]) -> str:
+    """Who they are, for a sentence."""
+    named = [f"{one.user} ({one.application or 'pid'} {one.pid})" for one in sessions]
+    return ", ".join(named) or "somebody"
+
+
+def _all_gone(database: Database, name: str, ours: set[str]) -> bool | None:
+    sessions = database.sessions(name)
+    own = [one.pid for one in sessions if one.address in ours]
+    if own:
+        database.terminate_sessions(name, own)
+    return None if sessions else True
+
+
+def _refuse_prepared(database: Database, name: str) -> None:
+    prepared = database.inspect_load(name).prepared
+    if prepared:
+        raise DatabaseError(
+            "database.prepared",
+            f"Prepared transactions wait in {name} for their commit: {', '.join(prepared)}.",
+            hint="Let whoever prepared them end them: COMMIT PREPARED or ROLLBACK PREPARED.",
+        )

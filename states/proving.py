@@ -1,0 +1,113 @@
+"""How copies of a database are made and proven; used by every kind that makes or brings back one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.contract import StateContext
+from orchestrator.errors import BackupError, DatabaseError
+from orchestrator.facts import Receipt
+from orchestrator.model import DatabaseProperties
+
+
+def dump_and_prove(ctx: StateContext[Any], *, version: str, label: str = "") -> Receipt:
+    """Dump the live database into the backup folder and read the file back in full.
+
+    ``label`` is a part of the file's name that tells this backup from the usual ones.
+
+    Raises:
+        BackupError, DatabaseError: there is no backup; what is left of the file is not counted as one.
+    """
+    database, store, clock = ctx.database(), ctx.world.backups, ctx.world.clock
+    facts = database.inspect()
+    properties, inventory = database.properties(facts.name), database.inventory(facts.name, deadline=ctx.deadline)
+    began, taken_at = clock.monotonic(), clock.now()
+    name = f"{taken_at:%Y-%m-%d_%H%M%S}_v{version.removeprefix('v')}{label}.sql.gz"
+    path, sha256, dump_bytes = store.write(
+        name, lambda write: database.dump(write, deadline=ctx.deadline), report=ctx.report
+    )
+    proof = store.prove(path, report=ctx.report, deadline=ctx.deadline)
+    if (proof.sha256, proof.dump_bytes) != (sha256, dump_bytes):
+        raise BackupError(
+            "backup.damaged",
+            f"The backup {path} does not read back as it was written.",
+            hint="Check the disk it is on; the file is kept for a look and is not counted as a backup.",
+        )
+    return Receipt(
+        path=path,
+        sha256=sha256,
+        size_bytes=proof.size_bytes,
+        dump_bytes=dump_bytes,
+        rows=dict(proof.rows),
+        version=version,
+        database=facts.name,
+        server_version=facts.server_version,
+        system_identifier=facts.system_identifier,
+        properties=properties,
+        inventory=inventory,
+        taken_at=taken_at,
+        duration_s=round(timedelta(seconds=clock.monotonic() - began).total_seconds(), 3),
+    )
+
+
+def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
+    """Restore a proven backup as database ``name`` and compare it with its receipt.
+
+    A half-restored database of that name is dropped first: the name carries this run.
+
+    Raises:
+        BackupError: the file cannot be read in full.
+        DatabaseError: it is another file than the one that was proven, or holds something else.
+    """
+    database = ctx.database()
+    proof = ctx.world.backups.prove(receipt.path, report=ctx.report, deadline=ctx.deadline)
+    if proof.sha256 != receipt.sha256:
+        raise DatabaseError(
+            "restore.backup_changed",
+            f"The backup {receipt.path} is not the file that was proven.",
+            meaning="The live database was left as it is.",
+            hint="Find the proven file by its SHA-256 in `orchestrator show`, or choose another backup by hand.",
+        )
+    if name in database.sizes():
+        database.terminate_sessions(name)
+        database.drop(name)
+    database.restore(ctx.world.backups.read(receipt.path), name, like=receipt.properties, deadline=ctx.deadline)
+    different = [
+        *find_other_rows(receipt.rows, database.rows(name, deadline=ctx.deadline)),
+        *find_other_properties(receipt.properties, database.properties(name)),
+    ]
+    if different:
+        raise DatabaseError(
+            "restore.rows_differ",
+            f"The restored database does not hold what the backup's receipt says: {', '.join(different[:5])}.",
+            meaning=f"It was left beside the live one as {name}; the live one was left as it is.",
+            hint="Compare both by hand before choosing one.",
+        )
+
+
+def find_other_rows(expected: dict[str, int], found: dict[str, int]) -> tuple[str, ...]:
+    """Tables whose numbers of rows are not the same, each with both numbers."""
+    tables = sorted({*expected, *found})
+    return tuple(
+        f"{table} ({_number(found, table)} rows instead of {_number(expected, table)})"
+        for table in tables
+        if expected.get(table) != found.get(table)
+    )
+
+
+def find_other_properties(expected: DatabaseProperties, found: DatabaseProperties) -> tuple[str, ...]:
+    """Properties that are not the same; the order of grants and settings means nothing."""
+    one, other = _comparable(expected), _comparable(found)
+    return tuple(name for name in one if one[name] != other[name])
+
+
+def _number(rows: dict[str, int], table: str) -> int | str:
+    return rows.get(table, "no")
+
+
+def _comparable(properties: DatabaseProperties) -> dict[str, object]:
+    values: dict[str, object] = properties.model_dump(exclude={"grants", "settings", "version"})
+    values["grants"] = None if properties.grants is None else frozenset(map(str, properties.grants))
+    values["settings"] = frozenset(map(str, properties.settings))
+    return values
