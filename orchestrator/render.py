@@ -102,6 +102,7 @@ def render_report(report: RunReport) -> str:
         lines.append(f"  backup    {report.backup.path}")
     if report.snapshot:
         lines.append(f"  snapshot  database {report.snapshot}, the data as it was before the upgrade")
+    lines += [f"  data      {report.way_back}"] if report.way_back else []
     lines += [f"  kept      database {name}, the data of the version that failed" for name in report.quarantine]
     lines.append(f"  run       {run.id}  (orchestrator show {run.id})")
     for number, step in enumerate(report.next_steps, 1):

@@ -17,6 +17,7 @@ from orchestrator.facts import (
     Snapshot,
     StoppedServices,
     Target,
+    WayBack,
 )
 from orchestrator.journal import Record, Run
 from orchestrator.model import Verdict
@@ -44,6 +45,7 @@ class RunReport:
     backup: Receipt | None
     snapshot: str | None
     quarantine: tuple[str, ...]
+    way_back: str
     states: tuple[StateLine, ...]
     next_steps: tuple[str, ...]
 
@@ -64,6 +66,7 @@ class RunReport:
             "backup": self.backup.model_dump(mode="json") if self.backup else None,
             "snapshot": self.snapshot,
             "quarantine": list(self.quarantine),
+            "way_back": self.way_back or None,
             "states": [vars(line) for line in self.states],
             "next": list(self.next_steps),
         }
@@ -75,7 +78,7 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
     for record in records:
         facts = facts.joined(Facts(record.payload.get("facts")))
     current, target, quarantine = facts.find(Current), facts.find(Target), facts.find(Quarantine)
-    snapshot = facts.find(Snapshot)
+    snapshot, way_back = facts.find(Snapshot), facts.find(WayBack)
     return RunReport(
         run=run,
         from_version=current.version.removeprefix("v") if current else None,
@@ -84,6 +87,7 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
         backup=facts.find(Receipt),
         snapshot=snapshot.database if snapshot and quarantine is None else None,
         quarantine=(quarantine.database,) if quarantine else (),
+        way_back=way_back.evidence if way_back else "",
         states=_lines(records),
         next_steps=build_next_steps(run, facts),
     )

@@ -6,6 +6,8 @@ from orchestrator.facts import Current, Target
 from orchestrator.model import EngineFacts
 
 _RESERVE_BYTES = 256 * 1024**2
+_LONG_TRANSACTION_S = 300.0
+_CONNECTIONS_NEEDED = 5
 
 
 class Preflight(State[Options]):
@@ -23,7 +25,7 @@ class Preflight(State[Options]):
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Look at each precondition; any that is not met ends in ``failed`` with all of them."""
         problems: list[StateError] = []
-        for look in (_look_at_image, _look_at_services, _look_at_files, _look_at_room):
+        for look in (_look_at_image, _look_at_services, _look_at_files, _look_at_room, _look_at_load):
             try:
                 look(ctx)
             except StateError as problem:
@@ -97,6 +99,38 @@ def _look_at_room(ctx: StateContext[Options]) -> None:
         database.size_bytes + _RESERVE_BYTES,
     )
     _require_room("the engine's image store", engine.free_bytes, _RESERVE_BYTES)
+
+
+def _look_at_load(ctx: StateContext[Options]) -> None:
+    if ctx.world.database is None:
+        return
+    name = ctx.world.database.inspect().name
+    load = ctx.world.database.inspect_load(name)
+    if load.prepared:
+        raise RefusedError(
+            "refused.prepared",
+            f"Prepared transactions wait in {name} for their commit: {', '.join(load.prepared)}.",
+            hint="Let whoever prepared them end them: COMMIT PREPARED or ROLLBACK PREPARED.",
+        )
+    if load.slots:
+        raise RefusedError(
+            "refused.replication",
+            f"Logical replication reads from {name} (slots {', '.join(load.slots)}) and would not follow a way back.",
+            hint="Drop the slots for the upgrade and set the replication up anew after it.",
+        )
+    if load.oldest is not None and load.oldest_s > _LONG_TRANSACTION_S:
+        raise RefusedError(
+            "refused.long_transaction",
+            f"{load.oldest.user} ({load.oldest.application or 'pid'} {load.oldest.pid}) has had a transaction open in"
+            f" {name} for {load.oldest_s / 60:.0f} min.",
+            hint="Let it end, or end it with pg_terminate_backend, and run the upgrade again.",
+        )
+    if load.free_connections < _CONNECTIONS_NEEDED:
+        raise RefusedError(
+            "refused.connections",
+            f"The database server has {load.free_connections} connections left; {_CONNECTIONS_NEEDED} are needed.",
+            hint="Raise max_connections, or end what holds them.",
+        )
 
 
 def _require_room(place: str, free_bytes: int | None, needed_bytes: int) -> None:

@@ -46,7 +46,8 @@ class FakeDatabase:
 
     def inspect_load(self, name: str) -> DatabaseLoad:
         self._look("inspect_load")
-        return DatabaseLoad(prepared=self._get(name).prepared, free_connections=90)
+        self._get(name)
+        return self._world.database_load
 
     def properties(self, name: str) -> DatabaseProperties:
         self._look("properties")

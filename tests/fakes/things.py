@@ -29,7 +29,6 @@ class FakeDb:
     torn: bool = False
     fixed_size_bytes: int | None = None
     fenced: bool = False
-    prepared: tuple[str, ...] = ()
     grants: tuple[Grant, ...] | None = None
 
     @property

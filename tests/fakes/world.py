@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.model import Pin, Session
+from orchestrator.model import DatabaseLoad, Pin, Session
 from tests.fakes.clock import FakeClock
 from tests.fakes.script import Call, Script, When
 from tests.fakes.things import (
@@ -68,6 +68,7 @@ class FakeWorld:
     system_identifier: str = "7455000000000000001"
     engine_free_bytes: int | None = 10_000_000_000
     database_free_bytes: int | None = 10_000_000_000
+    database_load: DatabaseLoad = field(default_factory=lambda: DatabaseLoad(free_connections=90))
     backup_free_bytes: int = 10_000_000_000
     backup_problem: str = ""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import DatabaseError
-from orchestrator.model import Verdict
+from orchestrator.model import DatabaseLoad, Session, Verdict
 from tests.fakes.bench import Bench
 from tests.fakes.world import FakeWorld
 
@@ -43,6 +43,23 @@ def database_is_down(world: FakeWorld) -> None:
     world.fail("database.inspect", DatabaseError("database.unreachable", "The database db does not answer."), times=9)
 
 
+def a_transaction_is_prepared(world: FakeWorld) -> None:
+    world.database_load = DatabaseLoad(prepared=("transfer-7",), free_connections=90)
+
+
+def a_subscriber_reads_from_the_database(world: FakeWorld) -> None:
+    world.database_load = DatabaseLoad(slots=("warehouse",), free_connections=90)
+
+
+def somebody_forgot_a_transaction(world: FakeWorld) -> None:
+    analyst = Session(pid=7, user="analyst", application="psql")
+    world.database_load = DatabaseLoad(oldest=analyst, oldest_s=7200, free_connections=90)
+
+
+def all_connections_are_taken(world: FakeWorld) -> None:
+    world.database_load = DatabaseLoad(free_connections=2)
+
+
 @pytest.mark.parametrize(
     ("break_it", "told"),
     [
@@ -54,6 +71,10 @@ def database_is_down(world: FakeWorld) -> None:
         (pin_says_another_version, "The version variable says v0.9.0"),
         (image_is_for_other_machines, "no image for linux/amd64"),
         (database_is_down, "does not answer"),
+        (a_transaction_is_prepared, "transfer-7"),
+        (a_subscriber_reads_from_the_database, "warehouse"),
+        (somebody_forgot_a_transaction, "analyst (psql 7) has had a transaction open in ledger for 120 min"),
+        (all_connections_are_taken, "2 connections left"),
     ],
 )
 def test_each_missing_precondition_is_refused(tmp_path: Path, break_it: Callable[[FakeWorld], None], told: str) -> None:
