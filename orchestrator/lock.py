@@ -38,6 +38,8 @@ def project_lock(directory: Path, *, run_id: str) -> Iterator[None]:
         _take(descriptor, path, run_id)
         yield
     finally:
+        # A child that is just being started may have the file open for a moment more; unlocking binds it too.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
