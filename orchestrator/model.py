@@ -197,10 +197,12 @@ class WriteMark(Word):
     """Two equal marks of a database prove that nothing was written to it between them.
 
     ``written`` counts rows that were inserted, changed or deleted, ``catalog`` is a hash of the versions of all
-    entries of the catalog, ``server_began`` tells that the counters were not lost in between. ``transactions``
-    counts commits, those that only read too; it says how much went on and is no part of the proof.
+    entries of the catalog, ``server_began`` tells that the counters were not lost in between, ``database`` that it
+    is no other one under the same name. ``transactions`` counts commits, those that only read too; it says how
+    much went on and is no part of the proof.
     """
 
+    database: str
     server_began: str
     catalog: str
     written: int
@@ -208,8 +210,7 @@ class WriteMark(Word):
 
     def proves_untouched_since(self, earlier: WriteMark) -> bool:
         """Whether nothing was written between ``earlier`` and this one."""
-        same = (earlier.server_began, earlier.catalog, earlier.written)
-        return (self.server_began, self.catalog, self.written) == same
+        return self.model_copy(update={"transactions": earlier.transactions}) == earlier
 
 
 class Session(Word):

@@ -201,7 +201,7 @@ class Database(Protocol):
         """Let everybody connect again. Repeating is harmless."""
 
     def swap(self, live: str, replacement: str, aside: str) -> None:
-        """In one transaction: ``live`` → ``aside`` and ``replacement`` → ``live``."""
+        """In one transaction: ``live`` → ``aside``, which can be looked into, and ``replacement`` → ``live``."""
 
     def terminate_sessions(self, name: str, pids: Sequence[int] | None = None) -> int:
         """End these sessions on the database, or (None) every one but our own; how many there were."""

@@ -20,7 +20,7 @@ PROPERTIES = DatabaseProperties(
     settings=(),
 )
 INVENTORY = Inventory(relations={}, sequences={}, extensions={}, large_objects=0)
-MARK = WriteMark(server_began="then", catalog="0", written=0, transactions=0)
+MARK = WriteMark(database="1", server_began="then", catalog="0", written=0, transactions=0)
 
 
 def make_receipt(path: Path, taken_at: datetime, version: str = "v1.0.0") -> Receipt:

@@ -65,6 +65,7 @@ def build_mark() -> str:
     columns = f"SELECT attrelid || '.' || attnum || '.' || xmin FROM pg_attribute WHERE attrelid >= {_FIRST_USER_OID}"
     versions = " UNION ALL ".join((*named, columns))
     return f"""SELECT json_build_object('server_began', pg_postmaster_start_time()::text,
+  'database', (SELECT oid::text FROM pg_database WHERE datname = current_database()),
   'catalog', (SELECT encode(sha256(convert_to(coalesce(string_agg(version, ',' ORDER BY version), ''), 'UTF8')), 'hex')
     FROM ({versions}) versions (version)),
   'written', (SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_all_tables

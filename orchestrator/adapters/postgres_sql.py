@@ -159,13 +159,17 @@ def build_equipment(name: str, properties: DatabaseProperties) -> str:
 
 
 def build_swap(live: str, replacement: str, aside: str) -> str:
-    """Ends what is connected to either, then two renames that happen both or not at all."""
+    """Ends what is connected to either, then two renames that happen both or not at all.
+
+    What is set aside can be looked into: nobody knows its name but who was told.
+    """
     return "\n".join(
         (
             build_terminate(live, replacement),
             "BEGIN;",
             f"ALTER DATABASE {quote_name(live)} RENAME TO {quote_name(aside)};",
             f"ALTER DATABASE {quote_name(replacement)} RENAME TO {quote_name(live)};",
+            build_fence(aside, closed=False),
             "COMMIT;",
         )
     )

@@ -75,6 +75,7 @@ class FakeDatabase:
         self._look("mark")
         database = self._get(name)
         return WriteMark(
+            database=str(id(database)),
             server_began=self._world.system_identifier,
             catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
             written=zlib.crc32(json.dumps(database.tables).encode()),
@@ -137,6 +138,7 @@ class FakeDatabase:
             databases = self._world.databases
             del databases[replacement]
             databases[aside], databases[live] = failed, good
+            failed.fenced = False
 
     def terminate_sessions(self, name: str, pids: Sequence[int] | None = None) -> int:
         with self._world.script.effect("database.terminate_sessions", name):

@@ -60,9 +60,10 @@ def test_default_grants_are_left_as_the_server_makes_them() -> None:
 
 def test_both_renames_of_a_swap_are_one_transaction() -> None:
     lines = sql.build_swap("live", "copy", "aside").splitlines()
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "BEGIN;",
         'ALTER DATABASE "live" RENAME TO "aside";',
         'ALTER DATABASE "copy" RENAME TO "live";',
+        'ALTER DATABASE "aside" ALLOW_CONNECTIONS true;',
         "COMMIT;",
     ]
