@@ -229,8 +229,12 @@ class BackupStore(Protocol):
     def prove(self, path: Path, *, report: Report, deadline: Deadline) -> Proof:
         """Read a backup in full. ``backup.missing``, ``backup.damaged``, ``backup.incomplete``."""
 
-    def read(self, path: Path) -> Iterable[bytes]:
-        """The dump, decompressed, in chunks."""
+    def read(self, path: Path, *, sha256: str | None = None) -> Iterable[bytes]:
+        """The dump, decompressed, in chunks.
+
+        ``backup.missing``, ``backup.damaged``: before the last chunk was given; also where the file is not the one
+        with ``sha256`` (hex).
+        """
 
     def remove(self, path: Path) -> None:
         """Delete a file of the folder. Repeating is harmless; a path outside the folder is refused."""

@@ -72,7 +72,8 @@ def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
     if name in database.sizes():
         database.terminate_sessions(name)
         database.drop(name)
-    database.restore(ctx.world.backups.read(receipt.path), name, like=receipt.properties, deadline=ctx.deadline)
+    chunks = ctx.world.backups.read(receipt.path, sha256=receipt.sha256)
+    database.restore(chunks, name, like=receipt.properties, deadline=ctx.deadline)
     different = [
         *find_other_rows(receipt.rows, database.rows(name, deadline=ctx.deadline)),
         *find_other_properties(receipt.properties, database.properties(name)),

@@ -123,12 +123,20 @@ class BackupFolder:
         rows = MappingProxyType(dict(scanner.rows))
         return ProvenBackup(digest.hexdigest(), done, scanner.size_bytes, rows)
 
-    def read(self, path: Path) -> Iterable[bytes]:
-        """The dump, decompressed, in chunks; raises as `prove`, ``backup.damaged`` also in the middle."""
+    def read(self, path: Path, *, sha256: str | None = None) -> Iterable[bytes]:
+        """The dump, decompressed, in chunks; raises as `prove`, ``backup.damaged`` also in the middle.
+
+        With ``sha256`` (hex) it is ``backup.damaged`` too, at the latest in place of the end, when another file
+        was read than the one with that hash.
+        """
+        digest = hashlib.sha256()
         with _reading(path) as file:
-            for _, decoded in _decoded(file, path):
+            for raw, decoded in _decoded(file, path):
+                digest.update(raw)
                 if decoded:
                     yield decoded
+        if sha256 is not None and digest.hexdigest() != sha256:
+            _refuse_damaged(path)
 
     def remove(self, path: Path) -> None:
         """Delete a file of the folder, if it is there. ``backup.outside``, ``backup.not_writable``."""

@@ -70,6 +70,15 @@ def test_a_dump_without_its_end_is_no_backup(store: BackupStore) -> None:
     assert caught.value.code == "backup.incomplete"
 
 
+def test_another_file_than_the_one_that_is_meant_is_not_read_to_its_end(store: BackupStore) -> None:
+    path, sha256, _ = write(store)
+    other, _, _ = write(store, DUMP.replace(b"two", b"six"), name="other.sql.gz")
+    assert b"".join(store.read(path, sha256=sha256)) == DUMP
+    with pytest.raises(BackupError) as caught:
+        b"".join(store.read(other, sha256=sha256))
+    assert caught.value.code == "backup.damaged"
+
+
 def test_a_backup_is_never_overwritten(store: BackupStore) -> None:
     path, _, _ = write(store)
     with pytest.raises(BackupError) as caught:

@@ -67,9 +67,12 @@ class FakeBackupStore:
         report(Progress(label=path.name, done=len(content), total=len(content)))
         return FakeProof(hashlib.sha256(content).hexdigest(), len(content), len(dump), count_rows(dump))
 
-    def read(self, path: Path) -> Iterable[bytes]:
+    def read(self, path: Path, *, sha256: str | None = None) -> Iterable[bytes]:
         self._world.script.look("backups.read")
-        return _chunks(_decompress(path, self._content(path)))
+        content = self._content(path)
+        yield from _chunks(_decompress(path, content))
+        if sha256 not in {None, hashlib.sha256(content).hexdigest()}:
+            raise BackupError("backup.damaged", f"{path} is not the file that was meant.")
 
     def remove(self, path: Path) -> None:
         with self._world.script.effect("backups.remove", path.name):
