@@ -198,7 +198,7 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
     from orchestrator import render
 
     with _boundary(as_json):
-        checks = _service(plan).verify_backups(file.resolve() if file else None, report=lambda _: None)
+        checks = _service(plan).verify_backups(file, report=lambda _: None)
         if as_json:
             documents = [{"path": str(c.receipt.path), "problem": c.problem} for c in checks]
             click.echo(json.dumps({"schema": 1, "backups": documents}))

@@ -95,7 +95,9 @@ def render_report(report: RunReport) -> str:
     colour = _COLOURS[run.verdict] if run.verdict else "red"
     lines = [click.style(f"{verdict.upper()}", fg=colour, bold=True) + f"  {_story(report)}"]
     if run.reason and run.verdict is not Verdict.COMMITTED:
-        lines.append(f"  why       {make_inert(run.reason).replace(chr(10), chr(10) + '            ')}")
+        lines.append(f"  why       {_indented(run.reason)}")
+    if report.stuck:
+        lines.append(f"  stuck     {report.stuck.state}: {_indented(report.stuck.reason)}")
     if report.outage_s is not None:
         lines.append(f"  outage    {report.outage_s:.1f} s")
     if report.backup:
@@ -108,6 +110,10 @@ def render_report(report: RunReport) -> str:
     for number, step in enumerate(report.next_steps, 1):
         lines.append(f"  {'next' if number == 1 else '':<8}  {number}. {step}")
     return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    return make_inert(text).replace("\n", "\n" + " " * 12)
 
 
 def render_states(report: RunReport) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.contract import FAILED, TIMEOUT
 from orchestrator.facts import (
     Current,
     Facts,
@@ -48,6 +49,15 @@ class RunReport:
     way_back: str
     states: tuple[StateLine, ...]
     next_steps: tuple[str, ...]
+
+    @property
+    def stuck(self) -> StateLine | None:
+        """The state on the way back that could not go on, where an operator is needed after another one had failed."""
+        if self.run.verdict is not Verdict.NEEDS_OPERATOR or not self.states:
+            return None
+        last = self.states[-1]
+        went_wrong = last.outcome in (FAILED, TIMEOUT)
+        return last if went_wrong and last.reason != self.run.reason else None
 
     def to_json(self) -> dict[str, Any]:
         """The one document of ``run --json`` and ``show --json``."""

@@ -168,7 +168,7 @@ class Service:
         Raises:
             UsageError: the journal knows no receipt for ``path``.
         """
-        receipts = [r for r in self.receipts() if path is None or r.path == path]
+        receipts = [r for r in self.receipts() if path is None or _is_same_place(r.path, path)]
         if path is not None and not receipts:
             raise UsageError(
                 "usage.no_receipt",
@@ -329,6 +329,11 @@ class Service:
         if proof.sha256 != receipt.sha256:
             return BackupCheck(receipt, "it is another file than the one that was proven")
         return BackupCheck(receipt, "")
+
+
+# The name itself is not followed: a link in the place of a backup is damage, not another way to name its target.
+def _is_same_place(one: Path, other: Path) -> bool:
+    return one.name == other.name and os.path.realpath(one.parent) == os.path.realpath(other.parent)
 
 
 def _boot_id() -> str:
