@@ -45,17 +45,18 @@ def choose_superfluous(receipts: tuple[Receipt, ...], keep: int, protected_versi
 
     ``receipts`` are of proven backups only, newest first; a file without a receipt is nobody's business.
     """
-    kept = list(receipts[:keep])
     newest_protected = next((r for r in receipts if r.version == protected_version), None)
-    if newest_protected is not None and newest_protected not in kept:
-        kept.append(newest_protected)
-    return tuple(receipt.path for receipt in receipts if receipt not in kept)
+    # Compared by path: where two receipts name one file, the older one must not take it from the newer one.
+    kept = {receipt.path for receipt in (*receipts[:keep], newest_protected) if receipt is not None}
+    return tuple(dict.fromkeys(receipt.path for receipt in receipts if receipt.path not in kept))
 
 
 def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
     own = ctx.find(Receipt)
     receipts = ctx.history.receipts()
     superfluous = choose_superfluous(receipts, ctx.keep_backups, own.version if own else None)
+    # This run's own backup looks old where the clock was set back; no other one is as new.
+    superfluous = tuple(path for path in superfluous if own is None or path != own.path)
     for path in superfluous:
         ctx.world.backups.remove(path)
     return superfluous

@@ -1,22 +1,37 @@
 """Retention lets go only what is superfluous, and never the newest proven backup of the running version."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.adapters.archive import BackupFolder
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DatabaseError
 from orchestrator.facts import Receipt
+from orchestrator.model import Verdict
+from orchestrator.releases import ReleaseRequest
+from orchestrator.service import Service
 from states.cleanup import choose_superfluous
+from states.registry import KINDS
+from tests.fakes.bench import Bench
+from tests.fakes.build import announce_up_to, make_ports
+from tests.fakes.database import FakeDatabase
 from tests.words import make_receipt
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def make_receipts(versions: list[str]) -> tuple[Receipt, ...]:
+def make_receipts(versions: list[str], names: list[int] | None = None) -> tuple[Receipt, ...]:
     """One a day, the first one being the newest."""
     return tuple(
-        make_receipt(Path(f"/backups/{number}.sql.gz"), START - timedelta(days=number), version)
+        make_receipt(
+            Path(f"/backups/{names[number] if names else number}.sql.gz"), START - timedelta(days=number), version
+        )
         for number, version in enumerate(versions)
     )
 
@@ -31,13 +46,115 @@ def test_the_newest_of_the_protected_version_stays_however_old() -> None:
     assert [path.name for path in gone] == ["4.sql.gz"]
 
 
-@given(
-    st.lists(st.sampled_from(["v1", "v2", "v3"]), max_size=12), st.integers(1, 5), st.sampled_from(["v1", "v9", None])
-)
-def test_what_is_kept_is_always_enough(versions: list[str], keep: int, protected: str | None) -> None:
+VERSIONS = st.sampled_from(["v1", "v2", "v3"])
+
+
+@given(st.lists(VERSIONS, max_size=12), st.integers(1, 15), st.sampled_from(["v1", "v9", None]))
+def test_what_is_kept_is_enough_and_not_more(versions: list[str], keep: int, protected: str | None) -> None:
     receipts = make_receipts(versions)
-    gone = set(choose_superfluous(receipts, keep, protected))
+    gone = choose_superfluous(receipts, keep, protected)
     kept = [receipt for receipt in receipts if receipt.path not in gone]
     assert kept[:keep] == list(receipts[:keep])
-    assert len(kept) <= keep + 1
-    assert protected not in versions or any(receipt.version == protected for receipt in kept)
+    newest_protected = [receipt for receipt in receipts if receipt.version == protected][:1]
+    assert [receipt for receipt in newest_protected if receipt not in kept] == []
+    assert kept[keep:] == [receipt for receipt in newest_protected if receipt not in receipts[:keep]]
+    assert len(set(gone)) == len(gone) == len(receipts) - len(kept)
+
+
+@given(
+    st.lists(st.tuples(VERSIONS, st.integers(0, 4)), min_size=1, max_size=12),
+    st.integers(1, 4),
+    st.sampled_from(["v1", None]),
+)
+def test_a_file_is_not_let_go_for_an_older_receipt_of_the_same_name(
+    drawn: list[tuple[str, int]], keep: int, protected: str | None
+) -> None:
+    receipts = make_receipts([version for version, _ in drawn], [name for _, name in drawn])
+    gone = choose_superfluous(receipts, keep, protected)
+    assert {receipt.path for receipt in receipts[:keep]}.isdisjoint(gone)
+    assert len(set(gone)) == len(gone)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A bench whose backups are real files."""
+    bench = Bench(tmp_path)
+    use_database(bench, FakeDatabase(bench.world))
+    return bench
+
+
+def use_database(bench: Bench, database: FakeDatabase) -> None:
+    ports = make_ports(bench.world)
+    store = BackupFolder(bench.world.backup_directory)
+    bench.service = Service(bench.plan, KINDS, replace(ports, backups=store, database=database))
+
+
+def upgrade(bench: Bench, version: str) -> Verdict | None:
+    bench.world.clock.advance(3600)
+    request = ReleaseRequest(version=version, allow_downgrade=True)
+    return bench.service.run(request, assume_yes=True, listener=bench.recorder).run.verdict
+
+
+class CutDumps(FakeDatabase):
+    """Its dumps end in the middle, and it says that they went well."""
+
+    def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
+        found = bytearray()
+        super().dump(found.extend, deadline=deadline)
+        write(bytes(found[: len(found) // 2]))
+
+
+class EmptyDumps(FakeDatabase):
+    """Its dumps hold nothing, and it says that they went well."""
+
+    def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
+        """Nothing is written."""
+
+
+def test_dumps_that_failed_push_no_good_one_out(bench: Bench) -> None:
+    for version in ("v1.1.0", "v1.0.0", "v1.1.0"):
+        assert upgrade(bench, version) is Verdict.COMMITTED
+    good = bench.service.receipts()
+    for database in (CutDumps(bench.world), EmptyDumps(bench.world)):
+        use_database(bench, database)
+        for _ in range(3):
+            assert upgrade(bench, "v1.0.0") is Verdict.REFUSED
+    use_database(bench, FakeDatabase(bench.world))
+    bench.world.fail("database.dump", DatabaseError("database.dump_failed", "The dump broke off."), times=3)
+    for _ in range(3):
+        assert upgrade(bench, "v1.0.0") is Verdict.REFUSED
+    assert bench.service.receipts() == good
+    assert upgrade(bench, "v1.0.0") is Verdict.COMMITTED
+    assert bench.service.receipts()[1:] == good[:2]
+    assert [check.problem for check in bench.service.verify_backups(None, report=lambda _: None)] == ["", "", ""]
+
+
+def test_what_the_journal_does_not_know_is_nobodys_to_remove(bench: Bench) -> None:
+    folder = bench.world.backup_directory
+    folder.mkdir(mode=0o700)
+    foreign = {
+        ".2020-01-01_000000_v1.0.0.sql.gz.0a1b2c3d.partial": b"cut",
+        "2020-01-01_000000_v1.0.0.sql.gz": b"",
+        "2099-01-01_000000_v1.0.0.sql.gz": b"",
+        "by-hand.sql.gz": b"precious",
+        "notes.txt": b"mine",
+    }
+    for name, content in foreign.items():
+        (folder / name).write_bytes(content)
+    for version in ("v1.1.0", "v1.0.0", "v1.1.0", "v1.0.0", "v1.1.0"):
+        assert upgrade(bench, version) is Verdict.COMMITTED
+    kept = {receipt.path.name for receipt in bench.service.receipts()}
+    assert len(kept) == 3
+    assert {path.name for path in folder.iterdir()} == kept | set(foreign)
+    assert {name: (folder / name).read_bytes() for name in foreign} == foreign
+
+
+def test_a_clock_that_was_set_back_does_not_make_the_backup_of_this_run_old(bench: Bench) -> None:
+    announce_up_to(bench.world, "v1.2.0")
+    for _ in range(4):
+        assert upgrade(bench, "v1.2.0") is Verdict.ROLLED_BACK
+    bench.world.clock._start -= timedelta(days=400)
+    assert upgrade(bench, "v1.1.0") is Verdict.COMMITTED
+    own = bench.service.receipts()[-1]
+    assert own.taken_at.year == 2024
+    assert own.path.is_file()
