@@ -272,10 +272,10 @@ def _reading(path: Path) -> Iterator[int]:
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise BackupError("backup.missing", f"{path} cannot be read: {error.strerror}.") from error
+        _refuse_missing(path, "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}", error)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise BackupError("backup.missing", f"{path} is not a file.")
+            _refuse_missing(path, "is not a file")
         yield file
     finally:
         os.close(file)
@@ -310,10 +310,19 @@ def _read(file: int, path: Path) -> bytes:
         _refuse_damaged(path, error)
 
 
+def _refuse_missing(path: Path, why: str, cause: OSError | None = None) -> NoReturn:
+    raise BackupError(
+        "backup.missing",
+        f"{path} {why}.",
+        meaning="It cannot be restored.",
+        hint="Use another backup: `orchestrator backups list` names them.",
+    ) from cause
+
+
 def _refuse_damaged(path: Path, cause: Exception | None = None) -> NoReturn:
     raise BackupError(
         "backup.damaged",
         f"{path} is damaged: it is not what was written.",
         meaning="It cannot be restored.",
-        hint="Use another backup, and check the disk.",
+        hint="Use another backup (`orchestrator backups list` names them), and check the disk.",
     ) from cause

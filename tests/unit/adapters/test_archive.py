@@ -149,8 +149,8 @@ def test_a_missing_file_and_a_link_are_no_backups(folder: BackupFolder) -> None:
     path = write(folder)
     link = path.with_name("link")
     link.symlink_to(path)
-    for place in (path.with_name("absent"), link, path.parent):
-        with pytest.raises(BackupError) as caught:
+    for place, why in ((path.with_name("absent"), "cannot be read"), (link, "is a link"), (path.parent, "not a file")):
+        with pytest.raises(BackupError, match=why) as caught:
             folder.prove(place, report=ignore, deadline=deadline())
         assert caught.value.code == "backup.missing"
 
