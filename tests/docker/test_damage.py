@@ -12,6 +12,7 @@ from deploy.demo.images import ensure_base_images
 from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.errors import BackupError, DatabaseError
+from orchestrator.model import DatabaseProperties
 from tests.damage import DAMAGES, Damage
 from tests.docker.test_postgres import ROLES, TABLES, Server, allow, ignore
 
@@ -29,6 +30,7 @@ class Backup:
     """A proven backup of the database, the one of another run, and what the database's server has."""
 
     database: Postgres
+    properties: DatabaseProperties
     folder: BackupFolder
     path: Path
     sha256: str
@@ -51,7 +53,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backup]:
         path, sha256, _ = folder.write("one.sql.gz", lambda w: database.dump(w, deadline=allow(60)), report=ignore)
         server.psql(CHANGE, "app")
         other, _, _ = folder.write("other.sql.gz", lambda w: database.dump(w, deadline=allow(60)), report=ignore)
-        yield Backup(database, folder, path, sha256, other, frozenset(database.sizes()))
+        yield Backup(database, database.properties("app"), folder, path, sha256, other, frozenset(database.sizes()))
     finally:
         server.container.remove(force=True, v=True)
         client.close()
@@ -61,7 +63,7 @@ def test_the_whole_backup_is_proven_and_loads(backup: Backup) -> None:
     proof = backup.folder.prove(backup.path, report=ignore, deadline=allow(60))
     assert proof.sha256 == backup.sha256
     chunks = backup.folder.read(backup.path, sha256=backup.sha256)
-    backup.database.restore(chunks, "restored", like="app", deadline=allow(60))
+    backup.database.restore(chunks, "restored", like=backup.properties, deadline=allow(60))
     assert backup.database.rows("restored", deadline=allow(60)) == proof.rows
     backup.database.drop("restored")
 
@@ -78,5 +80,5 @@ def test_a_damaged_backup_is_not_proven_and_does_not_load(backup: Backup, tmp_pa
             backup.folder.prove(damaged, report=ignore, deadline=allow(60))
     with pytest.raises((BackupError, DatabaseError)):
         chunks = backup.folder.read(damaged, sha256=backup.sha256)
-        backup.database.restore(chunks, "restored", like="app", deadline=allow(60))
+        backup.database.restore(chunks, "restored", like=backup.properties, deadline=allow(60))
     assert set(backup.database.sizes()) == backup.databases
