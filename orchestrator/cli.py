@@ -148,7 +148,7 @@ def history(plan: Path | None, as_json: bool) -> None:
     from orchestrator import render
 
     with _boundary(as_json):
-        reports = _service(plan).reports()
+        reports = _service(plan).records.reports()
         if as_json:
             click.echo(json.dumps({"schema": 1, "runs": [report.to_json() for report in reports]}))
         else:
@@ -181,7 +181,7 @@ def list_backups(plan: Path | None, as_json: bool) -> None:
     from orchestrator import render
 
     with _boundary(as_json):
-        receipts = _service(plan).receipts()
+        receipts = _service(plan).records.receipts()
         if as_json:
             documents = [receipt.model_dump(mode="json") for receipt in receipts]
             click.echo(json.dumps({"schema": 1, "backups": documents}))
@@ -198,7 +198,7 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
     from orchestrator import render
 
     with _boundary(as_json):
-        checks = _service(plan).verify_backups(file, report=lambda _: None)
+        checks = _service(plan).records.verify_backups(file, report=lambda _: None)
         if as_json:
             documents = [{"path": str(c.receipt.path), "problem": c.problem} for c in checks]
             click.echo(json.dumps({"schema": 1, "backups": documents}))
@@ -256,7 +256,7 @@ def _print_dry_run(service: Service, request: Any, force: bool, as_json: bool) -
 def _print_report(service: Service, run_id: str | None, as_json: bool) -> None:
     from orchestrator import render
 
-    report = service.report(run_id) if run_id else service.reports()[0]
+    report = service.records.report(run_id) if run_id else service.records.reports()[0]
     if as_json:
         click.echo(json.dumps(report.to_json()))
     else:

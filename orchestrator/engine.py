@@ -30,6 +30,7 @@ from orchestrator.contract import (
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.errors import DeadlineExceededError, InvariantError, StateError
 from orchestrator.facts import Facts
+from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal
 from orchestrator.machine import Machine, choose_forward
 from orchestrator.model import Progress, Verdict
@@ -94,7 +95,7 @@ class Engine:
                 self.plan,
                 self.kinds,
                 self.world,
-                self.journal,
+                JournalHistory(self.journal),
                 self.listener,
                 run_id,
                 directory,

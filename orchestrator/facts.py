@@ -206,6 +206,21 @@ class Quarantine(Fact):
     restored_from: str
 
 
+class Replacement(Fact):
+    """A database that lies beside the live one and is to take its place; ``origin`` says in words what it is.
+
+    ``version`` is the app's that it belongs to. ``commits_since`` are the transactions of the live database since
+    then, None where the server's counters cannot tell.
+    """
+
+    fact: ClassVar[str] = "replacement"
+
+    database: str
+    origin: str
+    version: str
+    commits_since: int | None = None
+
+
 class Retention(Fact):
     """What cleanup removed; everything else that a run made is still there."""
 
@@ -214,6 +229,34 @@ class Retention(Fact):
     backups: tuple[Path, ...] = ()
     databases: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+
+
+class Leftovers(Word):
+    """What an ended run has kept: databases by name, and the name under which it kept the old image."""
+
+    run_id: str
+    ended_at: datetime | None
+    committed: bool
+    snapshot: str | None
+    quarantine: str | None
+    kept_image: str | None
+
+
+class FailedRun(Word):
+    """A run that could not stay on its release, and why."""
+
+    run_id: str
+    reason: str
+
+
+class CommittedRun(Word):
+    """A run after which the version of ``target`` stayed; ``snapshot`` is None where it is not kept any more."""
+
+    run_id: str
+    ended_at: datetime
+    current: Current
+    target: Target
+    snapshot: Snapshot | None
 
 
 FactT = TypeVar("FactT", bound=Fact)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import JournalError
-from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot
+from orchestrator.facts import Facts
 from orchestrator.model import Verdict
 
 FORMAT = 1
@@ -72,18 +72,8 @@ class Run:
     reason: str
 
 
-@dataclass(frozen=True)
-class Leftovers:
-    """What an ended run has kept; see `orchestrator.ports.RunLeftovers`."""
-
-    run_id: str
-    committed: bool
-    snapshot: str | None
-    kept_image: str | None
-
-
 class Journal:
-    """The records of all runs of one project. Implements `orchestrator.ports.History`.
+    """The records of all runs of one project.
 
     Raises `JournalError` (``journal.unreadable``, ``journal.not_writable``, ``journal.newer_format``) from
     every method that touches the file.
@@ -186,21 +176,6 @@ class Journal:
             facts = facts.joined(Facts(record.payload.get("facts")))
         return facts
 
-    def receipts(self) -> tuple[Receipt, ...]:
-        """Receipts of backups that no cleanup has removed, newest first."""
-        facts = [self.facts(run.id) for run in self.runs()]
-        removed = {path for found in facts if (retention := found.find(Retention)) for path in retention.backups}
-        receipts = [receipt for found in facts if (receipt := found.find(Receipt)) and receipt.path not in removed]
-        return tuple(sorted(receipts, key=lambda receipt: receipt.taken_at, reverse=True))
-
-    def leftovers(self) -> tuple[Leftovers, ...]:
-        """What ended runs have kept, newest run first."""
-        ended = [run for run in self.runs() if run.verdict is not None]
-        gone = [found for run in self.runs() if (found := self.facts(run.id).find(Retention))]
-        databases = {name for retention in gone for name in retention.databases}
-        images = {name for retention in gone for name in retention.images}
-        return tuple(_leftovers(run, self.facts(run.id), databases, images) for run in ended)
-
     def _migrate(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
@@ -235,14 +210,6 @@ def _translated(path: Path) -> Iterator[None]:
             f"The journal {path} cannot be used: {error}.",
             hint="Look at the rights of its folder and the room on its disk.",
         ) from error
-
-
-def _leftovers(run: Run, facts: Facts, databases: set[str], images: set[str]) -> Leftovers:
-    snapshot, image = facts.find(Snapshot), facts.find(PulledImage)
-    committed = run.verdict is Verdict.COMMITTED
-    # After a restore the snapshot bears the live name: only a committed run still has it under its own.
-    kept = snapshot.database if snapshot and committed and snapshot.database not in databases else None
-    return Leftovers(run.id, committed, kept, image.kept_as if image and image.kept_as not in images else None)
 
 
 def _run(row: sqlite3.Row) -> Run:

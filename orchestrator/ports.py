@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.deadline import Deadline
-from orchestrator.facts import FrozenProject, Receipt
+from orchestrator.facts import CommittedRun, FailedRun, FrozenProject, Leftovers, Receipt
 from orchestrator.model import (
     DatabaseFacts,
     DatabaseLoad,
@@ -287,25 +287,11 @@ class History(Protocol):
     def receipts(self) -> tuple[Receipt, ...]:
         """Receipts of backups that were not removed since, newest first."""
 
-    def leftovers(self) -> tuple[RunLeftovers, ...]:
+    def leftovers(self) -> tuple[Leftovers, ...]:
         """Databases and image names that ended runs have kept, newest run first."""
 
+    def find_failure(self, digest: str) -> FailedRun | None:
+        """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
 
-class RunLeftovers(Protocol):
-    """What one ended run has kept."""
-
-    @property
-    def run_id(self) -> str:
-        """Which run."""
-
-    @property
-    def committed(self) -> bool:
-        """Whether the new version stayed."""
-
-    @property
-    def snapshot(self) -> str | None:
-        """Name of its snapshot database, if it is still there under that name."""
-
-    @property
-    def kept_image(self) -> str | None:
-        """Name under which it kept the old image."""
+    def last_commit(self) -> CommittedRun | None:
+        """The newest run that changed the version for good."""

@@ -13,8 +13,9 @@ from orchestrator.errors import OrchestratorError, PlanError
 from orchestrator.facts import Receipt
 from orchestrator.inert import make_inert
 from orchestrator.model import Progress, Question, Verdict
+from orchestrator.records import BackupCheck
 from orchestrator.report import RunReport
-from orchestrator.service import BackupCheck, DryState
+from orchestrator.service import DryState
 
 _MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
 _COLOURS = {

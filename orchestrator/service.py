@@ -6,7 +6,6 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -24,17 +23,14 @@ from orchestrator.errors import (
     UnfinishedRunError,
     UsageError,
 )
-from orchestrator.facts import Facts, Receipt, Target
+from orchestrator.facts import CommittedRun, Facts, FailedRun, Leftovers, Receipt, Target
 from orchestrator.journal import Journal, Run
-from orchestrator.lock import project_lock
 from orchestrator.machine import choose_forward
 from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
 from orchestrator.plan.schema import Plan
-from orchestrator.ports import RunLeftovers
+from orchestrator.records import Records, open_journal, read_report
 from orchestrator.releases import Choice, ReleaseRequest
-from orchestrator.report import RunReport, build_report, build_runbook
-
-_PROVE_TIMEOUT_S = 6 * 3600.0
+from orchestrator.report import RunReport, build_runbook
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,6 @@ class DryState:
     kind: str
     does: tuple[str, ...]
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class BackupCheck:
-    """A backup that was read back; ``problem`` is empty when it is what its receipt says."""
-
-    receipt: Receipt
-    problem: str
 
 
 class SilentListener:
@@ -75,9 +63,15 @@ class _NoHistory:
         """None."""
         return ()
 
-    def leftovers(self) -> tuple[RunLeftovers, ...]:
+    def leftovers(self) -> tuple[Leftovers, ...]:
         """None."""
         return ()
+
+    def find_failure(self, digest: str) -> FailedRun | None:
+        """None."""
+
+    def last_commit(self) -> CommittedRun | None:
+        """None."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +84,11 @@ class Service:
     interruption: Interruption = field(default_factory=Interruption)
     make_run_id: Callable[[], str] | None = None
 
+    @property
+    def records(self) -> Records:
+        """What earlier runs have left."""
+        return Records(self.plan, self.world, self.interruption)
+
     def run(self, request: ReleaseRequest, *, assume_yes: bool, listener: Listener) -> RunReport:
         """Execute the plan once.
 
@@ -100,16 +99,13 @@ class Service:
         """
         self._require_project()
         run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
-        with (
-            project_lock(self.plan.target.project / ".orchestrator", run_id=run_id),
-            closing(Journal.open(self.plan.journal_directory)) as journal,
-        ):
+        with open_journal(self.plan, run_id) as journal:
             self._refuse_unfinished(journal)
             run = self._begin(journal, run_id, request)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
             exit_code = self._exit_code(ending.verdict)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
-            return self._report(journal, run.id)
+            return read_report(journal, run.id)
 
     def check(self, request: ReleaseRequest) -> Choice:
         """Which release would be next. Reads only."""
@@ -136,46 +132,6 @@ class Service:
             state, facts = self._dry_state(build, name, facts)
             found.append(state)
         return tuple(found)
-
-    def reports(self) -> tuple[RunReport, ...]:
-        """All runs of the project, newest first."""
-        with self._reading() as journal:
-            return tuple(build_report(run, journal.records(run.id)) for run in journal.runs())
-
-    def report(self, run_id: str) -> RunReport:
-        """One run.
-
-        Raises:
-            UsageError: the journal knows no such run.
-        """
-        found = next((report for report in self.reports() if report.run.id == run_id), None)
-        if found is None:
-            raise UsageError(
-                "usage.no_such_run",
-                f"There is no run {run_id} in {self.plan.journal_directory}.",
-                hint="`orchestrator history` lists them.",
-            )
-        return found
-
-    def receipts(self) -> tuple[Receipt, ...]:
-        """Proven backups that are still kept, newest first."""
-        with self._reading() as journal:
-            return journal.receipts()
-
-    def verify_backups(self, path: Path | None, *, report: Callable[[Progress], None]) -> tuple[BackupCheck, ...]:
-        """Read backups back in full and compare them with their receipts.
-
-        Raises:
-            UsageError: the journal knows no receipt for ``path``.
-        """
-        receipts = [r for r in self.receipts() if path is None or _is_same_place(r.path, path)]
-        if path is not None and not receipts:
-            raise UsageError(
-                "usage.no_receipt",
-                f"The journal has no receipt for {path}, so nobody can say what should be in it.",
-                hint="`orchestrator backups list` names the backups that it knows.",
-            )
-        return tuple(self._verify(receipt, report) for receipt in receipts)
 
     def _require_project(self) -> None:
         if not self.plan.target.project.is_dir():
@@ -209,10 +165,7 @@ class Service:
             UsageError: there is no such run, or it has an end. BusyError: it is at work.
         """
         self._require_project()
-        with (
-            project_lock(self.plan.target.project / ".orchestrator", run_id=run_id),
-            closing(Journal.open(self.plan.journal_directory)) as journal,
-        ):
+        with open_journal(self.plan, run_id) as journal:
             run = journal.find_run(run_id)
             if run is None or run.verdict is not None:
                 raise UsageError(
@@ -223,7 +176,7 @@ class Service:
             reason = "It was cut off and closed by its operator."
             verdict = Verdict.NEEDS_OPERATOR
             journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
-            return self._report(journal, run_id)
+            return read_report(journal, run_id)
 
     def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest) -> Run:
         run = Run(
@@ -284,22 +237,6 @@ class Service:
             return 128 + asked
         return EXIT_CODES[verdict]
 
-    def _report(self, journal: Journal, run_id: str) -> RunReport:
-        run = journal.find_run(run_id)
-        if run is None:
-            raise JournalError("journal.run_vanished", f"Run {run_id} is not in the journal any more.")
-        return build_report(run, journal.records(run_id))
-
-    def _reading(self) -> closing[Journal]:
-        journal = Journal.open_existing(self.plan.journal_directory)
-        if journal is None:
-            raise UsageError(
-                "usage.no_journal",
-                f"There was no run yet: {self.plan.journal_directory} has no journal.",
-                hint="`orchestrator run PLAN --dry-run` shows what a run would do.",
-            )
-        return closing(journal)
-
     def _dry_state(self, build: ContextBuilder, name: str, facts: Facts) -> tuple[DryState, Facts]:
         spec = self.plan.states[name]
         state = self.kinds[spec.kind]()
@@ -317,23 +254,6 @@ class Service:
             except StateError as error:
                 problem = error.story()
         return DryState(name, spec.kind, does, problem), facts
-
-    def _verify(self, receipt: Receipt, report: Callable[[Progress], None]) -> BackupCheck:
-        deadline = Deadline(
-            self.world.clock, _PROVE_TIMEOUT_S, what="Reading the backup", interruption=self.interruption
-        )
-        try:
-            proof = self.world.backups.prove(receipt.path, report=report, deadline=deadline)
-        except StateError as error:
-            return BackupCheck(receipt, error.what)
-        if proof.sha256 != receipt.sha256:
-            return BackupCheck(receipt, "it is another file than the one that was proven")
-        return BackupCheck(receipt, "")
-
-
-# The name itself is not followed: a link in the place of a backup is damage, not another way to name its target.
-def _is_same_place(one: Path, other: Path) -> bool:
-    return one.name == other.name and os.path.realpath(one.parent) == os.path.realpath(other.parent)
 
 
 def _boot_id() -> str:

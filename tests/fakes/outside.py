@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.errors import PlatformError, ReleaseError
-from orchestrator.facts import Receipt
+from orchestrator.facts import CommittedRun, FailedRun, Leftovers, Receipt
 from orchestrator.model import ProbeAnswer, Question, Release, RemoteImage
 from tests.fakes.things import Condition, FakeContainer
 from tests.fakes.world import FakeWorld
@@ -86,25 +86,23 @@ class FakeOperator:
         return self.answer
 
 
-@dataclass(frozen=True)
-class FakeLeftovers:
-    """`RunLeftovers` as a test wants them."""
-
-    run_id: str
-    committed: bool
-    snapshot: str | None = None
-    kept_image: str | None = None
-
-
 @dataclass
 class FakeHistory:
     """`History` as a test wants it."""
 
     kept_receipts: list[Receipt] = field(default_factory=list)
-    ended_runs: list[FakeLeftovers] = field(default_factory=list)
+    ended_runs: list[Leftovers] = field(default_factory=list)
+    failures: dict[str, FailedRun] = field(default_factory=dict)
+    committed: CommittedRun | None = None
 
     def receipts(self) -> tuple[Receipt, ...]:
         return tuple(sorted(self.kept_receipts, key=lambda receipt: receipt.taken_at, reverse=True))
 
-    def leftovers(self) -> tuple[FakeLeftovers, ...]:
+    def leftovers(self) -> tuple[Leftovers, ...]:
         return tuple(self.ended_runs)
+
+    def find_failure(self, digest: str) -> FailedRun | None:
+        return self.failures.get(digest)
+
+    def last_commit(self) -> CommittedRun | None:
+        return self.committed

@@ -73,7 +73,7 @@ def upgrade_twice(folder: Path) -> Shelf:
         done = service.run(request, assume_yes=True, listener=bench.recorder)
         assert done.run.verdict is Verdict.COMMITTED
     bench.plan.source.write_text(bench.plan.text, encoding="utf-8")
-    backup, other = service.receipts()
+    backup, other = service.records.receipts()
     return Shelf(bench, store, backup, other)
 
 
@@ -94,7 +94,7 @@ def shelf(kept: Shelf, tmp_path: Path) -> Iterator[Shelf]:
 
 def test_whole_backups_are_accepted(shelf: Shelf) -> None:
     assert shelf.prove()
-    assert [check.problem for check in shelf.bench.service.verify_backups(None, report=ignore)] == ["", ""]
+    assert [check.problem for check in shelf.bench.service.records.verify_backups(None, report=ignore)] == ["", ""]
     assert shelf.verify().exit_code == 0
     assert shelf.verify(shelf.backup.path).exit_code == 0
 
@@ -121,7 +121,7 @@ def test_the_store_does_not_prove_it(shelf: Shelf, damage: Damage) -> None:
 @every_damage
 def test_verifying_reports_it(shelf: Shelf, damage: Damage) -> None:
     damage.do(shelf.backup.path, shelf.other.path)
-    damaged, other = shelf.bench.service.verify_backups(None, report=ignore)
+    damaged, other = shelf.bench.service.records.verify_backups(None, report=ignore)
     assert damaged.receipt == shelf.backup
     assert damaged.problem
     assert other.problem == ""
@@ -158,7 +158,7 @@ def test_the_way_back_does_not_use_what_was_swapped_in_after_it_was_proven(tmp_p
             del world.databases[name]
 
     def swap() -> None:
-        path = bench.service.receipts()[0].path
+        path = bench.service.records.receipts()[0].path
         forged = b"".join(store.read(path)).replace(b"blue", b"grey")
         store.write("forged.sql.gz", lambda write: write(forged), report=ignore)[0].replace(path)
 
@@ -186,7 +186,7 @@ def test_the_way_back_does_not_use_it(tmp_path: Path, damage: Damage) -> None:
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.NEEDS_OPERATOR
     assert report.run.exit_code == 30
-    (receipt,) = bench.service.receipts()
+    (receipt,) = bench.service.records.receipts()
     assert report.stuck is not None
     assert report.stuck.state == bench.path()[-1] == "restore"
     assert str(receipt.path) in report.stuck.reason

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.errors import JournalError
 from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot
+from orchestrator.history import JournalHistory
 from orchestrator.journal import FORMAT, Journal, Run
 from orchestrator.model import Verdict
 from tests import words
@@ -101,7 +102,7 @@ def test_receipts_are_those_that_no_cleanup_has_removed_newest_first(journal: Jo
         journal.append(number, NOW, "left", "backup", {"outcome": "done", "facts": facts.to_json()})
     gone = Facts.of((Retention(backups=(Path("/backups/1.sql.gz"),)),))
     journal.append("r-3", NOW, "left", "cleanup", {"outcome": "done", "facts": gone.to_json()})
-    assert [receipt.path.name for receipt in journal.receipts()] == ["3.sql.gz", "2.sql.gz"]
+    assert [receipt.path.name for receipt in JournalHistory(journal).receipts()] == ["3.sql.gz", "2.sql.gz"]
 
 
 def test_a_snapshot_is_left_over_by_a_committed_run_only(journal: Journal) -> None:
@@ -111,5 +112,5 @@ def test_a_snapshot_is_left_over_by_a_committed_run_only(journal: Journal) -> No
         journal.begin(make_run(number, NOW.replace(day=int(number[-1]))), tool_version="0")
         journal.append(number, NOW, "left", "stop", {"facts": Facts.of((snapshot, image)).to_json()})
         journal.end(number, NOW, verdict, "end", 0, "")
-    found = {run.run_id: (run.snapshot, run.kept_image) for run in journal.leftovers()}
+    found = {run.run_id: (run.snapshot, run.kept_image) for run in JournalHistory(journal).leftovers()}
     assert found == {"r-1": ("app__snapshot_x", "kept:x"), "r-2": (None, "kept:x")}

@@ -151,7 +151,7 @@ def test_a_run_that_was_cut_off_can_be_closed_by_its_operator(bench: Bench) -> N
     bench.world.fail("platform.pull_image", ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
         bench.run()
-    unfinished = bench.service.reports()[0].run.id
+    unfinished = bench.service.records.reports()[0].run.id
     assert bench.service.close(unfinished).run.verdict is Verdict.NEEDS_OPERATOR
     assert bench.run().run.verdict is Verdict.COMMITTED
 
@@ -185,7 +185,7 @@ def test_three_backups_are_kept_after_five_upgrades(bench: Bench) -> None:
         )
         assert report.run.verdict is Verdict.COMMITTED
     assert len(bench.world.files) == 3
-    assert len(bench.service.receipts()) == 3
+    assert len(bench.service.records.receipts()) == 3
     assert sum("snapshot" in name for name in bench.world.databases) == 1
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, PlatformError
-from orchestrator.facts import FrozenProject
+from orchestrator.facts import FrozenProject, Leftovers
 from orchestrator.ports import History
 from tests.fakes.build import announce_up_to, make_world
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
-from tests.fakes.outside import FakeFeed, FakeHistory, FakeLeftovers, FakeProbe, FakeRegistry
+from tests.fakes.outside import FakeFeed, FakeHistory, FakeProbe, FakeRegistry
 from tests.fakes.platform import FakePlatform
 from tests.fakes.script import Call
 from tests.fakes.world import FakeWorld
@@ -142,6 +142,7 @@ def test_without_a_network_neither_feed_nor_registry_answer(world: FakeWorld) ->
 
 
 def test_history_is_what_the_test_put_there() -> None:
-    history: History = FakeHistory(ended_runs=[FakeLeftovers("run-1", committed=True, snapshot="aside")])
+    left = Leftovers(run_id="run-1", ended_at=None, committed=True, snapshot="aside", quarantine=None, kept_image=None)
+    history: History = FakeHistory(ended_runs=[left])
     assert history.receipts() == ()
     assert [left.snapshot for left in history.leftovers()] == ["aside"]

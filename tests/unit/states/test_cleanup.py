@@ -114,7 +114,7 @@ class EmptyDumps(FakeDatabase):
 def test_dumps_that_failed_push_no_good_one_out(bench: Bench) -> None:
     for version in ("v1.1.0", "v1.0.0", "v1.1.0"):
         assert upgrade(bench, version) is Verdict.COMMITTED
-    good = bench.service.receipts()
+    good = bench.service.records.receipts()
     for database in (CutDumps(bench.world), EmptyDumps(bench.world)):
         use_database(bench, database)
         for _ in range(3):
@@ -123,10 +123,14 @@ def test_dumps_that_failed_push_no_good_one_out(bench: Bench) -> None:
     bench.world.fail("database.dump", DatabaseError("database.dump_failed", "The dump broke off."), times=3)
     for _ in range(3):
         assert upgrade(bench, "v1.0.0") is Verdict.REFUSED
-    assert bench.service.receipts() == good
+    assert bench.service.records.receipts() == good
     assert upgrade(bench, "v1.0.0") is Verdict.COMMITTED
-    assert bench.service.receipts()[1:] == good[:2]
-    assert [check.problem for check in bench.service.verify_backups(None, report=lambda _: None)] == ["", "", ""]
+    assert bench.service.records.receipts()[1:] == good[:2]
+    assert [check.problem for check in bench.service.records.verify_backups(None, report=lambda _: None)] == [
+        "",
+        "",
+        "",
+    ]
 
 
 def test_what_the_journal_does_not_know_is_nobodys_to_remove(bench: Bench) -> None:
@@ -143,7 +147,7 @@ def test_what_the_journal_does_not_know_is_nobodys_to_remove(bench: Bench) -> No
         (folder / name).write_bytes(content)
     for version in ("v1.1.0", "v1.0.0", "v1.1.0", "v1.0.0", "v1.1.0"):
         assert upgrade(bench, version) is Verdict.COMMITTED
-    kept = {receipt.path.name for receipt in bench.service.receipts()}
+    kept = {receipt.path.name for receipt in bench.service.records.receipts()}
     assert len(kept) == 3
     assert {path.name for path in folder.iterdir()} == kept | set(foreign)
     assert {name: (folder / name).read_bytes() for name in foreign} == foreign
@@ -155,6 +159,6 @@ def test_a_clock_that_was_set_back_does_not_make_the_backup_of_this_run_old(benc
         assert upgrade(bench, "v1.2.0") is Verdict.ROLLED_BACK
     bench.world.clock._start -= timedelta(days=400)
     assert upgrade(bench, "v1.1.0") is Verdict.COMMITTED
-    own = bench.service.receipts()[-1]
+    own = bench.service.records.receipts()[-1]
     assert own.taken_at.year == 2024
     assert own.path.is_file()

@@ -1,0 +1,137 @@
+"""What earlier runs have left, read from the journal: backups, databases, image names, releases that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from orchestrator.facts import (
+    CommittedRun,
+    Current,
+    Facts,
+    FailedRun,
+    Leftovers,
+    PulledImage,
+    Quarantine,
+    Receipt,
+    Replacement,
+    Retention,
+    Snapshot,
+    Target,
+)
+from orchestrator.journal import Journal, Run
+from orchestrator.model import Verdict
+
+_FAILED = (Verdict.ROLLED_BACK, Verdict.NEEDS_OPERATOR)
+
+
+@dataclass(frozen=True)
+class JournalHistory:
+    """Implements `orchestrator.ports.History`. Reads the journal anew for every question."""
+
+    journal: Journal
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Receipts of backups that no cleanup has removed, newest first."""
+        return _Past.read(self.journal).receipts
+
+    def leftovers(self) -> tuple[Leftovers, ...]:
+        """What ended runs have kept, newest run first."""
+        return _Past.read(self.journal).leftovers
+
+    def find_failure(self, digest: str) -> FailedRun | None:
+        """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
+        return _Past.read(self.journal).find_failure(digest)
+
+    def last_commit(self) -> CommittedRun | None:
+        """The newest run that changed the version for good."""
+        return _Past.read(self.journal).last_commit
+
+
+@dataclass(frozen=True)
+class _Past:
+    """All runs, newest first, each with what it has proven."""
+
+    runs: tuple[tuple[Run, Facts], ...]
+
+    @classmethod
+    def read(cls, journal: Journal) -> _Past:
+        return cls(tuple((run, journal.facts(run.id)) for run in journal.runs()))
+
+    @cached_property
+    def removed(self) -> Retention:
+        """All that cleanups and operators have removed so far."""
+        found = [retention for _, facts in self.runs if (retention := facts.find(Retention))]
+        return Retention(
+            backups=tuple(path for each in found for path in each.backups),
+            databases=tuple(name for each in found for name in each.databases),
+            images=tuple(name for each in found for name in each.images),
+        )
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        found = [receipt for _, facts in self.runs for receipt in _receipts(facts)]
+        kept = [receipt for receipt in found if receipt.path not in self.removed.backups]
+        return tuple(sorted(kept, key=lambda receipt: receipt.taken_at, reverse=True))
+
+    @property
+    def leftovers(self) -> tuple[Leftovers, ...]:
+        return tuple(self._leftovers(run, facts) for run, facts in self.runs if run.verdict is not None)
+
+    @property
+    def last_commit(self) -> CommittedRun | None:
+        for run, facts in self.runs:
+            current, target = facts.find(Current), facts.find(Target)
+            if run.verdict is Verdict.COMMITTED and run.ended_at and current and target:
+                return CommittedRun(
+                    run_id=run.id,
+                    ended_at=run.ended_at,
+                    current=current,
+                    target=target,
+                    snapshot=facts.find(Snapshot) if self._snapshot(run, facts) else None,
+                )
+        return None
+
+    def find_failure(self, digest: str) -> FailedRun | None:
+        for run, facts in self.runs:
+            current, target = facts.find(Current), facts.find(Target)
+            stayed = run.verdict is Verdict.COMMITTED
+            if target is not None and target.digest == digest and (stayed or run.verdict in _FAILED):
+                return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
+            returned = stayed and facts.find(Replacement) is not None
+            if returned and target and current and current.digest == digest != target.digest:
+                reason = f"Its operator went back from it to {target.release.version}."
+                return FailedRun(run_id=run.id, reason=reason)
+        return None
+
+    def _leftovers(self, run: Run, facts: Facts) -> Leftovers:
+        image, quarantine = facts.find(PulledImage), facts.find(Quarantine)
+        set_aside = quarantine.database if quarantine else None
+        return Leftovers(
+            run_id=run.id,
+            ended_at=run.ended_at,
+            committed=run.verdict is Verdict.COMMITTED,
+            snapshot=self._snapshot(run, facts),
+            quarantine=set_aside if set_aside not in self.removed.databases else None,
+            kept_image=image.kept_as if image and image.kept_as not in self.removed.images else None,
+        )
+
+    def _snapshot(self, run: Run, facts: Facts) -> str | None:
+        # After a restore the snapshot bears the live name: only a committed run still has it under its own.
+        snapshot = facts.find(Snapshot)
+        if snapshot is None or run.verdict is not Verdict.COMMITTED or snapshot.database in self._used:
+            return None
+        return snapshot.database if snapshot.database not in self.removed.databases else None
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        """Databases that have got another name since: swapped in, or set aside with what users wrote."""
+        quarantines = [found.database for _, facts in self.runs if (found := facts.find(Quarantine))]
+        swapped = [found.restored_from for _, facts in self.runs if (found := facts.find(Quarantine))]
+        return frozenset((*quarantines, *swapped))
+
+
+def _receipts(facts: Facts) -> tuple[Receipt, ...]:
+    # The dump that takes a snapshot's place is a proven backup like any other.
+    backup, snapshot = facts.find(Receipt), facts.find(Snapshot)
+    return tuple(found for found in (backup, snapshot.backup if snapshot else None) if found is not None)
