@@ -23,6 +23,7 @@ from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
 
 _FAILED = (Verdict.ROLLED_BACK, Verdict.NEEDS_OPERATOR)
+_CUT_OFF = "cut_off"  # end of a run that was killed: that says nothing about its release
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class _Past:
         for run, facts in self.runs:
             current, target = facts.find(Current), facts.find(Target)
             stayed = run.verdict is Verdict.COMMITTED
-            if target is not None and target.digest == digest and (stayed or run.verdict in _FAILED):
+            if target is not None and target.digest == digest and (stayed or _failed(run)):
                 return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
             returned = stayed and facts.find(Replacement) is not None
             if returned and target and current and current.digest == digest != target.digest:
@@ -129,6 +130,10 @@ class _Past:
         quarantines = [found.database for _, facts in self.runs if (found := facts.find(Quarantine))]
         swapped = [found.restored_from for _, facts in self.runs if (found := facts.find(Quarantine))]
         return frozenset((*quarantines, *swapped))
+
+
+def _failed(run: Run) -> bool:
+    return run.verdict in _FAILED and run.end_state != _CUT_OFF
 
 
 def _receipts(facts: Facts) -> tuple[Receipt, ...]:

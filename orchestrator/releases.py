@@ -17,7 +17,7 @@ import semver
 from orchestrator.errors import RefusedError, ReleaseError
 from orchestrator.facts import Current, Target
 from orchestrator.model import Release, ServiceStatus
-from orchestrator.ports import Platform, Registry, ReleaseFeed
+from orchestrator.ports import History, Platform, Registry, ReleaseFeed
 
 _PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")
 _COUNTED = re.compile(r"^([A-Za-z]+)0*(\d+)$")
@@ -26,11 +26,12 @@ _UNTOUCHED = "Nothing was changed; the app runs as before."
 
 @dataclass(frozen=True)
 class ReleaseRequest:
-    """What the operator asks for; without ``version``, the newest."""
+    """What the operator asks for; without ``version``, the newest. ``retry``: also one that failed here before."""
 
     version: str | None = None
     prerelease: bool = False
     allow_downgrade: bool = False
+    retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,24 @@ class Choice:
     target: Target | None
     newest: Release | None
     skipped: tuple[str, ...]
+
+
+def refuse_failed(target: Target, history: History, request: ReleaseRequest) -> None:
+    """Do not try the very image again that an earlier run had to leave; a newer build of it has another digest.
+
+    Raises:
+        RefusedError: ``refused.failed_before``.
+    """
+    failed = history.find_failure(target.digest)
+    if failed is None or request.retry:
+        return
+    first_line = (failed.reason.splitlines() or ["it gave no reason."])[0]
+    raise RefusedError(
+        "refused.failed_before",
+        f"Run {failed.run_id} could not stay on {target.release.version}: {first_line}",
+        meaning=_UNTOUCHED,
+        hint=f"Wait for a newer release, or try it once more with --retry (`orchestrator show {failed.run_id}`).",
+    )
 
 
 class ReleaseFinder:

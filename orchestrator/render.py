@@ -13,7 +13,7 @@ from orchestrator.errors import OrchestratorError, PlanError
 from orchestrator.facts import Receipt
 from orchestrator.inert import make_inert
 from orchestrator.model import Progress, Question, Verdict
-from orchestrator.records import BackupCheck
+from orchestrator.records import BackupCheck, KeptDatabase
 from orchestrator.report import RunReport
 from orchestrator.service import DryState
 
@@ -154,6 +154,13 @@ def render_receipts(receipts: Sequence[Receipt]) -> str:
     )
 
 
+def render_quarantines(kept: Sequence[KeptDatabase]) -> str:
+    """One line a database in quarantine, newest first."""
+    return "\n".join(
+        f"{one.run_id}  {one.since:%Y-%m-%d %H:%M}  {_mib(one.size_bytes):>12}  {one.database}" for one in kept
+    )
+
+
 def render_checks(checks: Sequence[BackupCheck]) -> str:
     """One line a backup that was read back."""
     return "\n".join(f"{'✗' if c.problem else '✓'} {c.receipt.path.name}  {c.problem or 'as proven'}" for c in checks)
@@ -181,6 +188,10 @@ def _wrapped(text: str, *, width: int = _COLUMNS, indent: str = "") -> list[str]
     return textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+
+
+def _mib(size_bytes: int | None) -> str:
+    return "size unknown" if size_bytes is None else f"{size_bytes / 1024**2:.1f} MiB"
 
 
 def _first_line(text: str) -> str:

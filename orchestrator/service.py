@@ -24,12 +24,13 @@ from orchestrator.errors import (
     UsageError,
 )
 from orchestrator.facts import CommittedRun, Facts, FailedRun, Leftovers, Receipt, Target
+from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.machine import choose_forward
 from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
 from orchestrator.plan.schema import Plan
 from orchestrator.records import Records, open_journal, read_report
-from orchestrator.releases import Choice, ReleaseRequest
+from orchestrator.releases import Choice, ReleaseRequest, refuse_failed
 from orchestrator.report import RunReport, build_runbook
 
 
@@ -226,7 +227,9 @@ class Service:
         if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
             choice = self.world.finder.find(request)
             facts = facts.joined(Facts.of((choice.current, *([choice.target] if choice.target else []))))
-            if choice.target is None:
+            if choice.target is not None:
+                refuse_failed(choice.target, JournalHistory(journal), request)
+            else:
                 settled = Ending("opening", Verdict.UP_TO_DATE, f"{choice.current.version} is up to date.")
         journal.append(run_id, self.world.clock.now(), "opened", "", {"facts": facts.to_json()})
         return facts, settled

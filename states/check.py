@@ -2,6 +2,7 @@
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
 from orchestrator.facts import Current, Target
+from orchestrator.releases import refuse_failed
 
 
 class Check(State[Options]):
@@ -28,5 +29,6 @@ class Check(State[Options]):
         choice = ctx.world.finder.find(ctx.request)
         if choice.target is None:
             return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
+        refuse_failed(choice.target, ctx.history, ctx.request)
         reason = f"{choice.current.version} → {choice.target.release.version}"
         return Result("newer", (choice.current, choice.target), reason)

@@ -54,10 +54,10 @@ class Bench:
         self.recorder = Recorder()
         self.service = Service(self.plan, KINDS, make_ports(self.world, operator=operator))
 
-    def run(self, version: str | None = None, *, force: bool = True) -> RunReport:
+    def run(self, version: str | None = None, *, force: bool = True, retry: bool = False) -> RunReport:
         if version:
             announce_up_to(self.world, version)
-        request = ReleaseRequest(version=version)
+        request = ReleaseRequest(version=version, retry=retry)
         return self.service.run(request, assume_yes=force, listener=self.recorder)
 
     def path(self) -> list[str]:

@@ -91,7 +91,7 @@ def use_database(bench: Bench, database: FakeDatabase) -> None:
 
 def upgrade(bench: Bench, version: str) -> Verdict | None:
     bench.world.clock.advance(3600)
-    request = ReleaseRequest(version=version, allow_downgrade=True)
+    request = ReleaseRequest(version=version, allow_downgrade=True, retry=True)
     return bench.service.run(request, assume_yes=True, listener=bench.recorder).run.verdict
 
 

@@ -1,0 +1,117 @@
+"""What every command shares: its options, its plan, its signals, and the one place where errors become words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from orchestrator.deadline import Interruption
+    from orchestrator.errors import OrchestratorError
+    from orchestrator.service import Service
+
+EXIT_INTERNAL = 70
+_DEFAULT_PLANS = ("upgrade.yaml", "plans/upgrade.yaml")
+
+plan_argument = click.argument("plan", type=click.Path(path_type=Path), required=False)
+plan_option = click.option("--plan", type=click.Path(path_type=Path), help="The plan; default: upgrade.yaml here.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+version_option = click.option("--version", "version", metavar="V", help="Go to this release instead of the newest.")
+prerelease_option = click.option("--prerelease", is_flag=True, help="Consider pre-releases too.")
+
+
+def open_service(plan: Path | None) -> Service:
+    """The service on a plan; contacts nobody yet. Raises `PlanError`, `UsageError`."""
+    from orchestrator.render import TerminalOperator
+    from orchestrator.wiring import build_service
+
+    return build_service(find_plan(plan), TerminalOperator())
+
+
+def find_plan(plan: Path | None) -> Path:
+    """The plan that was named, or the one that is where one is looked for. Raises `UsageError`."""
+    from orchestrator.errors import UsageError
+
+    if plan is not None:
+        return plan
+    named = os.environ.get("ORCHESTRATOR_PLAN")
+    found = Path(named) if named else next((Path(p) for p in _DEFAULT_PLANS if Path(p).is_file()), None)
+    if found is None:
+        raise UsageError(
+            "usage.no_plan",
+            f"No plan was named, and neither {' nor '.join(_DEFAULT_PLANS)} is here.",
+            meaning="Nothing was touched.",
+            hint="Name it: `orchestrator run plans/upgrade.yaml`, or set ORCHESTRATOR_PLAN.",
+        )
+    return found
+
+
+@contextmanager
+def signals(interruption: Interruption) -> Iterator[None]:
+    """SIGINT and SIGTERM ask the current state to stop and take the way back; going back itself is not stopped."""
+
+    def ask(number: int, _frame: object) -> None:
+        if interruption.request(number):
+            click.echo("\nInterrupted: the current state stops and its way back is taken.", err=True)
+        else:
+            click.echo("\nGoing back cannot be interrupted safely; it goes on to its end.", err=True)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def boundary(as_json: bool) -> Iterator[None]:
+    """The only place where errors become words and exit codes."""
+    from orchestrator.errors import OrchestratorError
+
+    try:
+        yield
+    except OrchestratorError as error:
+        _print_error(error, as_json)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; nothing was touched.", err=True)
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:  # the boundary: an operator gets a sentence, not a traceback
+        if os.environ.get("ORCHESTRATOR_DEBUG"):
+            raise
+        click.echo(
+            f"internal error: {type(error).__name__}: {error}\nThis is a bug. The run stopped where it was; if one was"
+            " at work, `orchestrator status` shows where, and `orchestrator run` prints how to bring the old version"
+            " back. Run again with ORCHESTRATOR_DEBUG=1 to see the traceback.",
+            err=True,
+        )
+        sys.exit(EXIT_INTERNAL)
+
+
+def _print_error(error: OrchestratorError, as_json: bool) -> None:
+    from orchestrator import render
+
+    if as_json:
+        document = {
+            "schema": 1,
+            "error": {
+                "code": error.code,
+                "what": error.what,
+                "meaning": error.meaning,
+                "hint": error.hint,
+                "problems": list(getattr(error, "problems", ())),
+            },
+            "exit_code": error.exit_code,
+        }
+        click.echo(json.dumps(document))
+    else:
+        click.echo(render.render_error(error), err=True)

@@ -1,0 +1,107 @@
+"""Commands about what earlier runs have kept."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.boundary import (
+    boundary,
+    json_option,
+    open_service,
+    plan_argument,
+    plan_option,
+)
+from orchestrator.cli.group import main
+
+if TYPE_CHECKING:
+    from orchestrator.records import KeptDatabase
+
+
+@main.group()
+def backups() -> None:
+    """List and verify backups."""
+
+
+@backups.command("list")
+@plan_argument
+@json_option
+def list_backups(plan: Path | None, as_json: bool) -> None:
+    """List the proven backups that are kept, and the databases in quarantine, newest first."""
+    from orchestrator import render
+
+    with boundary(as_json):
+        records = open_service(plan).records
+        receipts, kept = records.receipts(), records.quarantines()
+        if as_json:
+            document = {
+                "schema": 1,
+                "backups": [receipt.model_dump(mode="json") for receipt in receipts],
+                "quarantine": [to_document(one) for one in kept],
+            }
+            click.echo(json.dumps(document))
+        else:
+            click.echo(render.render_receipts(receipts) or "There is no proven backup yet.")
+            if kept:
+                click.echo(f"\nin quarantine\n{render.render_quarantines(kept)}")
+
+
+@backups.command("verify")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@plan_option
+@json_option
+def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
+    """Read backups back in full and compare them with what was proven; all of them without FILE."""
+    from orchestrator import render
+
+    with boundary(as_json):
+        checks = open_service(plan).records.verify_backups(file, report=lambda _: None)
+        if as_json:
+            documents = [{"path": str(c.receipt.path), "problem": c.problem} for c in checks]
+            click.echo(json.dumps({"schema": 1, "backups": documents}))
+        else:
+            click.echo(render.render_checks(checks) or "There is no proven backup yet.")
+        sys.exit(10 if any(c.problem for c in checks) else 0)
+
+
+@main.group()
+def quarantine() -> None:
+    """Let go of databases that runs have set aside."""
+
+
+@quarantine.command("drop")
+@click.argument("run_id", metavar="RUN")
+@plan_option
+@click.option("--force", is_flag=True, help="Do not ask.")
+@json_option
+def drop_quarantine(run_id: str, plan: Path | None, force: bool, as_json: bool) -> None:
+    """Drop for ever the database that RUN has set aside; what users wrote to it goes with it."""
+    from orchestrator import render
+
+    with boundary(as_json):
+        records = open_service(plan).records
+        kept = records.find_quarantine(run_id)
+        if not force and not _may_drop(render.render_quarantines([kept])):
+            click.echo("Nothing was dropped.", err=True)
+            sys.exit(10)
+        records.drop_quarantine(run_id)
+        click.echo(json.dumps({"schema": 1, "dropped": to_document(kept)}) if as_json else f"Dropped {kept.database}.")
+
+
+def to_document(kept: KeptDatabase) -> dict[str, object]:
+    """A database in quarantine as JSON has it."""
+    return {**vars(kept), "since": kept.since.isoformat() if kept.since else None}
+
+
+def _may_drop(described: str) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        click.echo("There is no terminal to ask at; --force drops without asking.", err=True)
+        return False
+    try:
+        return click.confirm(f"{described}\nDrop it for ever?", default=False, err=True)
+    except click.Abort:
+        return False

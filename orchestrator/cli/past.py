@@ -1,0 +1,79 @@
+"""Commands about earlier runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.boundary import (
+    boundary,
+    json_option,
+    open_service,
+    plan_argument,
+    plan_option,
+)
+from orchestrator.cli.group import main
+
+if TYPE_CHECKING:
+    from orchestrator.service import Service
+
+
+@main.command()
+@plan_argument
+@json_option
+def status(plan: Path | None, as_json: bool) -> None:
+    """Show the newest run: how far it is, or how it ended."""
+    with boundary(as_json):
+        _print_report(open_service(plan), None, as_json)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@plan_option
+@json_option
+def show(run_id: str, plan: Path | None, as_json: bool) -> None:
+    """Show one run: its states, its reason, what it has kept."""
+    with boundary(as_json):
+        _print_report(open_service(plan), run_id, as_json)
+
+
+@main.command()
+@plan_argument
+@json_option
+def history(plan: Path | None, as_json: bool) -> None:
+    """List all runs, newest first."""
+    from orchestrator import render
+
+    with boundary(as_json):
+        reports = open_service(plan).records.reports()
+        if as_json:
+            click.echo(json.dumps({"schema": 1, "runs": [report.to_json() for report in reports]}))
+        else:
+            click.echo(render.render_history(reports))
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@plan_option
+@json_option
+def close(run_id: str, plan: Path | None, as_json: bool) -> None:
+    """Close a run that was cut off, after you have looked after the app by hand."""
+    from orchestrator import render
+
+    with boundary(as_json):
+        report = open_service(plan).close(run_id)
+        click.echo(json.dumps(report.to_json()) if as_json else render.render_report(report))
+
+
+def _print_report(service: Service, run_id: str | None, as_json: bool) -> None:
+    from orchestrator import render
+
+    report = service.records.report(run_id) if run_id else service.records.reports()[0]
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+    else:
+        click.echo(render.render_report(report))
+        click.echo(render.render_states(report))

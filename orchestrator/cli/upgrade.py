@@ -1,0 +1,126 @@
+"""Commands that upgrade, or say whether there is something to upgrade to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.boundary import (
+    EXIT_INTERNAL,
+    boundary,
+    json_option,
+    open_service,
+    plan_argument,
+    prerelease_option,
+    signals,
+    version_option,
+)
+from orchestrator.cli.group import main
+
+if TYPE_CHECKING:
+    from orchestrator.service import Service
+
+EXIT_NEWER = 100
+
+
+@main.command()
+@plan_argument
+@click.option("--check", "only_check", is_flag=True, help="Only say whether there is a newer release (exit 100).")
+@click.option("--force", is_flag=True, help="Do not ask.")
+@version_option
+@prerelease_option
+@click.option("--allow-downgrade", is_flag=True, help="Let --version name an older release.")
+@click.option("--retry", is_flag=True, help="Try a release again that an earlier run could not stay on.")
+@click.option("--dry-run", is_flag=True, help="Print the state graph and what each state would do; change nothing.")
+@json_option
+def run(
+    plan: Path | None,
+    only_check: bool,
+    force: bool,
+    version: str | None,
+    prerelease: bool,
+    allow_downgrade: bool,
+    retry: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Upgrade: back up, stop, migrate, start, prove; or go back.
+
+    \b
+    orchestrator run upgrade.yaml
+    orchestrator run upgrade.yaml --dry-run
+    orchestrator run upgrade.yaml --version v1.2.3 --force
+    """
+    from orchestrator.releases import ReleaseRequest
+
+    with boundary(as_json):
+        request = ReleaseRequest(version=version, prerelease=prerelease, allow_downgrade=allow_downgrade, retry=retry)
+        service = open_service(plan)
+        if only_check:
+            sys.exit(_print_check(service, request, as_json))
+        if dry_run:
+            sys.exit(_print_dry_run(service, request, force, as_json))
+        sys.exit(_print_run(service, request, force, as_json))
+
+
+@main.command()
+@plan_argument
+@version_option
+@prerelease_option
+@json_option
+def check(plan: Path | None, version: str | None, prerelease: bool, as_json: bool) -> None:
+    """Say whether there is a newer release: exit 100 if so, 0 if not."""
+    from orchestrator.releases import ReleaseRequest
+
+    with boundary(as_json):
+        sys.exit(_print_check(open_service(plan), ReleaseRequest(version=version, prerelease=prerelease), as_json))
+
+
+def _print_run(service: Service, request: Any, force: bool, as_json: bool) -> int:
+    from orchestrator import render
+
+    with signals(service.interruption):
+        report = service.run(request, assume_yes=force, listener=render.LineListener(sys.stderr))
+    click.echo(json.dumps(report.to_json()) if as_json else f"\n{render.render_report(report)}")
+    return report.run.exit_code if report.run.exit_code is not None else EXIT_INTERNAL
+
+
+def _print_check(service: Service, request: Any, as_json: bool) -> int:
+    from orchestrator.inert import make_inert
+
+    choice = service.check(request)
+    target = choice.target
+    if as_json:
+        document = {
+            "schema": 1,
+            "current": choice.current.version.removeprefix("v"),
+            "latest": target.release.version.removeprefix("v") if target else None,
+            "updateAvailable": choice.newer,
+            "releaseUrl": target.release.url if target else None,
+        }
+        click.echo(json.dumps(document))
+    elif target is None:
+        click.echo(f"{choice.current.version} is up to date.")
+    else:
+        click.echo(f"{choice.current.version} runs; {target.release.version} is available.")
+        if target.release.notes:
+            click.echo(make_inert(target.release.notes))
+    return EXIT_NEWER if choice.newer else 0
+
+
+def _print_dry_run(service: Service, request: Any, force: bool, as_json: bool) -> int:
+    from orchestrator import graphs, render
+
+    states = service.dry_run(request, assume_yes=force)
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "states": [vars(state) for state in states]}))
+    else:
+        click.echo(graphs.render_text(service.plan))
+        click.echo("\nwhat each state would do\n")
+        click.echo(render.render_dry_run(states))
+        click.echo("\nNothing was changed.")
+    return 10 if any(state.problem for state in states) else 0
