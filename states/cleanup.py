@@ -4,14 +4,19 @@ from pathlib import Path
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import StateError
-from orchestrator.facts import Receipt, Retention
+from orchestrator.facts import Leftovers, Receipt, Retention
 from orchestrator.model import EffectScope
+from orchestrator.plan.durations import Duration, format_duration
 
 
 class CleanupOptions(Options):
-    """``snapshots``: how many snapshots of committed upgrades stay beside the database, this run's first."""
+    """``snapshots``: how many snapshots of committed upgrades stay beside the database, this run's first.
+
+    ``quarantine``: how long a database stays that a run has set aside.
+    """
 
     snapshots: int = 1
+    quarantine: Duration = 30 * 86_400.0
 
 
 class Cleanup(State[CleanupOptions]):
@@ -27,7 +32,10 @@ class Cleanup(State[CleanupOptions]):
 
     def describe(self, ctx: StateContext[CleanupOptions]) -> tuple[str, ...]:
         """What stays."""
-        return (f"keep the {ctx.keep_backups} newest proven backups and {ctx.options.snapshots} snapshot(s)",)
+        return (
+            f"keep the {ctx.keep_backups} newest proven backups and {ctx.options.snapshots} snapshot(s);"
+            f" drop what has been in quarantine for {format_duration(ctx.options.quarantine)}",
+        )
 
     def perform(self, ctx: StateContext[CleanupOptions]) -> Result:
         """Let go what is superfluous; the first thing that cannot be removed ends it."""
@@ -64,13 +72,20 @@ def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
 
 def _remove_leftovers(ctx: StateContext[CleanupOptions]) -> dict[str, tuple[str, ...]]:
     # This run is not ended yet, so it is not among the leftovers: its own snapshot and image always stay.
-    superfluous = [run for run in ctx.history.leftovers() if run.committed][max(0, ctx.options.snapshots - 1) :]
-    databases, images = [], []
-    for run in superfluous:
-        if run.snapshot and ctx.world.database is not None:
-            ctx.world.database.drop(run.snapshot)
-            databases.append(run.snapshot)
-        if run.kept_image:
-            ctx.world.platform.forget_image(run.kept_image)
-            images.append(run.kept_image)
+    ended = ctx.history.leftovers()
+    superfluous = [run for run in ended if run.committed][max(0, ctx.options.snapshots - 1) :]
+    # The old image of a run that went back is the one that ran on; whatever runs needs no name of ours.
+    superfluous += [run for run in ended if not run.committed]
+    databases = [run.snapshot for run in superfluous if run.snapshot]
+    databases += [run.quarantine for run in ended if run.quarantine and _is_over(ctx, run)]
+    images = [run.kept_image for run in superfluous if run.kept_image]
+    for name in databases if ctx.world.database is not None else ():
+        ctx.database().drop(name)
+    for name in images:
+        ctx.world.platform.forget_image(name)
     return {"databases": tuple(databases), "images": tuple(images)}
+
+
+def _is_over(ctx: StateContext[CleanupOptions], run: Leftovers) -> bool:
+    since = run.ended_at
+    return since is not None and (ctx.world.clock.now() - since).total_seconds() > ctx.options.quarantine

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``10s``, ``30m``, ``1h30m``, ``500ms``. A number without a unit is refused."""
+"""Durations as people write them: ``10s``, ``1h30m``, ``500ms``, ``30d``. A number without a unit is refused."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-PATTERN = r"^(?=\d)(\d+h)?(\d+m(?!s))?(\d+(\.\d+)?s)?(\d+ms)?$"
+PATTERN = r"^(?=\d)(\d+d)?(\d+h)?(\d+m(?!s))?(\d+(\.\d+)?s)?(\d+ms)?$"
 
 _PARTS = re.compile(
+    r"(?:(?P<d>\d{1,4})d)?"
     r"(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m(?!s))?(?:(?P<s>\d{1,6}(?:\.\d{1,3})?)s)?(?:(?P<ms>\d{1,9})ms)?",
     re.ASCII,
 )
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def parse_duration(text: str) -> float:
@@ -31,7 +32,7 @@ def parse_duration(text: str) -> float:
 def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back as these seconds (to the millisecond)."""
     left, text = round(seconds * 1000), ""
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
         amount, left = divmod(left, size)
         text += f"{amount}{unit}" if amount else ""
     return text or "0s"

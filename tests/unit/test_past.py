@@ -76,6 +76,19 @@ def test_a_quarantine_is_listed_without_its_size_while_the_server_is_down(bench:
     assert [kept.size_bytes for kept in bench.service.records.quarantines()] == [None]
 
 
+def test_a_quarantine_is_dropped_when_its_time_is_over_and_not_before(bench: Bench) -> None:
+    bench.run("v1.2.0")
+    (kept,) = bench.service.records.quarantines()
+    bench.world.clock.advance(29 * 86_400)
+    assert bench.run("v1.1.0").run.verdict is Verdict.COMMITTED
+    assert kept.database in bench.world.databases
+    bench.world.clock.advance(2 * 86_400)
+    bench.world.releases["v1.4.0"].reports = "1.4.0"
+    assert bench.run("v1.4.0").run.verdict is Verdict.COMMITTED
+    assert kept.database not in bench.world.databases
+    assert bench.service.records.quarantines() == ()
+
+
 def test_a_run_without_a_quarantine_has_nothing_to_drop(bench: Bench) -> None:
     run = bench.run("v1.1.0").run.id
     before = dict(bench.world.databases)

@@ -92,7 +92,7 @@ states:
         ("timeout: 1h30m", "timeout: 90", "has no unit; write `90s` for seconds or `90m` for minutes"),
         ("timeout: 1h30m", "timeout: 1 hour", "'1 hour' is no duration; write `10s`"),
         ("timeout: 1h30m", "timeout: 0s", "a deadline of 0s is not between 1ms and 24h (G10)"),
-        ("timeout: 1h30m", "timeout: 25h", "a deadline of 25h is not between 1ms and 24h (G10)"),
+        ("timeout: 1h30m", "timeout: 25h", "a deadline of 1d1h is not between 1ms and 24h (G10)"),
         ("timeout: 1h30m", "attempts: 11, timeout: 1s", "less than or equal to 10"),
         ("kind: pull,", "kind: pull, with: {netwrok: true},", "states.fetch.with.netwrok: unknown key; did you mean"),
         (
@@ -101,7 +101,7 @@ states:
             "states.fetch.with.network: it should be a valid boolean",
         ),
         ("kind: pull,", "kind: command,", "states.fetch.with: `run` is missing"),
-        ("kind: pull,", "kind: endless,", "a deadline of 48h is not between 1ms and 24h (G10)"),
+        ("kind: pull,", "kind: endless,", "a deadline of 2d is not between 1ms and 24h (G10)"),
         ("example.org/shop", 'example.org/shop:v1"', "carries a tag or digest"),
         ("project: shop", "project: ~/shop", "`~` is not expanded"),
         ("project: shop", 'project: "${HOME}/shop"', "variables are not replaced in paths"),
