@@ -83,7 +83,9 @@ class _Past:
     def last_commit(self) -> CommittedRun | None:
         for run, facts in self.runs:
             current, target = facts.find(Current), facts.find(Target)
-            if run.verdict is Verdict.COMMITTED and run.ended_at and current and target:
+            if run.verdict is not Verdict.COMMITTED or current is None or target is None:
+                continue
+            if run.ended_at is not None and target.digest != current.digest:
                 return CommittedRun(
                     run_id=run.id,
                     ended_at=run.ended_at,

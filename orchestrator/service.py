@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.machine import choose_forward
 from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
+from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
 from orchestrator.records import Records, open_journal, read_report
 from orchestrator.releases import Choice, ReleaseRequest, refuse_failed
@@ -77,13 +78,14 @@ class _NoHistory:
 
 @dataclass(frozen=True)
 class Service:
-    """One plan and the world it is about."""
+    """One plan and the world it is about; ``operation`` is journaled as what its run was for."""
 
     plan: Plan
     kinds: Mapping[str, type[State[Any]]]
     world: World
     interruption: Interruption = field(default_factory=Interruption)
     make_run_id: Callable[[], str] | None = None
+    operation: str = "upgrade"
 
     @property
     def records(self) -> Records:
@@ -107,6 +109,17 @@ class Service:
             exit_code = self._exit_code(ending.verdict)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             return read_report(journal, run.id)
+
+    def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
+        """Go back to the version and the data that the last upgrade replaced. Raises as `run`."""
+        way = replace(self, plan=derive_rollback(self.plan, self.kinds), operation="rollback")
+        return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
+
+    def restore_backup(self, file: Path, *, foreign: bool, assume_yes: bool, listener: Listener) -> RunReport:
+        """Exchange the data for those of a backup; ``foreign`` takes a file that no run has proven. Raises as `run`."""
+        plan = derive_reload(self.plan, self.kinds, file, foreign=foreign)
+        way = replace(self, plan=plan, operation="restore")
+        return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
 
     def check(self, request: ReleaseRequest) -> Choice:
         """Which release would be next. Reads only."""
@@ -187,7 +200,7 @@ class Service:
             plan_source=str(self.plan.source),
             pid=os.getpid(),
             boot_id=_boot_id(),
-            request=vars(request),
+            request={"operation": self.operation, **vars(request)},
             began_at=self.world.clock.now(),
             ended_at=None,
             verdict=None,

@@ -1,7 +1,7 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.facts import Current, Target
+from orchestrator.facts import Current, Replacement, Target
 from orchestrator.model import Question
 
 
@@ -36,7 +36,8 @@ class Confirm(State[Options]):
 def _question(ctx: StateContext[Options]) -> Question:
     current, target = ctx.require(Current), ctx.require(Target)
     minutes = ctx.worst_case_downtime_s / 60
-    lines = (
+    replacement = ctx.find(Replacement)
+    lines: tuple[str, ...] = (
         f"from   {current.version}",
         f"to     {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
         f"image  {target.repository}:{target.release.version}",
@@ -44,5 +45,24 @@ def _question(ctx: StateContext[Options]) -> Question:
         f"steps  {' → '.join(ctx.steps)}",
         f"outage {minutes:.0f} min at the very worst: the sum of all deadlines while the app is down",
     )
-    notes = target.release.notes
-    return Question(title=f"Upgrade to {target.release.version}", lines=lines, notes=notes)
+    if replacement is None:
+        notes = target.release.notes
+        return Question(title=f"Upgrade to {target.release.version}", lines=lines, notes=notes)
+    lines += (f"data   {replacement.origin}", _describe_present(replacement))
+    title = f"Go back to {target.release.version} and the data of before"
+    if target.release.version == current.version:
+        title = "Exchange the data"
+        lines += _describe_versions(replacement, current)
+    return Question(title=title, lines=lines, prompt="Do it now?")
+
+
+def _describe_present(replacement: Replacement) -> str:
+    commits = replacement.commits_since
+    counted = "what was saved since" if commits is None else f"{commits} transactions that were committed since"
+    return f"since  {counted} will not be in it; the present data is dumped first and kept aside as a database"
+
+
+def _describe_versions(replacement: Replacement, current: Current) -> tuple[str, ...]:
+    if replacement.version == current.version:
+        return ()
+    return (f"note   the data belongs to {replacement.version}, and {current.version} must live on it",)

@@ -87,6 +87,11 @@ def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
         )
 
 
+def side_name(live: str, run_id: str) -> str:
+    """Name under which a run restores a backup before it is swapped in. At most 63 bytes."""
+    return f"{live[:30]}__restore_{run_id.replace('-', '_')}"
+
+
 def find_other_rows(expected: dict[str, int], found: dict[str, int]) -> tuple[str, ...]:
     """Tables whose numbers of rows are not the same, each with both numbers."""
     tables = sorted({*expected, *found})

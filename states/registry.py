@@ -10,10 +10,14 @@ from states.cleanup import Cleanup
 from states.command import Command
 from states.commit import Commit
 from states.confirm import Confirm
+from states.discard import Discard
 from states.health import Health
+from states.load import Load
 from states.migrate import Migrate
 from states.preflight import Preflight
 from states.pull import Pull
+from states.recall import Recall
+from states.reinstate import Reinstate
 from states.restore import Restore
 from states.rollback import Rollback
 from states.start import Start
@@ -36,5 +40,9 @@ KINDS: Mapping[str, type[State[Any]]] = {
         Restore,
         Rollback,
         Command,
+        Recall,
+        Load,
+        Reinstate,
+        Discard,
     )
 }

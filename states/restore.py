@@ -6,7 +6,7 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Snapshot, Started, WayBack
 from orchestrator.model import EffectScope, Gate
 from orchestrator.ports import Database
-from states.proving import restore_beside
+from states.proving import restore_beside, side_name
 
 
 class RestoreOptions(Options):
@@ -76,11 +76,6 @@ class Restore(State[RestoreOptions]):
 def quarantine_name(live: str, run_id: str) -> str:
     """Name of the failed database of a run. At most 63 bytes."""
     return f"{live[:30]}__failed_{run_id.replace('-', '_')}"
-
-
-def side_name(live: str, run_id: str) -> str:
-    """Name under which a run restores a backup before it is swapped in. At most 63 bytes."""
-    return f"{live[:30]}__restore_{run_id.replace('-', '_')}"
 
 
 def _live(ctx: StateContext[RestoreOptions]) -> str:

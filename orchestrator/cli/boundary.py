@@ -16,6 +16,7 @@ import click
 if TYPE_CHECKING:
     from orchestrator.deadline import Interruption
     from orchestrator.errors import OrchestratorError
+    from orchestrator.report import RunReport
     from orchestrator.service import Service
 
 EXIT_INTERNAL = 70
@@ -52,6 +53,14 @@ def find_plan(plan: Path | None) -> Path:
             hint="Name it: `orchestrator run plans/upgrade.yaml`, or set ORCHESTRATOR_PLAN.",
         )
     return found
+
+
+def print_end(report: RunReport, as_json: bool) -> int:
+    """Print how a run ended; its exit code."""
+    from orchestrator import render
+
+    click.echo(json.dumps(report.to_json()) if as_json else f"\n{render.render_report(report)}")
+    return report.run.exit_code if report.run.exit_code is not None else EXIT_INTERNAL
 
 
 @contextmanager

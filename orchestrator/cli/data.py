@@ -15,6 +15,8 @@ from orchestrator.cli.boundary import (
     open_service,
     plan_argument,
     plan_option,
+    print_end,
+    signals,
 )
 from orchestrator.cli.group import main
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 @main.group()
 def backups() -> None:
-    """List and verify backups."""
+    """List, verify and restore backups."""
 
 
 @backups.command("list")
@@ -66,6 +68,28 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
         else:
             click.echo(render.render_checks(checks) or "There is no proven backup yet.")
         sys.exit(10 if any(c.problem for c in checks) else 0)
+
+
+@backups.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@plan_option
+@click.option("--foreign", is_flag=True, help="Take a file that no run here has proven: whatever is in it is run.")
+@click.option("--force", is_flag=True, help="Do not ask.")
+@json_option
+def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, as_json: bool) -> None:
+    """Exchange the data for those of a backup; the version stays.
+
+    FILE is restored beside the live database and compared while the app serves; then you are asked. The present
+    data is dumped first and kept aside as a database.
+    """
+    from orchestrator import render
+
+    with boundary(as_json):
+        service = open_service(plan)
+        listener = render.LineListener(sys.stderr)
+        with signals(service.interruption):
+            report = service.restore_backup(file.absolute(), foreign=foreign, assume_yes=force, listener=listener)
+        sys.exit(print_end(report, as_json))
 
 
 @main.group()

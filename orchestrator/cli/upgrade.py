@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.boundary import (
-    EXIT_INTERNAL,
     boundary,
     json_option,
     open_service,
     plan_argument,
     prerelease_option,
+    print_end,
     signals,
     version_option,
 )
@@ -69,6 +69,25 @@ def run(
 
 @main.command()
 @plan_argument
+@click.option("--force", is_flag=True, help="Do not ask.")
+@json_option
+def rollback(plan: Path | None, force: bool, as_json: bool) -> None:
+    """Go back to the version and the data that the last upgrade replaced.
+
+    Says how much was saved since, dumps the present data first and keeps it aside as a database. What was saved
+    since is not in the data that comes back.
+    """
+    from orchestrator import render
+
+    with boundary(as_json):
+        service = open_service(plan)
+        with signals(service.interruption):
+            report = service.roll_back(assume_yes=force, listener=render.LineListener(sys.stderr))
+        sys.exit(print_end(report, as_json))
+
+
+@main.command()
+@plan_argument
 @version_option
 @prerelease_option
 @json_option
@@ -85,8 +104,7 @@ def _print_run(service: Service, request: Any, force: bool, as_json: bool) -> in
 
     with signals(service.interruption):
         report = service.run(request, assume_yes=force, listener=render.LineListener(sys.stderr))
-    click.echo(json.dumps(report.to_json()) if as_json else f"\n{render.render_report(report)}")
-    return report.run.exit_code if report.run.exit_code is not None else EXIT_INTERNAL
+    return print_end(report, as_json)
 
 
 def _print_check(service: Service, request: Any, as_json: bool) -> int:

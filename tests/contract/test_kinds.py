@@ -10,6 +10,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.engine import ContextBuilder
 from orchestrator.facts import Facts, Target
 from orchestrator.model import EffectScope
+from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.releases import ReleaseRequest
 from orchestrator.service import SilentListener
 from states.registry import KINDS
@@ -26,18 +27,22 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
-    """A context for each state of the standard plan, with all facts that the way forward begins with."""
+    """A context for each kind, in a plan that has it, with all facts that the way forward begins with."""
     world = bench.service.world
     run_folder = tmp_path / "run"
     run_folder.mkdir()
     choice = world.finder.find(ReleaseRequest())
     assert choice.target is not None
     facts = Facts.of((world.platform.freeze(run_folder), choice.current, choice.target))
-    build = ContextBuilder(
-        bench.plan, KINDS, world, FakeHistory(), SilentListener(), "r-1", run_folder, ReleaseRequest(), assume_yes=True
-    )
+    reload = derive_reload(bench.plan, KINDS, tmp_path / "backup.sql.gz", foreign=False)
     bench.world.script.calls.clear()
-    return {spec.kind: build(spec, facts, Deadline(world.clock, spec.timeout_s)) for spec in bench.plan.states.values()}
+    return {
+        spec.kind: ContextBuilder(
+            plan, KINDS, world, FakeHistory(), SilentListener(), "r-1", run_folder, ReleaseRequest(), assume_yes=True
+        )(spec, facts, Deadline(world.clock, spec.timeout_s))
+        for plan in (reload, derive_rollback(bench.plan, KINDS), bench.plan)
+        for spec in plan.states.values()
+    }
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -52,11 +57,11 @@ def test_a_kind_declares_itself(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_kind_that_only_reads_runs_again_and_no_other_does_but_backup(kind: str) -> None:
+def test_a_kind_that_only_reads_runs_again_and_few_others_do(kind: str) -> None:
     state = KINDS[kind]
     reads_only = state.scope is EffectScope.NOTHING
-    # An unfinished backup has no name of its own, so taking another one is all there is to do.
-    assert (state.crash_rule is CrashRule.RUN_AGAIN) is (reads_only or kind == "backup")
+    # What is unfinished of these is in nobody's way and is made anew.
+    assert (state.crash_rule is CrashRule.RUN_AGAIN) is (reads_only or kind in {"backup", "load"})
     assert state.compensation is (state.crash_rule is CrashRule.REPEAT)
 
 

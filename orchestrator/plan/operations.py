@@ -1,0 +1,88 @@
+"""The machines behind `orchestrator rollback` and `orchestrator backups restore`, made from the operator's own plan.
+
+Both exchange the data, start the version that belongs to it and prove it as any upgrade does, and both go back to
+what served before when that fails. Deadlines and options of the states come from the plan, where it has such states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.plan.schema import Kind, Plan, StateSpec
+from orchestrator.plan.states import read_states
+from orchestrator.plan.tree import Entry, Json, Position, Problems, plant
+
+_NOWHERE = Position(1, 1)
+_INHERITED = frozenset({"backup", "stop", "start", "health", "commit", "restore", "rollback"})
+
+
+def derive_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
+    """Back to the version and the data that the last upgrade replaced."""
+    return _derive(
+        plan,
+        kinds,
+        "recall",
+        {
+            "recall": _state("recall", done="confirm", failed="refused"),
+            "confirm": _state("confirm", accepted="backup", declined="refused", failed="refused"),
+            "backup": _state("backup", done="stop", failed="refused"),
+            **_exchange(before="rolled_back"),
+        },
+    )
+
+
+def derive_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign: bool) -> Plan:
+    """Another state of the data, from a backup; the version stays."""
+    options: dict[str, Json] = {"file": str(file), "foreign": foreign}
+    return _derive(
+        plan,
+        kinds,
+        "load",
+        {
+            "load": _state("load", done="confirm", failed="discard") | {"with": options},
+            "confirm": _state("confirm", accepted="backup", declined="discard", failed="discard"),
+            "backup": _state("backup", done="stop", failed="discard"),
+            "discard": _state("discard", done="refused", failed="refused"),
+            **_exchange(before="tidy"),
+            "tidy": _state("discard", done="rolled_back", failed="rolled_back"),
+        },
+    )
+
+
+def _exchange(*, before: str) -> dict[str, Json]:
+    """From the stop to an end; ``before`` is where it goes on once the version of before serves again."""
+    return {
+        "stop": _state("stop", done="reinstate", failed="rollback") | {"with": {"snapshot": False}},
+        "reinstate": _state("reinstate", done="start", failed="restore"),
+        "start": _state("start", done="health", failed="restore"),
+        "health": _state("health", done="commit", failed="restore"),
+        "commit": _state("commit", done="exchanged", failed="stranded"),
+        "restore": _state("restore", done="rollback", failed="stranded"),
+        "rollback": _state("rollback", done=before, failed="stranded"),
+        "refused": {"end": "refused"},
+        "exchanged": {"end": "committed"},
+        "rolled_back": {"end": "rolled_back"},
+        "stranded": {"end": "needs_operator"},
+    }
+
+
+def _state(kind: str, **then: Json) -> dict[str, Json]:
+    return {"kind": kind, "then": then}
+
+
+def _derive(plan: Plan, kinds: Mapping[str, Kind], initial: str, states: dict[str, Json]) -> Plan:
+    problems = Problems()
+    found = read_states(Entry(_NOWHERE, plant(states, _NOWHERE)), kinds, problems, plan.source.absolute().parent)
+    problems.raise_if_any(plan.source)
+    own = {spec.kind: spec for spec in plan.states.values() if spec.kind in _INHERITED}
+    derived = {name: _inherit(spec, own.get(spec.kind), states[name]) for name, spec in found.states.items()}
+    return replace(plan, initial=initial, states=derived, ends=found.ends)
+
+
+def _inherit(spec: StateSpec, own: StateSpec | None, written: Json) -> StateSpec:
+    if own is None:
+        return spec
+    keeps_options = isinstance(written, dict) and "with" in written
+    return replace(spec, timeout_s=own.timeout_s, options=spec.options if keeps_options else own.options)

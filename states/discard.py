@@ -1,0 +1,33 @@
+"""discard: the database that `load` has restored beside goes again, if it was not swapped in."""
+
+from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.model import EffectScope
+from states.proving import side_name
+
+
+class Discard(State[Options]):
+    """Drops by the name that this very run has given, and nothing else."""
+
+    kind = "discard"
+    summary = "Drop the database that this run has restored beside the live one."
+    scope = EffectScope.FILES
+    crash_rule = CrashRule.REPEAT
+    timeout_s = 300.0
+    compensation = True
+    needs_database = True
+
+    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+        """What goes."""
+        return ("drop the database that was restored beside",)
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Drop it, if it is there."""
+        database = ctx.database()
+        database.drop(side_name(database.inspect().name, ctx.run_id))
+        return Result("done")
+
+    def observe(self, ctx: StateContext[Options]) -> Observation:
+        """It is not there."""
+        database = ctx.database()
+        there = side_name(database.inspect().name, ctx.run_id) in database.sizes()
+        return Observation.PARTIAL if there else Observation.DONE

@@ -1,0 +1,107 @@
+"""load: a backup is restored beside the live database and compared, while the app serves."""
+
+from pathlib import Path
+
+from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.errors import RefusedError
+from orchestrator.facts import Current, Receipt, Replacement, Target
+from orchestrator.model import EffectScope, Inventory, Release
+from states.proving import restore_beside, side_name
+
+_UNTOUCHED = "Nothing was changed; the app runs as before."
+
+
+class LoadOptions(Options):
+    """``file`` is the backup. ``foreign: true`` takes one that no run here has proven."""
+
+    file: str
+    foreign: bool = False
+
+
+class Load(State[LoadOptions]):
+    """Takes only a file whose hash the journal knows; a foreign one is a program that the server's client runs."""
+
+    kind = "load"
+    summary = "Restore a backup beside the live database and compare it with its receipt."
+    scope = EffectScope.FILES
+    crash_rule = CrashRule.RUN_AGAIN
+    timeout_s = 3600.0
+    provides = (Current, Target, Replacement)
+    needs_database = True
+    Options = LoadOptions
+
+    def describe(self, ctx: StateContext[LoadOptions]) -> tuple[str, ...]:
+        """Which file."""
+        return (f"restore {ctx.options.file} beside the live database and compare it",)
+
+    def perform(self, ctx: StateContext[LoadOptions]) -> Result:
+        """Find the receipt of the file, restore it, compare."""
+        database = ctx.database()
+        running = ctx.world.finder.running()
+        target = _stay(ctx, running)
+        receipt = _find_receipt(ctx)
+        live = database.inspect()
+        if receipt.system_identifier != live.system_identifier and not ctx.options.foreign:
+            raise RefusedError(
+                "refused.other_server",
+                f"{receipt.path} was taken from another database server than this one.",
+                meaning=_UNTOUCHED,
+                hint="If that is what you want, say --foreign.",
+            )
+        name = side_name(live.name, ctx.run_id)
+        restore_beside(ctx, receipt, name)
+        database.fence(name)
+        known = "no run here has proven it" if ctx.options.foreign else f"taken from {receipt.version}"
+        origin = f"{receipt.path.name} of {receipt.taken_at:%Y-%m-%d %H:%M}, {known}"
+        replacement = Replacement(database=name, origin=origin, version=receipt.version)
+        reason = f"{sum(receipt.rows.values())} rows restored and compared."
+        return Result("done", (running, target, replacement), reason)
+
+    def observe(self, ctx: StateContext[LoadOptions]) -> Observation:
+        """The restored database lies there."""
+        there = ctx.require(Replacement).database in ctx.database().sizes()
+        return Observation.DONE if there else Observation.ABSENT
+
+
+def _stay(ctx: StateContext[LoadOptions], running: Current) -> Target:
+    if running.digest is None:
+        raise RefusedError(
+            "refused.no_digest",
+            f"The image of {running.version} has no digest of a registry, so it could not be pinned.",
+            meaning=_UNTOUCHED,
+            hint=f"docker pull {ctx.target.image}:{running.version}",
+        )
+    return Target(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
+
+
+def _find_receipt(ctx: StateContext[LoadOptions]) -> Receipt:
+    path = Path(ctx.options.file)
+    proof = ctx.world.backups.prove(path, report=ctx.report, deadline=ctx.deadline)
+    known = next((r for r in ctx.history.receipts() if r.sha256 == proof.sha256), None)
+    if known is not None:
+        return known.model_copy(update={"path": path})
+    if not ctx.options.foreign:
+        raise RefusedError(
+            "refused.foreign_backup",
+            f"No run of this project has proven {path}, so nobody can say what is in it.",
+            meaning=_UNTOUCHED,
+            hint="Loading it runs whatever it says inside the database's container. If you trust where it comes from,"
+            " say --foreign.",
+        )
+    database = ctx.database()
+    live = database.inspect()
+    return Receipt(
+        path=path,
+        sha256=proof.sha256,
+        size_bytes=proof.size_bytes,
+        dump_bytes=proof.dump_bytes,
+        rows=dict(proof.rows),
+        version="unknown",
+        database=live.name,
+        server_version=live.server_version,
+        system_identifier=live.system_identifier,
+        properties=database.properties(live.name),
+        inventory=Inventory(relations={}, sequences={}, extensions={}, large_objects=0),
+        taken_at=ctx.world.clock.now(),
+        duration_s=0.0,
+    )

@@ -1,0 +1,82 @@
+"""recall: find the version and the data that the last upgrade replaced."""
+
+from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.errors import RefusedError
+from orchestrator.facts import CommittedRun, Current, Replacement, Snapshot, Target
+from orchestrator.model import Release
+
+_UNTOUCHED = "Nothing was changed; the app runs as before."
+
+
+class Recall(State[Options]):
+    """Refuses unless everything is still here: the running version of that upgrade, the old image, the old data."""
+
+    kind = "recall"
+    summary = "Find the version and the data that the last upgrade replaced."
+    crash_rule = CrashRule.RUN_AGAIN
+    timeout_s = 60.0
+    provides = (Current, Target, Replacement)
+    needs_database = True
+
+    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
+        """Where it looks."""
+        return ("find the version and the data that the last upgrade replaced",)
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Look into the journal, then at the engine and the server."""
+        earlier = ctx.history.last_commit()
+        if earlier is None:
+            raise RefusedError(
+                "refused.no_commit", "No upgrade of this project has stayed, so there is nothing to go back to."
+            )
+        running = ctx.world.finder.running()
+        if running.version != earlier.target.release.version:
+            raise RefusedError(
+                "refused.other_version",
+                f"{running.version} runs, which is not what run {earlier.run_id} has brought"
+                f" ({earlier.target.release.version}).",
+                meaning=_UNTOUCHED,
+                hint="`orchestrator backups list` names the backups of each version.",
+            )
+        snapshot = _find_snapshot(ctx, earlier)
+        target = _find_target(ctx, earlier)
+        replacement = Replacement(
+            database=snapshot.database or "",
+            origin=f"as it was when run {earlier.run_id} stopped the app at {snapshot.taken_at:%Y-%m-%d %H:%M}",
+            version=earlier.current.version,
+            commits_since=_count_commits(ctx, snapshot),
+        )
+        reason = f"{running.version} → {earlier.current.version}"
+        return Result("done", (running, target, replacement), reason)
+
+
+def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> Snapshot:
+    snapshot = earlier.snapshot
+    if snapshot is not None and snapshot.database is not None and snapshot.database in ctx.database().sizes():
+        return snapshot
+    raise RefusedError(
+        "refused.no_snapshot",
+        f"The data as it was before run {earlier.run_id} does not lie beside the database any more.",
+        meaning=_UNTOUCHED,
+        hint="`orchestrator backups list` names the backups; `orchestrator backups restore FILE` brings one back.",
+    )
+
+
+def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> Target:
+    old = earlier.current
+    image = ctx.world.platform.find_image(old.image_id)
+    if image is None or old.digest is None or old.digest not in image.digests:
+        raise RefusedError(
+            "refused.no_image",
+            f"The image of {old.version} is not on this host any more.",
+            meaning=_UNTOUCHED,
+            hint=f"docker pull {ctx.target.image}:{old.version}, if it is still published unchanged.",
+        )
+    return Target(release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True)
+
+
+def _count_commits(ctx: StateContext[Options], snapshot: Snapshot) -> int | None:
+    now = ctx.database().mark(snapshot.source)
+    if now.database != snapshot.mark.database or now.transactions < snapshot.mark.transactions:
+        return None
+    return now.transactions - snapshot.mark.transactions
