@@ -261,13 +261,6 @@ class FolderFacts(Word):
     problem: str = ""
 
 
-class Gate(StrEnum):
-    """Whether users can reach the app."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-
-
 class EffectScope(StrEnum):
     """What a state may change."""
 
@@ -276,6 +269,13 @@ class EffectScope(StrEnum):
     IMAGES = "images"
     APP = "app"
     DATABASE = "database"
+
+
+class Gate(StrEnum):
+    """Whether users can reach the app."""
+
+    OPEN = "open"
+    CLOSED = "closed"
 
 
 class Question(Word):

@@ -20,6 +20,7 @@ from orchestrator.model import (
     DatabaseProperties,
     EngineFacts,
     FolderFacts,
+    Gate,
     Inventory,
     JobStatus,
     LocalImage,
@@ -93,10 +94,30 @@ class Platform(Protocol):
     def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
         """Restart policies off first, then stop in the given order, each with its own grace period."""
 
-    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+    def start_services(
+        self,
+        project: FrozenProject,
+        services: Sequence[str],
+        pin: str,
+        *,
+        gate: Gate = Gate.OPEN,
+        deadline: Deadline,
+    ) -> None:
         """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds.
 
-        Containers that are right already are started and get their restart policy of the frozen project back.
+        Gate open: containers that are right already are started and get their restart policy of the frozen
+        project back. Gate closed: they publish nothing, nobody but they themselves finds them by name, and
+        nothing starts them again; a later start with the gate open replaces them. ``gate.impossible``.
+        """
+
+    def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
+        """Raise ``gate.impossible`` if these services cannot be kept from their users. Changes nothing."""
+
+    def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
+        """The address at which this host reaches, past the gate, what users reach at ``url``.
+
+        None where none of these services publishes the port of ``url``, and for https: a certificate is not
+        made out to an address of a container. ``gate.no_address`` when its container does not run.
         """
 
     def start_job(

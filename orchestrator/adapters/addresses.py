@@ -15,6 +15,14 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def is_private_address(url: str) -> bool:
+    """Whether the host of the URL is a literal address of a private network; no proxy leads there."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_private
+    except ValueError:
+        return False
+
+
 def is_private_channel(url: str) -> bool:
     """Whether a secret may be sent there: encrypted, or not leaving this machine."""
     return urlsplit(url).scheme == "https" or is_loopback(url)

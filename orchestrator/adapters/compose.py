@@ -82,6 +82,17 @@ def up_command(
     return [*argv, *(["--no-deps"] if alone else []), *services]
 
 
+def create_command(directory: Path, services: Sequence[str], *, file: Path, name: str) -> list[str]:
+    """Command line that makes the containers of these services and starts none."""
+    argv = [*_project(directory, file, name), "up", "--no-start", "--no-build", "--pull", "never"]
+    return [*argv, "--no-deps", *services]
+
+
+def start_command(directory: Path, services: Sequence[str], *, file: Path, name: str) -> list[str]:
+    """Command line that starts the containers of these services in the order of their dependencies."""
+    return [*_project(directory, file, name), "start", *services]
+
+
 def job_command(directory: Path, job: str, command: Sequence[str], *, file: Path, name: str, run_id: str) -> list[str]:
     """Command line that starts ``command`` = (service, argument …) in a one-off container named ``job``.
 

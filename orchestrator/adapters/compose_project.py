@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.adapters.compose import Compose, job_command, up_command
-from orchestrator.adapters.dependencies import are_settled
+from orchestrator.adapters.compose import Compose, job_command
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import (
     FOLDER_LABEL,
@@ -17,7 +16,10 @@ from orchestrator.adapters.engine_documents import (
     ContainerDocument,
 )
 from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_gated
+from orchestrator.adapters.gated_rendering import find_published
 from orchestrator.adapters.jobs import Jobs
+from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
 from orchestrator.adapters.rendering import (
     PLACEHOLDER,
@@ -25,7 +27,6 @@ from orchestrator.adapters.rendering import (
     build_template,
     check_template,
     fill_template,
-    find_dependencies,
     is_same_project,
     read_name,
     read_restart_policy,
@@ -33,7 +34,7 @@ from orchestrator.adapters.rendering import (
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InvariantError, PlatformError
 from orchestrator.facts import FrozenProject
-from orchestrator.model import EngineFacts, JobStatus, LocalImage, Pin, ServiceStatus
+from orchestrator.model import EngineFacts, Gate, JobStatus, LocalImage, Pin, ServiceStatus
 from orchestrator.ports import Report
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -160,23 +161,36 @@ class ComposeProject:
                 deadline.check()
                 self._engine.stop_container(container, deadline)
 
-    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+    def start_services(
+        self,
+        project: FrozenProject,
+        services: Sequence[str],
+        pin: str,
+        *,
+        gate: Gate = Gate.OPEN,
+        deadline: Deadline,
+    ) -> None:
         """See `Platform.start_services`."""
         self._name = project.name
         rendering = self._fill(project, pin)
-        file = project.template.with_name("compose.services.json")
-        write_atomically(file, rendering.encode(), mode=_PRIVATE)
-        self._compose.run(
-            self._choose_up(project, services, pin, rendering, file),
-            project.directory,
-            variables={self._variable: pin},
-            deadline=deadline,
-        )
-        # Compose does not see a policy that was changed behind its back.
-        for container in self._containers(services):
-            policy = read_restart_policy(rendering, container.labels[SERVICE_LABEL])
-            self._engine.set_restart_policy(container.id, policy.name, policy.attempts)
+        if gate is Gate.CLOSED:
+            start_gated(self._engine, self._compose, project, services, rendering, deadline)
+        else:
+            variables = {self._variable: pin}
+            start_open(self._engine, self._compose, project, services, variables, rendering, deadline)
+            self._restore_policies(services, rendering)
         self._check_running(services)
+
+    def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
+        """See `Platform.check_gate`."""
+        check_gate(self._engine, self._fill(project, project.pin_text), services)
+
+    def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
+        """See `Platform.find_private_url`."""
+        found = find_published(self._fill(project, project.pin_text), services, url)
+        if found is None:
+            return None
+        return build_url_past_gate(self._engine, found, self._containers([found.service]), url)
 
     def read_logs(self, container_id: str, *, lines: int) -> str:
         """See `Platform.read_logs`."""
@@ -252,22 +266,11 @@ class ComposeProject:
             )
         return fill_template(content.decode(), pin)
 
-    # Compose hashes how a file says it, too (`env_file:` by its path), and labels containers with the path of
-    # the file. So the folder's own files are used for as long as they still mean what was frozen: the
-    # operator's next `docker compose up` then finds nothing to do.
-    def _choose_up(
-        self, project: FrozenProject, services: Sequence[str], pin: str, rendering: str, file: Path
-    ) -> list[str]:
-        try:
-            unchanged = is_same_project(self._render(pin), rendering)
-        except PlatformError:
-            unchanged = False
-        if unchanged:
-            hashes = self._compose.read_hashes(project.directory, {self._variable: pin})
-            dependencies = find_dependencies(rendering, services)
-            settled = are_settled(self._engine, project.name, dependencies, hashes)
-            return up_command(project.directory, services, file=None, name=None, alone=not settled)
-        return up_command(project.directory, services, file=file, name=project.name)
+    # Compose does not see a policy that was changed behind its back.
+    def _restore_policies(self, services: Sequence[str], rendering: str) -> None:
+        for container in self._containers(services):
+            policy = read_restart_policy(rendering, container.labels[SERVICE_LABEL])
+            self._engine.set_restart_policy(container.id, policy.name, policy.attempts)
 
     def _check_running(self, services: Sequence[str]) -> None:
         running = {one.labels[SERVICE_LABEL] for one in self._containers(services) if one.up}

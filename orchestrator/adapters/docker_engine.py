@@ -23,6 +23,7 @@ from orchestrator.adapters.engine_documents import (
     PullEvent,
 )
 from orchestrator.adapters.flow import Flow, call
+from orchestrator.adapters.gated_rendering import Connection
 from orchestrator.adapters.image_pull import DownloadedBytes, explain_failure
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
@@ -31,6 +32,7 @@ from orchestrator.ports import Report
 
 _CALL_TIMEOUT_S = 60
 _DEFAULT_GRACE_S = 10  # the engine's own on Linux
+_PLACEHOLDER_S = "120"
 _LOCAL_URL = "http+docker://"
 
 
@@ -146,6 +148,44 @@ class DockerEngine:
         grace_s = _DEFAULT_GRACE_S if container.stop_timeout_s is None else container.stop_timeout_s
         with _translated(f"stop container {container.name}"), suppress(NotFound):
             self.client.api.stop(container.id, timeout=grace_s)
+
+    def reconnect_container(self, connection: Connection) -> None:
+        """Connect a container anew to one of its networks; links that it has already stay."""
+        container = self.find_container(connection.container)
+        kept = container.networks[connection.network].pairs if container else ()
+        links = dict.fromkeys((*kept, *connection.links))
+        with _translated(f"connect container {connection.container} to {connection.network}"):
+            self.client.api.disconnect_container_from_network(connection.container, connection.network)
+            self.client.api.connect_container_to_network(
+                connection.container,
+                connection.network,
+                links=list(links),
+                ipv4_address=connection.ipv4_address,
+                ipv6_address=connection.ipv6_address,
+            )
+
+    def find_network_driver(self, name: str) -> str | None:
+        """What kind of network it is (``bridge``, ``macvlan`` …); None if there is none of this name."""
+        with _translated(f"inspect network {name}"), suppress(NotFound):
+            return str(self.client.api.inspect_network(name)["Driver"])
+        return None
+
+    def start_placeholder(self, name: str, image: str, network: str, labels: Mapping[str, str]) -> None:
+        """Start a container that does nothing but have an address in a network for two minutes at most.
+
+        Its image must have a `sleep`.
+        """
+        with _translated(f"start {name}"):
+            host = self.client.api.create_host_config(network_mode=network, init=True, auto_remove=True)
+            self.client.api.create_container(
+                image, [_PLACEHOLDER_S], entrypoint=["sleep"], name=name, labels=dict(labels), host_config=host
+            )
+            self.client.api.start(name)
+
+    def end_placeholder(self, name: str) -> None:
+        """Remove it at once; nothing if it is gone."""
+        with _translated(f"remove container {name}"), suppress(NotFound):
+            self.client.api.remove_container(name, v=True, force=True)
 
     def remove_container(self, name: str) -> None:
         """Remove a container that is over, with its anonymous volumes; nothing if it is gone."""

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_pascal
 from orchestrator.model import LocalImage, ServiceStatus
 
 RUN_LABEL = "upgrade-orchestrator.run"
+HOLD_LABEL = "upgrade-orchestrator.holds-address"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
@@ -81,17 +82,36 @@ class _RestartPolicy(_Document):
         return self.name or "no"
 
 
-class _HostConfig(_Document):
-    restart_policy: _RestartPolicy = _RestartPolicy()
+class NetworkDocument(_Document):
+    """How a container is connected to one network; ``links`` are ``container:name``."""
 
-
-class _Endpoint(_Document):
+    links: tuple[str, ...] = ()
     ip_address: str = Field(default="", alias="IPAddress")
-    ip_v6_address: str = Field(default="", alias="GlobalIPv6Address")
+    ipv6_address: str = Field(default="", alias="GlobalIPv6Address")
+
+    @field_validator("links", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: object) -> object:
+        return value or ()
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The links as container and name."""
+        parted = (link.partition(":") for link in self.links)
+        return tuple((container, name) for container, _, name in parted)
+
+    @property
+    def address(self) -> str:
+        """Its address there; empty while the container does not run."""
+        return self.ip_address or self.ipv6_address
 
 
 class _NetworkSettings(_Document):
-    networks: dict[str, _Endpoint] | None = None
+    networks: dict[str, NetworkDocument] = {}
+
+
+class _HostConfig(_Document):
+    restart_policy: _RestartPolicy = _RestartPolicy()
 
 
 class ContainerDocument(_Document):
@@ -109,13 +129,18 @@ class ContainerDocument(_Document):
     @property
     def addresses(self) -> tuple[str, ...]:
         """Its own addresses in its networks; none while it is stopped."""
-        endpoints = (self.network_settings.networks or {}).values()
-        return tuple(text for one in endpoints for text in (one.ip_address, one.ip_v6_address) if text)
+        endpoints = self.networks.values()
+        return tuple(text for one in endpoints for text in (one.ip_address, one.ipv6_address) if text)
 
     @property
     def labels(self) -> dict[str, str]:
         """Its own labels and those of its image."""
         return self.config.labels or {}
+
+    @property
+    def networks(self) -> dict[str, NetworkDocument]:
+        """The networks that it is connected to, by name."""
+        return self.network_settings.networks
 
     @property
     def up(self) -> bool:

@@ -7,6 +7,7 @@ import time
 import requests
 import urllib3
 
+from orchestrator.adapters.addresses import is_private_address
 from orchestrator.adapters.http import new_session, read_body, run_bounded
 from orchestrator.model import ProbeAnswer
 
@@ -28,12 +29,11 @@ class HttpProbe:
 
 def _ask(url: str, timeout_s: float) -> ProbeAnswer:
     ends_at = time.monotonic() + timeout_s
-    with (
-        new_session(url, retries=0) as session,
-        session.get(url, timeout=timeout_s, stream=True, allow_redirects=False) as response,
-    ):
-        body = read_body(response, _MAX_BYTES, ends_at)
-        return ProbeAnswer(status=response.status_code, body=body.decode("utf-8", errors="replace"))
+    with new_session(url, retries=0) as session:
+        session.trust_env = session.trust_env and not is_private_address(url)  # a container's address
+        with session.get(url, timeout=timeout_s, stream=True, allow_redirects=False) as response:
+            body = read_body(response, _MAX_BYTES, ends_at)
+            return ProbeAnswer(status=response.status_code, body=body.decode("utf-8", errors="replace"))
 
 
 def _explain(problem: Exception) -> str:

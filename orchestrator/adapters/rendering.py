@@ -34,8 +34,8 @@ def build_template(rendering: str, variable: str, pin_text: str) -> str:
     An ``env_file`` that is the ``.env`` itself hands the version to the container past every override; where
     a service has the variable with the live value, it follows the version too.
     """
-    project = _parse(rendering)
-    for service in _services(project).values():
+    project = parse_rendering(rendering)
+    for service in read_services(project).values():
         environment = service.get("environment")
         if isinstance(environment, dict) and environment.get(variable) == pin_text:
             environment[variable] = PLACEHOLDER
@@ -49,7 +49,7 @@ def fill_template(template: str, pin: str) -> str:
 
 def is_same_project(one: str, other: str) -> bool:
     """Whether two renderings say the same."""
-    return _parse(one) == _parse(other)
+    return parse_rendering(one) == parse_rendering(other)
 
 
 def check_template(template: str, services: Sequence[str], variable: str) -> None:
@@ -58,7 +58,7 @@ def check_template(template: str, services: Sequence[str], variable: str) -> Non
     Raises:
         PlatformError: ``service.unknown``, ``env.variable_unused``.
     """
-    known = _services(_parse(template))
+    known = read_services(parse_rendering(template))
     for service in services:
         if service not in known:
             raise PlatformError(
@@ -83,8 +83,8 @@ def build_job_project(rendering: str, service: str) -> str:
     Raises:
         PlatformError: ``service.unknown``.
     """
-    project = _parse(rendering)
-    known = _services(project)
+    project = parse_rendering(rendering)
+    known = read_services(project)
     if service not in known:
         raise PlatformError("service.unknown", f"The project has no service {service!r} for this command.")
     known[service].pop("build", None)
@@ -95,16 +95,16 @@ def build_job_project(rendering: str, service: str) -> str:
 
 def read_name(rendering: str) -> str:
     """Name of the project."""
-    return str(_parse(rendering)["name"])
+    return str(parse_rendering(rendering)["name"])
 
 
 def find_dependencies(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
     """What these services depend on, directly or not, themselves left out."""
-    known = _services(_parse(rendering))
+    known = read_services(parse_rendering(rendering))
     found: list[str] = []
     waiting = list(services)
     while waiting:
-        needed = _object(known.get(waiting.pop(), {}).get("depends_on"))
+        needed = read_object(known.get(waiting.pop(), {}).get("depends_on"))
         new = [service for service in needed if service not in {*found, *services}]
         found += new
         waiting += new
@@ -113,8 +113,8 @@ def find_dependencies(rendering: str, services: Sequence[str]) -> tuple[str, ...
 
 def read_restart_policy(rendering: str, service: str) -> RestartPolicy:
     """The policy that Compose gives; ``deploy.restart_policy`` wins over ``restart``."""
-    found = _services(_parse(rendering))[service]
-    deploy = _object(_object(found.get("deploy")).get("restart_policy"))
+    found = read_services(parse_rendering(rendering))[service]
+    deploy = read_object(read_object(found.get("deploy")).get("restart_policy"))
     if deploy:
         condition = str(deploy.get("condition") or "any")
         attempts = deploy.get("max_attempts")
@@ -123,13 +123,16 @@ def read_restart_policy(rendering: str, service: str) -> RestartPolicy:
     return RestartPolicy(name, int(attempts_text or 0))
 
 
-def _parse(rendering: str) -> JsonObject:
+def parse_rendering(rendering: str) -> JsonObject:
+    """A rendering as an object."""
     return cast("JsonObject", json.loads(rendering))
 
 
-def _services(project: Mapping[str, Json]) -> dict[str, JsonObject]:
-    return cast("dict[str, JsonObject]", _object(project.get("services")))
+def read_services(project: Mapping[str, Json]) -> dict[str, JsonObject]:
+    """The services of a project; changing one changes the project."""
+    return cast("dict[str, JsonObject]", read_object(project.get("services")))
 
 
-def _object(value: Json) -> JsonObject:
+def read_object(value: Json) -> JsonObject:
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from orchestrator.errors import PlatformError, ReleaseError
 from orchestrator.facts import CommittedRun, FailedRun, Leftovers, Receipt
 from orchestrator.model import ProbeAnswer, Question, Release, RemoteImage
 from tests.fakes.things import Condition, FakeContainer
 from tests.fakes.world import FakeWorld
+
+PRIVATE_HOST = "172.30.0.2"
 
 _FIRST_PUBLISHED = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -55,7 +58,10 @@ class FakeFeed:
 
 
 class FakeProbe:
-    """`Probe`: what the app answers at this moment; every address of it says the version."""
+    """`Probe`: what the app answers at this moment; every address of it says the version.
+
+    Behind a closed gate only its private address answers.
+    """
 
     def __init__(self, world: FakeWorld) -> None:
         self._world = world
@@ -63,8 +69,11 @@ class FakeProbe:
     def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
         self._world.script.look("probe.get")
         container = self._world.containers.get(self._world.services[0])
-        if container is None or not self._world.listens(container):
+        hidden = container is not None and container.gated and urlsplit(url).hostname != PRIVATE_HOST
+        if container is None or hidden or not self._world.listens(container):
             return ProbeAnswer(status=None, error="Connection refused")
+        if self._world.knows_its_host and urlsplit(url).hostname == PRIVATE_HOST:
+            return ProbeAnswer(status=400, body="Bad host")
         return self._answer(container)
 
     def _answer(self, container: FakeContainer) -> ProbeAnswer:

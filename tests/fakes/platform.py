@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
 from orchestrator.facts import FrozenProject
-from orchestrator.model import EngineFacts, JobStatus, LocalImage, Pin, Progress, ServiceStatus
+from orchestrator.model import EngineFacts, Gate, JobStatus, LocalImage, Pin, Progress, ServiceStatus
 from orchestrator.ports import Report
 from tests.fakes.jobs import FakeJobs, write_private
+from tests.fakes.outside import PRIVATE_HOST
 from tests.fakes.things import Condition, FakeContainer, FakeImage, FakeRelease
 from tests.fakes.world import FakeWorld, address_of
 
@@ -115,15 +117,39 @@ class FakePlatform:
                     deadline.pause(_STOP_S)
                     container.state, container.exit_code = "exited", 0
 
-    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        with self._world.script.effect("platform.start_services", *services, pin):
+    def start_services(
+        self,
+        project: FrozenProject,
+        services: Sequence[str],
+        pin: str,
+        *,
+        gate: Gate = Gate.OPEN,
+        deadline: Deadline,
+    ) -> None:
+        with self._world.script.effect("platform.start_services", *services, pin, gate):
             deadline.check()
             image = self._image_as_frozen(project, pin)
+            if gate is Gate.CLOSED:
+                self._check_closable()
             for service in services:
-                self._start(service, image, f"{self._world.repository}:{pin}")
+                self._start(service, image, f"{self._world.repository}:{pin}", gate)
             down = [service for service in services if self._world.containers[service].state != "running"]
             if down:
                 raise PlatformError("service.not_running", f"Started, but not running any more: {', '.join(down)}.")
+
+    def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
+        self._world.script.look("platform.check_gate")
+        self._check_closable()
+
+    def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
+        self._world.script.look("platform.find_private_url")
+        address = urlsplit(url)
+        if address.scheme != "http" or address.port != self._world.published_port:
+            return None
+        container = self._world.containers.get(services[0])
+        if container is None or container.state != "running":
+            raise PlatformError("gate.no_address", f"The container of {services[0]} does not run.")
+        return address._replace(netloc=f"{PRIVATE_HOST}:{address.port}").geturl()
 
     def read_logs(self, container_id: str, *, lines: int) -> str:
         self._world.script.look("platform.read_logs")
@@ -182,6 +208,10 @@ class FakePlatform:
 
     # --- how
 
+    def _check_closable(self) -> None:
+        if self._world.gate_problem:
+            raise PlatformError("gate.impossible", self._world.gate_problem)
+
     def _check_pin_writable(self) -> None:
         if not self._world.pin_writable:
             raise PlatformError("env.not_writable", "The .env file cannot be replaced.")
@@ -207,13 +237,18 @@ class FakePlatform:
             raise PlatformError("image.missing", f"The image {self._world.repository}:{pin} is not here.")
         return image
 
-    def _start(self, service: str, image: FakeImage, reference: str) -> None:
-        world = self._world
+    def _start(self, service: str, image: FakeImage, reference: str, gate: Gate) -> None:
+        world, gated = self._world, gate is Gate.CLOSED
         container = world.containers.get(service)
-        if container is None or container.image is not image or container.reference != reference:
+        if (
+            container is None
+            or container.image is not image
+            or (container.reference, container.gated) != (reference, gated)
+        ):
             container = FakeContainer(f"{service}-{world.number()}", service, image, reference, 0.0, state="created")
+            container.gated = gated
             world.containers[service] = container
-        container.restart_policy = world.restart_policy
+        container.restart_policy = "no" if gated else world.restart_policy
         if container.state != "running":
             world.start_container(container)
 

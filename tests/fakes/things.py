@@ -111,7 +111,7 @@ class Condition(Enum):
 
 @dataclass
 class FakeContainer:
-    """The container of a service."""
+    """The container of a service. ``gated``: no user reaches it."""
 
     container_id: str
     service: str
@@ -121,6 +121,7 @@ class FakeContainer:
     state: str = "running"
     restart_policy: str = "unless-stopped"
     exit_code: int = 0
+    gated: bool = False
 
 
 @dataclass

@@ -63,6 +63,9 @@ class FakeWorld:
     online: bool = True
     pin_writable: bool = True
     database_up: bool = True
+    published_port: int = 5100
+    knows_its_host: bool = False
+    gate_problem: str = ""
     restart_policy: str = "unless-stopped"
     server_version: str = "17.2"
     system_identifier: str = "7455000000000000001"
@@ -115,7 +118,7 @@ class FakeWorld:
     def serving(self) -> FakeRelease | None:
         """The release that answers users at this moment."""
         container = self.containers.get(self.services[0])
-        if container is None or self.condition(container) is not Condition.HEALTHY:
+        if container is None or container.gated or self.condition(container) is not Condition.HEALTHY:
             return None
         return container.image.release
 

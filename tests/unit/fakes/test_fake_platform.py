@@ -7,9 +7,10 @@ import pytest
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, PlatformError
 from orchestrator.facts import FrozenProject
-from orchestrator.model import Pin, Progress
+from orchestrator.model import Gate, Pin, Progress
 from orchestrator.ports import Platform
 from tests.fakes.build import make_world
+from tests.fakes.outside import FakeProbe
 from tests.fakes.platform import FakePlatform
 from tests.fakes.world import FakeWorld
 
@@ -83,6 +84,39 @@ def test_a_new_pin_makes_a_new_container_of_the_pulled_image(
     assert image is not None
     assert (status.container_id, status.image_id) != ("app-0", world.releases["v1.0.0"].image_id)
     assert status.image_id == image.image_id
+
+
+def test_behind_the_gate_only_the_private_address_answers_until_an_open_start_replaces_the_container(
+    world: FakeWorld, platform: Platform, frozen: FrozenProject
+) -> None:
+    public, probe, pin = "http://localhost:5100/health?deep=1", FakeProbe(world), pull(world, platform, "v1.1.0")
+    world.databases[world.live].schema = 2
+    platform.start_services(frozen, ["app"], pin, gate=Gate.CLOSED, deadline=deadline(world))
+    world.clock.advance(5)
+    private = platform.find_private_url(frozen, public, ["app"])
+    assert private is not None
+    assert private.endswith(":5100/health?deep=1")
+    assert (probe.get(public, timeout_s=1).status, probe.get(private, timeout_s=1).status) == (None, 200)
+    assert (world.serving(), world.users_write(1)) == (None, 0)
+    (gated,) = platform.inspect_services(["app"])
+    assert gated.restart_policy == "no"
+    platform.start_services(frozen, ["app"], pin, deadline=deadline(world))
+    world.clock.advance(5)
+    (opened,) = platform.inspect_services(["app"])
+    assert opened.container_id != gated.container_id
+    assert probe.get(public, timeout_s=1).status == 200
+    assert world.users_write(1) == 1
+
+
+def test_a_private_address_needs_a_published_port_and_a_container_that_runs(
+    world: FakeWorld, platform: Platform, frozen: FrozenProject
+) -> None:
+    assert platform.find_private_url(frozen, "http://localhost:1/", ["app"]) is None
+    assert platform.find_private_url(frozen, "https://localhost:5100/", ["app"]) is None
+    platform.stop_services(["app"], deadline=deadline(world))
+    with pytest.raises(PlatformError) as caught:
+        platform.find_private_url(frozen, "http://localhost:5100/", ["app"])
+    assert caught.value.code == "gate.no_address"
 
 
 def test_a_download_takes_time_and_tells_how_far_it_is(world: FakeWorld, platform: Platform) -> None:

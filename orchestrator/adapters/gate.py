@@ -1,0 +1,106 @@
+"""The closed gate on the engine: services come up where nobody but themselves and this host reaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+from orchestrator.adapters.compose import Compose, create_command, start_command
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.engine_documents import HOLD_LABEL, PROJECT_LABEL, ContainerDocument
+from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.gated_rendering import (
+    Published,
+    build_connections,
+    build_gated_rendering,
+    build_private_url,
+    check_closable,
+    choose_placeholders,
+    find_networks,
+    impossible,
+)
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
+from orchestrator.facts import FrozenProject
+
+_BRIDGE = "bridge"
+_BESIDE_USERS = ("macvlan", "ipvlan")  # a container has an address of its own there, next to its users
+_PRIVATE = 0o600
+
+
+def start_gated(
+    engine: DockerEngine,
+    compose: Compose,
+    project: FrozenProject,
+    services: Sequence[str],
+    rendering: str,
+    deadline: Deadline,
+) -> None:
+    """Create the containers, take their names out of their networks, and only then start them.
+
+    Compose gives every container its service's name in its networks and can be told nothing else.
+
+    Raises:
+        PlatformError: ``gate.impossible``, ``compose.failed``.
+    """
+    check_gate(engine, rendering, services)
+    file = project.template.with_name("compose.gated.json")
+    write_atomically(file, build_gated_rendering(rendering, services).encode(), mode=_PRIVATE)
+    create = create_command(project.directory, services, file=file, name=project.name)
+    compose.run(create, project.directory, deadline=deadline)
+    for connection in build_connections(rendering, services):
+        engine.reconnect_container(connection)
+    start = start_command(project.directory, services, file=file, name=project.name)
+    with _old_addresses_taken(engine, project.name, rendering, services):
+        compose.run(start, project.directory, deadline=deadline)
+
+
+# The engine gives out the lowest free address: that of the container which was stopped, and which a proxy may
+# still remember for its name (nginx does until it is reloaded). An image without `sleep` cannot hold it.
+@contextmanager
+def _old_addresses_taken(engine: DockerEngine, project: str, rendering: str, services: Sequence[str]) -> Iterator[None]:
+    down = [one for one in engine.find_containers({PROJECT_LABEL: project}) if not one.up]
+    images = choose_placeholders(rendering, services)
+    wanted = [network for network in images for one in down if network in one.networks]
+    names = [f"{project}-gate-holds-{number}" for number, _ in enumerate(wanted, 1)]
+    try:
+        with suppress(PlatformError):
+            for name, network in zip(names, wanted, strict=True):
+                engine.end_placeholder(name)
+                engine.start_placeholder(name, images[network], network, {HOLD_LABEL: project})
+        yield
+    finally:
+        for name in names:
+            engine.end_placeholder(name)
+
+
+def check_gate(engine: DockerEngine, rendering: str, services: Sequence[str]) -> None:
+    """See `Platform.check_gate`."""
+    check_closable(rendering, services)
+    for service in services:
+        for network in find_networks(rendering, service):
+            driver = engine.find_network_driver(network)
+            if driver in _BESIDE_USERS:
+                raise impossible(service, f"its network {network} is a {driver}, where users reach it by its address")
+
+
+def build_url_past_gate(
+    engine: DockerEngine, published: Published, containers: Sequence[ContainerDocument], url: str
+) -> str:
+    """The address of a service's port as this host reaches it, with path and query of ``url``.
+
+    Raises:
+        PlatformError: ``gate.no_address``.
+    """
+    for container in containers:
+        for name, network in sorted(container.networks.items()):
+            if network.address and engine.find_network_driver(name) == _BRIDGE:
+                return build_private_url(url, network.address, published.port)
+    found = [f"{one.state.status} (exit code {one.state.exit_code})" for one in containers]
+    raise PlatformError(
+        "gate.no_address",
+        f"Service {published.service} has no address at which this host reaches it:"
+        f" its container is {', '.join(found) or 'not there'}.",
+        meaning=f"Whether the app would answer at {urlsplit(url).path or '/'} is not known.",
+    )

@@ -1,0 +1,181 @@
+"""What becomes of a Compose rendering when its users must not reach some of its services; pure.
+
+Users, and the proxies that work for them, reach a container by a published port, by labels or variables that a
+proxy looks for, and inside a network by its names: of the service, of the container, of the host in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from orchestrator.adapters.rendering import Json, JsonObject, parse_rendering, read_name, read_object, read_services
+from orchestrator.errors import PlatformError
+
+_HTTP_PORT = 80
+_OPENINGS = ("ports", "labels", "label_file", "hostname", "domainname")
+_LOOKED_FOR = ("VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS")  # how nginx-proxy finds containers
+_DEPLOYMENT = ("replicas", "restart_policy", "labels")
+_UNREACHABLE_MODES = ("none", "bridge", "default")  # no name is known there, and nothing is published
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How the container of a gated service is connected to one network: no aliases, only links of its own.
+
+    ``links`` are pairs of container name and the name under which only this container finds it.
+    """
+
+    container: str
+    network: str
+    links: tuple[tuple[str, str], ...]
+    ipv4_address: str | None = None
+    ipv6_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """Which service is behind a published port, and the port in its container."""
+
+    service: str
+    port: int
+
+
+def build_gated_rendering(rendering: str, services: Sequence[str]) -> str:
+    """The rendering with nothing of these services that a user or a proxy could find; one container each.
+
+    Raises:
+        PlatformError: ``gate.impossible``.
+    """
+    check_closable(rendering, services)
+    project = parse_rendering(rendering)
+    known = read_services(project)
+    for service in services:
+        gated = known[service]
+        for opening in _OPENINGS:
+            gated.pop(opening, None)
+        gated.pop("scale", None)
+        gated["deploy"] = _without(gated.get("deploy"), _DEPLOYMENT)
+        # Traefik takes a container in by Compose's own labels, too, unless it is told not to.
+        gated["labels"] = {"traefik.enable": "false"}
+        gated["environment"] = _without(gated.get("environment"), _LOOKED_FOR)
+        gated["container_name"] = name_gated(read_name(rendering), service)
+        gated["restart"] = "no"
+    return json.dumps(project, indent=2)
+
+
+def check_closable(rendering: str, services: Sequence[str]) -> None:
+    """Check that nothing of these services is where it cannot be hidden.
+
+    Raises:
+        PlatformError: ``gate.impossible``.
+    """
+    known = read_services(parse_rendering(rendering))
+    for service in services:
+        mode = str(known[service].get("network_mode") or "")
+        kind, _, other = mode.partition(":")
+        if mode in ("", *_UNREACHABLE_MODES) or (kind == "service" and other in services):
+            continue
+        raise impossible(service, f"it uses `network_mode: {mode}`")
+
+
+def impossible(service: str, why: str) -> PlatformError:
+    """The error for a service that cannot be kept from its users."""
+    return PlatformError(
+        "gate.impossible",
+        f"Service {service} cannot be started where no user reaches it: {why}.",
+        hint="Write `gate: open` under `with:` of the plan's start state, and `commit` then opens nothing.",
+    )
+
+
+def name_gated(project: str, service: str) -> str:
+    """Name of the container of a service behind the gate; the engine makes it known to the whole network."""
+    return f"{project}-{service}-gated"
+
+
+def choose_placeholders(rendering: str, services: Sequence[str]) -> dict[str, str]:
+    """Network → image for what holds addresses in it; a network with fixed addresses is left alone."""
+    known = read_services(parse_rendering(rendering))
+    connections = {service: build_connections(rendering, [service]) for service in services}
+    fixed = {one.network for found in connections.values() for one in found if one.ipv4_address or one.ipv6_address}
+    return {
+        one.network: str(known[service].get("image"))
+        for service, found in connections.items()
+        for one in found
+        if one.network not in fixed
+    }
+
+
+def find_networks(rendering: str, service: str) -> tuple[str, ...]:
+    """The engine's names of the networks of a service."""
+    return tuple(connection.network for connection in build_connections(rendering, [service]))
+
+
+def build_connections(rendering: str, services: Sequence[str]) -> tuple[Connection, ...]:
+    """How the containers of these services are connected, so that they find one another and nobody finds them."""
+    project = parse_rendering(rendering)
+    networks = read_object(project.get("networks"))
+    known = read_services(project)
+    return tuple(
+        Connection(
+            name_gated(read_name(rendering), service),
+            str(read_object(networks.get(key)).get("name") or key),
+            _links(known, services, key, read_name(rendering)),
+            _text(read_object(options).get("ipv4_address")),
+            _text(read_object(options).get("ipv6_address")),
+        )
+        for service in services
+        for key, options in read_object(known[service].get("networks")).items()
+    )
+
+
+def find_published(rendering: str, services: Sequence[str], url: str) -> Published | None:
+    """The service of these that publishes the TCP port of an http URL, whatever its host; None for https."""
+    wanted = _http_port(url)
+    known = read_services(parse_rendering(rendering))
+    for service in services:
+        ports = known[service].get("ports")
+        for port in map(read_object, ports if isinstance(ports, list) else []):
+            target = port.get("target")
+            tcp = port.get("protocol", "tcp") == "tcp"
+            if tcp and str(port.get("published")) == wanted and isinstance(target, int):
+                return Published(service, target)
+    return None
+
+
+def build_private_url(url: str, address: str, port: int) -> str:
+    """The URL with another host and port; path and query stay."""
+    parts = urlsplit(url)
+    host = f"[{address}]" if ":" in address else address
+    return parts._replace(netloc=f"{host}:{port}", fragment="").geturl()
+
+
+def _http_port(url: str) -> str | None:
+    address = urlsplit(url)
+    try:
+        return str(address.port or _HTTP_PORT) if address.scheme == "http" else None
+    except ValueError:
+        return None
+
+
+def _links(
+    known: Mapping[str, JsonObject], services: Sequence[str], network: str, project: str
+) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for service in services:
+        networks = read_object(known[service].get("networks"))
+        if network in networks:
+            aliases = read_object(networks[network]).get("aliases")
+            names = [service, *(aliases if isinstance(aliases, list) else [])]
+            found += [(name_gated(project, service), str(name)) for name in dict.fromkeys(names)]
+    return tuple(found)
+
+
+def _without(value: Json, names: Sequence[str]) -> Json:
+    return {name: kept for name, kept in read_object(value).items() if name not in names}
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None

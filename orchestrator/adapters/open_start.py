@@ -1,0 +1,60 @@
+"""Bringing services up where their users reach them, so that the operator's own next `up` finds nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.adapters.compose import Compose, up_command
+from orchestrator.adapters.dependencies import are_settled
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.rendering import find_dependencies, is_same_project
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
+from orchestrator.facts import FrozenProject
+
+_PRIVATE = 0o600
+
+
+def start_open(
+    engine: DockerEngine,
+    compose: Compose,
+    project: FrozenProject,
+    services: Sequence[str],
+    variables: Mapping[str, str],
+    rendering: str,
+    deadline: Deadline,
+) -> None:
+    """Let Compose bring them up as ``rendering`` says; ``variables`` holds the version variable with its pin.
+
+    Raises:
+        PlatformError: ``compose.failed``.
+    """
+    file = project.template.with_name("compose.services.json")
+    write_atomically(file, rendering.encode(), mode=_PRIVATE)
+    argv = _choose_up(engine, compose, project, services, variables, rendering, file)
+    compose.run(argv, project.directory, variables=variables, deadline=deadline)
+
+
+# Compose hashes how a file says it, too (`env_file:` by its path), and labels containers with the path of
+# the file. So the folder's own files are used for as long as they still mean what was frozen: the
+# operator's next `docker compose up` then finds nothing to do.
+def _choose_up(
+    engine: DockerEngine,
+    compose: Compose,
+    project: FrozenProject,
+    services: Sequence[str],
+    variables: Mapping[str, str],
+    rendering: str,
+    file: Path,
+) -> list[str]:
+    try:
+        unchanged = is_same_project(compose.render(project.directory, variables), rendering)
+    except PlatformError:
+        unchanged = False
+    if unchanged:
+        hashes = compose.read_hashes(project.directory, variables)
+        settled = are_settled(engine, project.name, find_dependencies(rendering, services), hashes)
+        return up_command(project.directory, services, file=None, name=None, alone=not settled)
+    return up_command(project.directory, services, file=file, name=project.name)
