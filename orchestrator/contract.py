@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InvariantError
 from orchestrator.facts import Fact, Facts, FactT
-from orchestrator.model import EffectScope
+from orchestrator.model import EffectScope, Gate
 from orchestrator.ports import (
     BackupStore,
     Clock,
@@ -127,7 +127,10 @@ class World:
 
 @dataclass(frozen=True)
 class StateContext(Generic[OptionsT]):
-    """What a state gets to work with. ``directory`` is the run's own folder for logs."""
+    """What a state gets to work with. ``directory`` is the run's own folder for logs.
+
+    ``gated``: a state of this plan starts the new version with a closed gate.
+    """
 
     run_id: str
     state: str
@@ -136,6 +139,7 @@ class StateContext(Generic[OptionsT]):
     keep_backups: int
     steps: tuple[str, ...]
     worst_case_downtime_s: float
+    gated: bool
     request: ReleaseRequest
     assume_yes: bool
     options: OptionsT
@@ -181,6 +185,8 @@ class State(ABC, Generic[OptionsT]):
 
     ``outcomes`` says in words what each outcome means; ``scope`` is what ``perform`` may change;
     ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
+    ``interruptible``: whether a signal may cut it off; otherwise the wish to stop is deferred until it is over.
+    ``opens_gate``: once it is done, users reach the new version, however it was started.
     """
 
     kind: ClassVar[str]
@@ -192,7 +198,14 @@ class State(ABC, Generic[OptionsT]):
     provides: ClassVar[tuple[type[Fact], ...]] = ()
     compensation: ClassVar[bool] = False
     needs_database: ClassVar[bool] = False
+    interruptible: ClassVar[bool] = True
+    opens_gate: ClassVar[bool] = False
     Options: ClassVar[type[Options]] = Options
+
+    @classmethod
+    def closes_gate(cls, options: BaseModel) -> bool:
+        """Whether these options say ``gate: closed``: it leaves the new version where no user reaches it."""
+        return getattr(options, "gate", Gate.OPEN) is Gate.CLOSED
 
     @abstractmethod
     def describe(self, ctx: StateContext[OptionsT]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class Interruption:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Hold back every wish for as long as going back is under way."""
+        """Hold back every wish for as long as what must not be cut off is under way."""
         with self._lock:
             before, self._deferred = self._deferred, True
             self.event.clear()

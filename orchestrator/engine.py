@@ -125,8 +125,10 @@ class Engine:
                 Facts(),
             )
         else:
-            # Going back cannot be interrupted safely: the wish is heard when it is over.
-            shield: AbstractContextManager[None] = self.interruption.deferred() if state.compensation else nullcontext()
+            # Where stopping half-way would harm, the wish is heard when the state is over.
+            shield: AbstractContextManager[None] = (
+                nullcontext() if state.interruptible else self.interruption.deferred()
+            )
             with shield:
                 result, learned = self._act(state, spec, build, facts)
         seconds = round(self.world.clock.monotonic() - began, 3)
@@ -195,6 +197,7 @@ class ContextBuilder:
             keep_backups=self.plan.backups.keep,
             steps=tuple(name for name in choose_forward(self.plan) if name in self.plan.states),
             worst_case_downtime_s=worst_case_downtime_s(self.plan, self.kinds),
+            gated=is_gated(self.plan, self.kinds),
             request=self.request,
             assume_yes=self.assume_yes,
             options=spec.options,
@@ -226,10 +229,17 @@ def build_target(plan: Plan) -> Target:
 
 
 def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> float:
-    """Sum of the deadlines of all states that may run while the app is down, each entered once."""
+    """Sum of the deadlines of all states that may run while users are without the app, each entered once."""
+    gated = is_gated(plan, kinds)
     down = [
         spec.timeout_s
         for spec in plan.states.values()
         if kinds[spec.kind].crash_rule.value in ("observe", "restore", "repeat")
+        or (gated and kinds[spec.kind].opens_gate)
     ]
     return sum(down)
+
+
+def is_gated(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> bool:
+    """Whether a state of the plan starts the new version with a closed gate."""
+    return any(kinds[spec.kind].closes_gate(spec.options) for spec in plan.states.values())

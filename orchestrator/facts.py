@@ -166,16 +166,26 @@ class Rehearsal(Fact):
 
 
 class Started(Fact):
-    """The new version was brought up; with an open gate users may have written from ``at`` on."""
+    """The new version was brought up, where users reach it (``open``) or where they do not (``closed``)."""
 
     fact: ClassVar[str] = "started"
 
-    gate: Gate
     at: datetime
+    gate: Gate
+
+
+class Committed(Fact):
+    """The pivot: from the moment this is durable the new version stays, whatever happens."""
+
+    fact: ClassVar[str] = "committed"
+
+    at: datetime
+    version: str
+    pin: str
 
 
 class Serving(Fact):
-    """First moment at which a version was seen to answer as it should."""
+    """First moment at which a version was seen to answer its users as it should."""
 
     fact: ClassVar[str] = "serving"
 

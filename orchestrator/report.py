@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.contract import FAILED, TIMEOUT
 from orchestrator.facts import (
+    Committed,
     Current,
     Facts,
     Fence,
@@ -115,11 +116,13 @@ def build_next_steps(run: Run, facts: Facts) -> tuple[str, ...]:
 
 
 def build_runbook(facts: Facts) -> tuple[str, ...]:
-    """Commands that bring the old version back by hand, from what this run has proven."""
-    project, current = facts.find(FrozenProject), facts.find(Current)
+    """Commands that bring the old version back by hand, from what this run has proven; after the commit the new one."""
+    project, current, committed = facts.find(FrozenProject), facts.find(Current), facts.find(Committed)
     if project is None or current is None:
         return ("Nothing was changed yet: look at the app with `docker compose ps`.",)
     compose = f"docker compose --project-directory {project.directory}"
+    if committed is not None:
+        return _build_way_forward(project, committed, compose)
     steps = [f"{compose} stop {' '.join(project.services)}"]
     snapshot, quarantine = facts.find(Snapshot), facts.find(Quarantine)
     fence = facts.find(Fence)
@@ -136,6 +139,16 @@ def build_runbook(facts: Facts) -> tuple[str, ...]:
     steps.append(f"{compose} up -d --pull never {' '.join(project.services)}")
     steps.append(f"Look at it: {compose} ps")
     return tuple(steps)
+
+
+# Users may have written into the new version: what leads back from here would lose that.
+def _build_way_forward(project: FrozenProject, committed: Committed, compose: str) -> tuple[str, ...]:
+    return (
+        f"Version {committed.version} is committed and stays; nothing was taken back.",
+        f"In {project.directory}/.env the version variable must be {committed.pin}",
+        f"{compose} up -d --pull never {' '.join(project.services)}",
+        f"Look at it: {compose} ps, {compose} logs {' '.join(project.services)}",
+    )
 
 
 def _outage_s(facts: Facts) -> float | None:

@@ -1,36 +1,89 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.errors import HealthError
-from orchestrator.facts import Target
-from orchestrator.model import EffectScope
+from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError
+from orchestrator.facts import Committed, FrozenProject, Serving, Target
+from orchestrator.model import EffectScope, Gate
+from states.judgement import await_serving, expect_target, is_behind_gate, look_at, shorten
+
+_RETRY_S = 1.0
 
 
 class Commit(State[Options]):
-    """The pivot. Its durable record is what counts; what it checks is that the pin says what runs."""
+    """The pivot. Its record is what counts: once what `prepare` returns is durable, the new version stays.
+
+    Only then does `perform` open a closed gate, so that no user can write into a version that may still be taken
+    away. A check that fails belongs into `prepare`; what fails in `perform` never goes back, and no signal cuts
+    it off.
+    """
 
     kind = "commit"
-    summary = "Keep the new version."
-    scope = EffectScope.FILES
+    summary = "Keep the new version, and let users reach it."
+    scope = EffectScope.APP
     crash_rule = CrashRule.FORWARD
-    timeout_s = 60.0
+    timeout_s = 300.0  # behind a closed gate the app boots once more
+    provides = (Committed, Serving)
+    interruptible = False
+    opens_gate = True
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What it means."""
-        return ("keep the new version: from here on nothing automatic touches data",)
+        keep = "keep the new version: from here on nothing automatic touches data"
+        opening = f"start {', '.join(ctx.target.services)} where users reach it, and wait until it answers"
+        return (keep, opening) if ctx.gated else (keep,)
 
-    def perform(self, ctx: StateContext[Options]) -> Result:
-        """Assert that the project is pinned to what was proven."""
-        pin = str(ctx.require(Target).pin)
+    def prepare(self, ctx: StateContext[Options]) -> tuple[Committed]:
+        """The pivot itself, after asserting that the project is pinned to what was proven."""
+        target = ctx.require(Target)
+        pin = str(target.pin)
         if ctx.world.platform.read_pin() != pin:
             raise HealthError(
                 "commit.pin_changed",
                 f"{ctx.target.version_variable} was changed while the upgrade was at work.",
-                hint=f"The new version runs; set {ctx.target.version_variable}={pin} to keep it.",
+                meaning="The new version runs, but it was not committed"
+                + (", and no user reaches it." if is_behind_gate(ctx) else "."),
+                hint=f"Set {ctx.target.version_variable}={pin} and `docker compose up -d` to keep it.",
             )
-        return Result("done")
+        return (Committed(at=ctx.world.clock.now(), version=target.release.version, pin=pin),)
+
+    def perform(self, ctx: StateContext[Options]) -> Result:
+        """Open the gate if it is closed, and see that users get an answer."""
+        if not is_behind_gate(ctx):
+            return Result("done")
+        _open_gate(ctx)
+        return Result("done", (await_serving(ctx, _check(ctx), expect_target(ctx)),))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
-        """The live pin."""
-        same = ctx.world.platform.read_pin() == str(ctx.require(Target).pin)
-        return Observation.DONE if same else Observation.ABSENT
+        """The live pin, and behind a gate that was closed one more look as a user."""
+        if ctx.world.platform.read_pin() != ctx.require(Committed).pin:
+            return Observation.ABSENT
+        if not is_behind_gate(ctx):
+            return Observation.DONE
+        look = look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+        return Observation.PARTIAL if look.problem else Observation.DONE
+
+
+def _check(ctx: StateContext[Options]) -> HealthCheck:
+    return shorten(ctx.target.health)  # it was watched for long behind the gate
+
+
+# There is no way back any more, so a moment's weakness of the engine must not end it.
+def _open_gate(ctx: StateContext[Options]) -> None:
+    platform, project, pin = ctx.world.platform, ctx.require(FrozenProject), ctx.require(Committed).pin
+    while True:
+        try:
+            return platform.start_services(project, ctx.target.services, pin, gate=Gate.OPEN, deadline=ctx.deadline)
+        except PlatformError as error:
+            _wait_after(error, ctx)
+
+
+def _wait_after(failure: PlatformError, ctx: StateContext[Options]) -> None:
+    try:
+        ctx.deadline.pause(_RETRY_S)
+    except DeadlineExceededError as timeout:
+        raise PlatformError(
+            "gate.not_opened",
+            f"{timeout.what} Tried last: {failure.what}",
+            meaning="The new version is committed, but users do not reach it.",
+            hint="Mend what is said, then `docker compose up -d` in the project's folder opens the gate.",
+        ) from failure

@@ -1,15 +1,14 @@
 """health: the new version serves, is the one it should be, and stays up."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
-from orchestrator.errors import DeadlineExceededError, HealthError, StateError
-from orchestrator.facts import Serving, Target
+from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
+from orchestrator.facts import FrozenProject, Serving
 from orchestrator.inert import make_inert
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
-from states.judgement import Expectation, await_steady, look_at
+from states.judgement import await_serving, expect_target, is_behind_gate, look_at
 
 _LOG_LINES = 30
 
@@ -22,7 +21,10 @@ class HealthOptions(Options):
 
 
 class Health(State[HealthOptions]):
-    """Judges by containers, by an answer from outside, and by the version that the app itself reports."""
+    """Judges by containers, by an answer from outside, and by the version that the app itself reports.
+
+    Behind a closed gate it asks the same of the app's private address; users are served from `commit` on.
+    """
 
     kind = "health"
     summary = "Wait until the new version is healthy, the right one, and steady."
@@ -34,48 +36,53 @@ class Health(State[HealthOptions]):
 
     def describe(self, ctx: StateContext[HealthOptions]) -> tuple[str, ...]:
         """What it looks at."""
-        check = _check(ctx)
+        check = _public_check(ctx)
         where = f"{check.url} answers" if check.url else "its containers are healthy"
-        return (f"wait until {where} and nothing restarts for {check.steady_for_s:g} s",)
+        past = ", asked past the closed gate," if check.url and ctx.gated else ""
+        return (f"wait until {where}{past} and nothing restarts for {check.steady_for_s:g} s",)
 
     def perform(self, ctx: StateContext[HealthOptions]) -> Result:
         """Wait for steady health; what failed is told with the container's last words."""
-        world, clock = ctx.world, ctx.world.clock
         try:
-            since = await_steady(
-                _check(ctx),
-                _expectation(ctx),
-                platform=world.platform,
-                probe=world.probe,
-                clock=clock,
-                deadline=ctx.deadline,
-            )
-        except (HealthError, DeadlineExceededError) as error:
-            raise type(error)(error.code, f"{error.what}\n{_last_words(ctx)}", hint=error.hint) from error
-        at = clock.now() - timedelta(seconds=clock.monotonic() - since)
-        target = ctx.require(Target)
-        return Result("done", (Serving(at=at, version=target.release.version, image_id=_expectation(ctx).image_id),))
+            serving = await_serving(ctx, _check(ctx), expect_target(ctx))
+        except (HealthError, DeadlineExceededError, PlatformError) as error:
+            words = f"{error.what}\n{_last_words(ctx)}"
+            raise type(error)(error.code, words, meaning=error.meaning, hint=error.hint) from error
+        return Result("done", () if is_behind_gate(ctx) else (serving,))
 
     def observe(self, ctx: StateContext[HealthOptions]) -> Observation:
         """One more look after the waiting."""
-        look = look_at(_check(ctx), _expectation(ctx), ctx.world.platform, ctx.world.probe)
+        look = look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
         return Observation.PARTIAL if look.problem else Observation.DONE
 
 
 def _check(ctx: StateContext[HealthOptions]) -> HealthCheck:
+    check = _public_check(ctx)
+    if not is_behind_gate(ctx):
+        return check
+    return replace(check, url=_past_gate(ctx, check.url), version_url=_past_gate(ctx, check.version_url))
+
+
+def _past_gate(ctx: StateContext[HealthOptions], url: str | None) -> str | None:
+    if url is None:
+        return None
+    found = ctx.world.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
+    if found is None:
+        raise HealthError(
+            "health.not_behind_gate",
+            f"{url} cannot be asked behind the closed gate: none of the services publishes its port over plain http.",
+            hint="Name such an address for health, or write `gate: open` under `with:` of the start state.",
+        )
+    return found
+
+
+def _public_check(ctx: StateContext[HealthOptions]) -> HealthCheck:
     health, options = ctx.target.health, ctx.options
     return replace(
         health,
         url=options.url or health.url,
         steady_for_s=health.steady_for_s if options.steady_for is None else options.steady_for,
     )
-
-
-def _expectation(ctx: StateContext[HealthOptions]) -> Expectation:
-    target = ctx.require(Target)
-    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
-    version = target.release.version.removeprefix("v") if ctx.target.health.version_url else None
-    return Expectation(ctx.target.services, image.image_id if image else "", version)
 
 
 def _last_words(ctx: StateContext[HealthOptions]) -> str:

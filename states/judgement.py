@@ -1,23 +1,27 @@
 """How containers and answers are judged: healthy, steady, and the version that they should be.
 
-Used by `health` for the new version and by `rollback` for the old one, so that both are held to one standard.
+Used by `health` and `commit` for the new version and by `rollback` for the old one, so that both are held to one
+standard.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from orchestrator.contract import HealthCheck
+from orchestrator.contract import HealthCheck, OptionsT, StateContext
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, HealthError
-from orchestrator.model import ServiceStatus
+from orchestrator.facts import Serving, Started, Target
+from orchestrator.model import Gate, ServiceStatus
 from orchestrator.ports import Clock, Platform, Probe
 
 _POLL_S = 0.25
 _ANSWER_TIMEOUT_S = 5.0
 _RESTARTS_ALLOWED = 3
+_SHORT_STEADY_S = 3.0
 _WELL = range(200, 300)
 
 
@@ -38,6 +42,35 @@ class Look:
     fatal: bool = False
     wrong_version: bool = False
     fingerprint: tuple[tuple[str, int], ...] = ()
+
+
+def is_behind_gate(ctx: StateContext[OptionsT]) -> bool:
+    """Whether the new version was started where no user reaches it."""
+    started = ctx.find(Started)
+    return started is not None and started.gate is Gate.CLOSED
+
+
+def shorten(check: HealthCheck) -> HealthCheck:
+    """The check for a version that has proven itself: it must serve, not be watched for long while users wait."""
+    return replace(check, steady_for_s=min(check.steady_for_s, _SHORT_STEADY_S))
+
+
+def expect_target(ctx: StateContext[OptionsT]) -> Expectation:
+    """What must be seen of the new version."""
+    target = ctx.require(Target)
+    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+    version = target.release.version.removeprefix("v") if ctx.target.health.version_url else None
+    return Expectation(ctx.target.services, image.image_id if image else "", version)
+
+
+def await_serving(ctx: StateContext[OptionsT], check: HealthCheck, expected: Expectation) -> Serving:
+    """Wait as `await_steady` until the new version serves; when it first did."""
+    world = ctx.world
+    since = await_steady(
+        check, expected, platform=world.platform, probe=world.probe, clock=world.clock, deadline=ctx.deadline
+    )
+    at = world.clock.now() - timedelta(seconds=world.clock.monotonic() - since)
+    return Serving(at=at, version=ctx.require(Target).release.version, image_id=expected.image_id)
 
 
 def await_steady(

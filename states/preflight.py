@@ -2,9 +2,10 @@
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import RefusedError, StateError
-from orchestrator.facts import Current, Target
+from orchestrator.facts import Current, FrozenProject, Target
 from orchestrator.model import EngineFacts
 
+_ANSWER_TIMEOUT_S = 5.0
 _RESERVE_BYTES = 256 * 1024**2
 _LONG_TRANSACTION_S = 300.0
 _CONNECTIONS_NEEDED = 5
@@ -25,7 +26,8 @@ class Preflight(State[Options]):
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Look at each precondition; any that is not met ends in ``failed`` with all of them."""
         problems: list[StateError] = []
-        for look in (_look_at_image, _look_at_services, _look_at_files, _look_at_room, _look_at_load):
+        looks = (_look_at_image, _look_at_services, _look_at_gate, _look_at_files, _look_at_room, _look_at_load)
+        for look in looks:
             try:
                 look(ctx)
             except StateError as problem:
@@ -73,6 +75,40 @@ def _look_at_services(ctx: StateContext[Options]) -> None:
             f"The running version {current.version} is not healthy, so nobody could tell an upgrade that failed.",
             hint="Look at `docker compose logs` and bring the app to health first.",
         )
+
+
+# Tried on the version that runs: behind the gate a health that cannot be asked would look like an app that is ill.
+def _look_at_gate(ctx: StateContext[Options]) -> None:
+    project = ctx.find(FrozenProject)
+    if not ctx.gated or project is None:
+        return
+    ctx.world.platform.check_gate(project, ctx.target.services)
+    if ctx.target.health.url is not None:
+        _ask_past_gate(ctx, _find_past_gate(ctx, project, ctx.target.health.url))
+    if ctx.target.health.version_url is not None:  # not asked: the version that runs may not have it yet
+        _find_past_gate(ctx, project, ctx.target.health.version_url)
+
+
+def _find_past_gate(ctx: StateContext[Options], project: FrozenProject, url: str) -> str:
+    found = ctx.world.platform.find_private_url(project, url, ctx.target.services)
+    if found is None:
+        raise _no_gate(f"none of the services publishes the port of {url} over plain http")
+    return found
+
+
+def _ask_past_gate(ctx: StateContext[Options], url: str) -> None:
+    answer = ctx.world.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S)
+    if answer.status not in range(200, 300):
+        said = answer.error if answer.status is None else f"status {answer.status}"
+        raise _no_gate(f"asked at its own address {url}, the version that runs answers with {said}")
+
+
+def _no_gate(why: str) -> RefusedError:
+    return RefusedError(
+        "refused.gate",
+        f"Nobody could tell behind a closed gate whether the new version is healthy: {why}.",
+        hint="Correct the addresses under `target: health:`, or write `gate: open` under `with:` of the start state.",
+    )
 
 
 def _look_at_files(ctx: StateContext[Options]) -> None:

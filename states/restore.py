@@ -30,6 +30,7 @@ class Restore(State[RestoreOptions]):
     timeout_s = 3600.0
     provides = (WayBack, Quarantine)
     compensation = True
+    interruptible = False
     needs_database = True
     Options = RestoreOptions
 

@@ -1,14 +1,13 @@
 """rollback: the old version serves again."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.fencing import lift_fence
-from states.judgement import Expectation, await_steady, look_at
-
-_STEADY_AT_MOST_S = 3.0
+from states.judgement import Expectation, await_steady, look_at, shorten
 
 
 class Rollback(State[Options]):
@@ -21,6 +20,7 @@ class Rollback(State[Options]):
     timeout_s = 900.0
     provides = (Serving,)
     compensation = True
+    interruptible = False
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Which version comes back."""
@@ -66,6 +66,4 @@ def _old_pin(ctx: StateContext[Options]) -> str:
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:
-    # The old version has proven itself before; it must serve, not be watched for long while users wait.
-    health = ctx.target.health
-    return HealthCheck(url=health.url, steady_for_s=min(health.steady_for_s, _STEADY_AT_MOST_S))
+    return replace(shorten(ctx.target.health), version_url=None)  # it need not say which version it is

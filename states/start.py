@@ -1,12 +1,22 @@
 """start: the new version comes up."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.facts import FrozenProject, Target
-from orchestrator.model import EffectScope, LocalImage
+from orchestrator.facts import FrozenProject, Started, Target
+from orchestrator.model import EffectScope, Gate, LocalImage
 from states.fencing import lift_fence
 
 
-class Start(State[Options]):
+class StartOptions(Options):
+    """``gate: closed`` brings it up where no user reaches it; a `commit` state then opens the gate."""
+
+    gate: Annotated[Gate, Field(strict=False)] = Gate.OPEN
+
+
+class Start(State[StartOptions]):
     """Sets the pin and brings the services up as they were frozen; never pulls, never builds."""
 
     kind = "start"
@@ -14,22 +24,30 @@ class Start(State[Options]):
     scope = EffectScope.DATABASE  # many apps migrate as they start
     crash_rule = CrashRule.RESTORE
     timeout_s = 300.0
+    provides = (Started,)
+    Options = StartOptions
 
-    def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
-        """What the pin becomes."""
+    def describe(self, ctx: StateContext[StartOptions]) -> tuple[str, ...]:
+        """What the pin becomes, and who reaches what is started."""
         target = ctx.find(Target)
         pin = f"{target.release.version}@{target.digest[:19]}…" if target else "the new version"
-        return (f"set {ctx.target.version_variable} to {pin}", f"start {', '.join(ctx.target.services)}")
+        where = " where no user reaches it" if ctx.options.gate is Gate.CLOSED else ""
+        return (
+            f"set {ctx.target.version_variable} to {pin}",
+            f"start {', '.join(ctx.target.services)}{where}",
+        )
 
-    def perform(self, ctx: StateContext[Options]) -> Result:
+    def perform(self, ctx: StateContext[StartOptions]) -> Result:
         """Pin first: whatever starts the project from now on starts the new version."""
-        pin = str(ctx.require(Target).pin)
+        pin, gate = str(ctx.require(Target).pin), ctx.options.gate
         ctx.world.platform.write_pin(pin)
         lift_fence(ctx)
-        ctx.world.platform.start_services(ctx.require(FrozenProject), ctx.target.services, pin, deadline=ctx.deadline)
-        return Result("done")
+        ctx.world.platform.start_services(
+            ctx.require(FrozenProject), ctx.target.services, pin, gate=gate, deadline=ctx.deadline
+        )
+        return Result("done", (Started(at=ctx.world.clock.now(), gate=gate),))
 
-    def observe(self, ctx: StateContext[Options]) -> Observation:
+    def observe(self, ctx: StateContext[StartOptions]) -> Observation:
         """Every service has a container of the new image; whether it is well is for `health`."""
         target = ctx.require(Target)
         image: LocalImage | None = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")

@@ -65,13 +65,13 @@ def print_end(report: RunReport, as_json: bool) -> int:
 
 @contextmanager
 def signals(interruption: Interruption) -> Iterator[None]:
-    """SIGINT and SIGTERM ask the current state to stop and take the way back; going back itself is not stopped."""
+    """SIGINT and SIGTERM ask the current state to stop and take the way back; some states are not stopped."""
 
     def ask(number: int, _frame: object) -> None:
         if interruption.request(number):
             click.echo("\nInterrupted: the current state stops and its way back is taken.", err=True)
         else:
-            click.echo("\nGoing back cannot be interrupted safely; it goes on to its end.", err=True)
+            click.echo("\nGoing back or committing cannot be interrupted safely; it goes on to its end.", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

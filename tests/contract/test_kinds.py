@@ -63,6 +63,7 @@ def test_a_kind_that_only_reads_runs_again_and_few_others_do(kind: str) -> None:
     # What is unfinished of these is in nobody's way and is made anew.
     assert (state.crash_rule is CrashRule.RUN_AGAIN) is (reads_only or kind in {"backup", "load"})
     assert state.compensation is (state.crash_rule is CrashRule.REPEAT)
+    assert not (state.interruptible and (state.compensation or state.opens_gate))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind != "command"])
@@ -70,6 +71,7 @@ def test_describing_and_preparing_change_nothing(
     kind: str, contexts: dict[str, StateContext[Any]], bench: Bench, tmp_path: Path
 ) -> None:
     state, before = KINDS[kind](), sorted(tmp_path.rglob("*"))
+    bench.world.pin = str(contexts[kind].require(Target).pin)  # as `start` leaves it
     assert all(state.describe(contexts[kind]))
     prepared = state.prepare(contexts[kind])
     assert bench.world.chain() == []
