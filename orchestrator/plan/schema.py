@@ -20,7 +20,7 @@ from orchestrator.model import EffectScope, Verdict
 from orchestrator.plan.durations import Duration
 
 #: Outcomes besides a kind's own that ``then`` may name.
-TIMEOUT, INTERRUPTED, EXHAUSTED, FAILED = "timeout", "interrupted", "exhausted", "failed"
+TIMEOUT, INTERRUPTED, EXHAUSTED, FAILED, DONE = "timeout", "interrupted", "exhausted", "failed", "done"
 COMMON_OUTCOMES: Mapping[str, str] = {
     TIMEOUT: "its deadline is over; left out, it goes where `failed` goes",
     INTERRUPTED: "the run was cut off in this state; left out, the kind's crash rule decides",
@@ -66,6 +66,13 @@ class Kind(Protocol):
     @property
     def scope(self) -> EffectScope:
         """The most that it may change."""
+
+    @property
+    def opens_gate(self) -> bool:
+        """Whether users reach the new version once it is done."""
+
+    def closes_gate(self, options: BaseModel) -> bool:
+        """Whether with these options it leaves the new version where no user reaches it."""
 
 
 def check_image(text: str) -> str:

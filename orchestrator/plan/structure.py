@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from orchestrator.plan.schema import EXHAUSTED, Plan, StateSpec
+from orchestrator.model import Verdict
+from orchestrator.plan.schema import DONE, EXHAUSTED, Kind, Plan, StateSpec
 from orchestrator.plan.states import States
 from orchestrator.plan.tree import Node, Problems
 
@@ -35,6 +36,24 @@ def check_graph(written: Node, initial: str, states: States, problems: Problems)
             "`attempts: N` and `then: {exhausted: …}` (G7)"
         )
         problems.add(written.entries[cycle[0]].position, ("states", cycle[0]), text)
+
+
+def check_gate(written: Node, states: States, kinds: Mapping[str, Kind], problems: Problems) -> None:
+    """Add to ``problems`` where a gate that was closed stays so up to an end that says the new version serves (X1)."""
+    graph: Graph = {
+        name: [to for outcome, to in state.then.items() if outcome != DONE or not kinds[state.kind].opens_gate]
+        for name, state in states.states.items()
+    }
+    for name, state in states.states.items():
+        if not kinds[state.kind].closes_gate(state.options):
+            continue
+        ends = [end for end in _reach(graph, name) if states.ends.get(end) is Verdict.COMMITTED]
+        if ends:
+            text = (
+                f"its gate is still closed at `{min(ends)}`, so no user would reach the new version; "
+                "let a `commit` state lie between, or write `gate: open` (X1)"
+            )
+            problems.add(written.entries[name].position, ("states", name), text)
 
 
 def longest_path_s(plan: Plan, start: str | None = None) -> float:

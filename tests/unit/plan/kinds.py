@@ -39,6 +39,10 @@ class SmallKind:
     provides: tuple[type[Fact], ...] = ()
     compensation: bool = False
     scope: EffectScope = EffectScope.NOTHING
+    opens_gate: bool = False
+
+    def closes_gate(self, options: BaseModel) -> bool:
+        return getattr(options, "gate", "") == "closed"
 
 
 KINDS: Mapping[str, Kind] = {

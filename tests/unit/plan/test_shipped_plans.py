@@ -41,6 +41,27 @@ def test_the_plain_plan_has_the_six_states_and_the_way_back() -> None:
     assert plan.initial == "backup"
 
 
+@pytest.mark.parametrize(
+    "commit",
+    [
+        "{done: upgraded, failed: restore}}",
+        "{done: commit, failed: restore}}\n  commit: {kind: commit, then: {done: upgraded, failed: upgraded}}",
+    ],
+)
+def test_a_gate_that_no_commit_opens_is_refused(commit: str) -> None:
+    plain = (PLANS / "plain.yaml").read_text(encoding="utf-8")
+    closed = plain.replace("kind: start,", "kind: start, with: {gate: closed},")
+    with pytest.raises(PlanError) as caught:
+        parse_plan(closed.replace("{done: upgraded, failed: restore}}", commit), SOURCE, KINDS)
+    (problem,) = caught.value.problems
+    assert "states.start: its gate is still closed at `upgraded`" in problem
+    opened = closed.replace(
+        "{done: upgraded, failed: restore}}",
+        "{done: commit, failed: restore}}\n  commit: {kind: commit, then: {done: upgraded, failed: stranded}}",
+    )
+    assert parse_plan(opened, SOURCE, KINDS).states["start"].options.model_dump() == {"gate": "closed"}
+
+
 def test_the_demo_has_the_standard_machine_with_shorter_deadlines() -> None:
     demo, standard = load_plan(PLANS / "demo.yaml", KINDS), load_plan(PLANS / "upgrade.yaml", KINDS)
     assert {name: state.then for name, state in demo.states.items()} == {
