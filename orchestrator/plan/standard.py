@@ -18,7 +18,7 @@ def build_standard_states() -> dict[str, Json]:
         "stop": _state("stop", done="pull", failed="rollback"),
         "pull": _state("pull", done="migrate", failed="rollback") | {"with": {"network": False}},
         "migrate": _state("migrate", done="start", failed="restore") | {"timeout": "30m"},
-        "start": _state("start", done="health", failed="restore"),
+        "start": _state("start", done="health", failed="restore") | {"with": {"gate": "closed"}},
         "health": _state("health", done="commit", failed="restore") | {"timeout": "5m"},
         "commit": _state("commit", done="cleanup", failed="stranded"),
         "cleanup": _state("cleanup", done="upgraded", failed="upgraded"),
