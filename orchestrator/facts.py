@@ -175,13 +175,17 @@ class Started(Fact):
 
 
 class Committed(Fact):
-    """The pivot: from the moment this is durable the new version stays, whatever happens."""
+    """The pivot: from the moment this is durable the new version stays, whatever happens.
+
+    ``mark`` is what had been written by then, None where that could not be read.
+    """
 
     fact: ClassVar[str] = "committed"
 
     at: datetime
     version: str
     pin: str
+    mark: WriteMark | None = None
 
 
 class Serving(Fact):
@@ -260,13 +264,17 @@ class FailedRun(Word):
 
 
 class CommittedRun(Word):
-    """A run after which the version of ``target`` stayed; ``snapshot`` is None where it is not kept any more."""
+    """A run after which the version of ``target`` stayed.
+
+    ``snapshot`` is None where it is not kept any more, ``mark`` where what was written by then is not known.
+    """
 
     run_id: str
     ended_at: datetime
     current: Current
     target: Target
     snapshot: Snapshot | None
+    mark: WriteMark | None
 
 
 FactT = TypeVar("FactT", bound=Fact)

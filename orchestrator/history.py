@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from orchestrator.facts import (
+    Committed,
     CommittedRun,
     Current,
     Facts,
@@ -86,7 +87,9 @@ class _Past:
             if run.verdict is not Verdict.COMMITTED or current is None or target is None:
                 continue
             if run.ended_at is not None and target.digest != current.digest:
+                committed = facts.find(Committed)
                 return CommittedRun(
+                    mark=committed.mark if committed else None,
                     run_id=run.id,
                     ended_at=run.ended_at,
                     current=current,

@@ -1,9 +1,9 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
-from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError
+from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
 from orchestrator.facts import Committed, FrozenProject, Serving, Target
-from orchestrator.model import EffectScope, Gate
+from orchestrator.model import EffectScope, Gate, WriteMark
 from states.judgement import await_serving, expect_target, is_behind_gate, look_at, shorten
 
 _RETRY_S = 1.0
@@ -44,7 +44,7 @@ class Commit(State[Options]):
                 + (", and no user reaches it." if is_behind_gate(ctx) else "."),
                 hint=f"Set {ctx.target.version_variable}={pin} and `docker compose up -d` to keep it.",
             )
-        return (Committed(at=ctx.world.clock.now(), version=target.release.version, pin=pin),)
+        return (Committed(at=ctx.world.clock.now(), version=target.release.version, pin=pin, mark=_mark(ctx)),)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Open the gate if it is closed, and see that users get an answer."""
@@ -61,6 +61,16 @@ class Commit(State[Options]):
             return Observation.DONE
         look = look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
         return Observation.PARTIAL if look.problem else Observation.DONE
+
+
+def _mark(ctx: StateContext[Options]) -> WriteMark | None:
+    # A later `rollback` counts from here; an upgrade that is proven does not fail for want of a count.
+    if ctx.world.database is None:
+        return None
+    try:
+        return ctx.world.database.mark(ctx.world.database.inspect().name)
+    except StateError:
+        return None
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:

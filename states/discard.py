@@ -14,6 +14,7 @@ class Discard(State[Options]):
     crash_rule = CrashRule.REPEAT
     timeout_s = 300.0
     compensation = True
+    interruptible = False
     needs_database = True
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import RefusedError
 from orchestrator.facts import CommittedRun, Current, Replacement, Snapshot, Target
-from orchestrator.model import Release
+from orchestrator.model import Release, WriteMark
 
 _UNTOUCHED = "Nothing was changed; the app runs as before."
 
@@ -44,7 +44,7 @@ class Recall(State[Options]):
             database=snapshot.database or "",
             origin=f"as it was when run {earlier.run_id} stopped the app at {snapshot.taken_at:%Y-%m-%d %H:%M}",
             version=earlier.current.version,
-            commits_since=_count_commits(ctx, snapshot),
+            commits_since=_count_commits(ctx, snapshot.source, earlier.mark),
         )
         reason = f"{running.version} → {earlier.current.version}"
         return Result("done", (running, target, replacement), reason)
@@ -75,8 +75,9 @@ def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> Target:
     return Target(release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True)
 
 
-def _count_commits(ctx: StateContext[Options], snapshot: Snapshot) -> int | None:
-    now = ctx.database().mark(snapshot.source)
-    if now.database != snapshot.mark.database or now.transactions < snapshot.mark.transactions:
+def _count_commits(ctx: StateContext[Options], live: str, then: WriteMark | None) -> int | None:
+    now = ctx.database().mark(live)
+    # A server that was not shut down in order has lost its counters; another database has others.
+    if then is None or now.database != then.database or now.transactions < then.transactions:
         return None
-    return now.transactions - snapshot.mark.transactions
+    return now.transactions - then.transactions
