@@ -36,6 +36,7 @@ from orchestrator.ports import (
     Report,
 )
 from orchestrator.releases import ReleaseFinder, ReleaseRequest
+from orchestrator.stages import Stages
 
 DONE = "done"
 FAILED = "failed"
@@ -113,7 +114,7 @@ class Target:
 
 @dataclass(frozen=True)
 class World:
-    """All doors to the outside. ``database`` is None for an app without one."""
+    """All doors to the outside. ``database`` and ``stages`` are None for an app without a database."""
 
     clock: Clock
     platform: Platform
@@ -123,6 +124,7 @@ class World:
     probe: Probe
     operator: Operator
     finder: ReleaseFinder
+    stages: Stages | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,14 @@ class StateContext(Generic[OptionsT]):
                 "internal.no_database", f"State {self.state!r} needs a database and the plan names none."
             )
         return self.world.database
+
+    def stages(self) -> Stages:
+        """Where a copy of the app and its database can be tried; errors as `database`."""
+        if self.world.stages is None:
+            raise InvariantError(
+                "internal.no_stages", f"State {self.state!r} needs a database and the plan names none."
+            )
+        return self.world.stages
 
 
 class State(ABC, Generic[OptionsT]):

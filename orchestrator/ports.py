@@ -200,6 +200,9 @@ class Database(Protocol):
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""
 
+    def longest_lock_s(self, name: str) -> float:
+        """Age of the oldest transaction that keeps others from writing to a table now; 0 if there is none."""
+
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
         """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
 

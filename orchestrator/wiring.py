@@ -17,6 +17,7 @@ from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.registry_tags import RegistryFeed
 from orchestrator.adapters.release_file import FileFeed
+from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.contract import World
 from orchestrator.errors import InvariantError
@@ -26,6 +27,7 @@ from orchestrator.plan.variables import resolve_variables
 from orchestrator.ports import Database, Operator, ReleaseFeed
 from orchestrator.releases import ReleaseFinder
 from orchestrator.service import Service
+from orchestrator.stages import Stages
 from states.registry import KINDS
 
 GITHUB_API = "https://api.github.com"
@@ -52,9 +54,8 @@ def build_service(path: Path, operator: Operator) -> Service:
 def build_world(plan: Plan, operator: Operator) -> World:
     """The real adapters for a plan, not yet connected to anything."""
     engine = DockerEngine.connect()
-    platform = ComposeProject(
-        plan.target.project, plan.target.services, plan.target.version_variable, engine, Compose(os.environ)
-    )
+    compose = Compose(os.environ)
+    platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)
     registry = EngineRegistry(engine)
     finder = ReleaseFinder(
         feed=build_feed(plan),
@@ -63,15 +64,17 @@ def build_world(plan: Plan, operator: Operator) -> World:
         services=plan.target.services,
         image=plan.target.image,
     )
+    executor = _executor(plan, engine, platform)
     return World(
         clock=SystemClock(),
         platform=platform,
         registry=registry,
-        database=_database(plan, engine, platform),
+        database=_database(plan, executor),
         backups=BackupFolder(plan.backups.directory),
         probe=HttpProbe(),
         operator=operator,
         finder=finder,
+        stages=_stages(plan, engine, compose, executor),
     )
 
 
@@ -96,8 +99,15 @@ def _login(token: str | None) -> tuple[str, str] | None:
     return (user, password) if separator else ("token", token)
 
 
-def _database(plan: Plan, engine: DockerEngine, platform: ComposeProject) -> Database | None:
-    if plan.database is None:
+def _executor(plan: Plan, engine: DockerEngine, platform: ComposeProject) -> ContainerExec | None:
+    return ContainerExec(lambda: engine.client, platform.name, plan.database.service) if plan.database else None
+
+
+def _database(plan: Plan, executor: ContainerExec | None) -> Database | None:
+    return Postgres(executor, plan.database.user, plan.database.name) if plan.database and executor else None
+
+
+def _stages(plan: Plan, engine: DockerEngine, compose: Compose, executor: ContainerExec | None) -> Stages | None:
+    if plan.database is None or executor is None:
         return None
-    executor = ContainerExec(lambda: engine.client, platform.name, plan.database.service)
-    return Postgres(executor, plan.database.user, plan.database.name)
+    return ComposeStages(engine, compose, executor, plan.database.user, plan.database.name)

@@ -93,12 +93,14 @@ def start_command(directory: Path, services: Sequence[str], *, file: Path, name:
     return [*_project(directory, file, name), "start", *services]
 
 
-def job_command(directory: Path, job: str, command: Sequence[str], *, file: Path, name: str, run_id: str) -> list[str]:
+def job_command(
+    directory: Path, job: str, command: Sequence[str], *, file: Path, name: str, run_id: str, alone: bool = True
+) -> list[str]:
     """Command line that starts ``command`` = (service, argument …) in a one-off container named ``job``.
 
-    Never ``--rm``: the exit code would go with the container.
+    ``alone`` without what the service depends on. Never ``--rm``: the exit code would go with the container.
     """
-    argv = [*_project(directory, file, name), "run", "--detach", "--no-deps", "--no-TTY"]
+    argv = [*_project(directory, file, name), "run", "--detach", *(["--no-deps"] if alone else []), "--no-TTY"]
     return [*argv, "--name", job, "--label", f"{RUN_LABEL}={run_id}", *command]
 
 

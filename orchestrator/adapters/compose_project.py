@@ -16,6 +16,7 @@ from orchestrator.adapters.engine_documents import (
     ContainerDocument,
 )
 from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.frozen import read_frozen
 from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_gated
 from orchestrator.adapters.gated_rendering import find_published
 from orchestrator.adapters.jobs import Jobs
@@ -257,14 +258,7 @@ class ComposeProject:
             )
 
     def _fill(self, project: FrozenProject, pin: str) -> str:
-        content = project.template.read_bytes()
-        if hashlib.sha256(content).hexdigest() != project.template_sha256:
-            raise PlatformError(
-                "compose.template_changed",
-                f"{project.template} is not what was frozen when the run began.",
-                hint="Put the file back from a copy, or bring the services up by hand.",
-            )
-        return fill_template(content.decode(), pin)
+        return fill_template(read_frozen(project), pin)
 
     # Compose does not see a policy that was changed behind its back.
     def _restore_policies(self, services: Sequence[str], rendering: str) -> None:

@@ -58,13 +58,16 @@ class DockerEngine:
 
     def free_bytes(self, folder: str) -> int | None:
         """Room in a folder of the engine's machine; None when that is another machine, or hidden from us."""
-        with _translated("say where it is"):
-            local = self.client.api.base_url.startswith(_LOCAL_URL)
-        if not local:
+        if not self.is_local():
             return None
         with suppress(OSError):
             return shutil.disk_usage(folder).free
         return None
+
+    def is_local(self) -> bool:
+        """Whether it runs on this machine, so that its networks are this machine's too."""
+        with _translated("say where it is"):
+            return self.client.api.base_url.startswith(_LOCAL_URL)
 
     def find_image(self, reference: str) -> ImageDocument | None:
         """The local image of a reference or id."""
@@ -118,9 +121,8 @@ class DockerEngine:
 
     def find_containers(self, labels: Mapping[str, str]) -> tuple[ContainerDocument, ...]:
         """All containers with these labels, running or not, by name."""
-        wanted = [f"{name}={value}" for name, value in labels.items()]
         with _translated("list containers"):
-            listed = self.client.api.containers(all=True, filters={"label": wanted})
+            listed = self.client.api.containers(all=True, filters={"label": _pairs(labels)})
         found = (self.find_container(entry["Id"]) for entry in listed)
         return tuple(sorted((one for one in found if one is not None), key=lambda one: one.name))
 
@@ -192,6 +194,33 @@ class DockerEngine:
         with _translated(f"remove container {name}"), suppress(NotFound):
             self.client.api.remove_container(name, v=True)
 
+    def destroy_container(self, name: str) -> None:
+        """End it at once and remove it with its anonymous volumes; nothing if it is gone."""
+        with _translated(f"remove container {name}"), suppress(NotFound):
+            self.client.api.remove_container(name, v=True, force=True)
+
+    def find_networks(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """Names of the networks with these labels."""
+        with _translated("list networks"):
+            listed = self.client.api.networks(filters={"label": _pairs(labels)})
+        return tuple(str(entry["Name"]) for entry in listed)
+
+    def find_volumes(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """Names of the volumes with these labels."""
+        with _translated("list volumes"):
+            listed = self.client.api.volumes(filters={"label": _pairs(labels)})["Volumes"]
+        return tuple(str(entry["Name"]) for entry in listed or ())
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network that nobody is connected to; nothing if it is gone."""
+        with _translated(f"remove network {name}"), suppress(NotFound):
+            self.client.api.remove_network(name)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container uses; nothing if it is gone."""
+        with _translated(f"remove volume {name}"), suppress(NotFound):
+            self.client.api.remove_volume(name)
+
     def read_log(self, name: str, *, lines: int | None = None) -> Generator[bytes, None, None]:
         """What a container has said so far, both streams, in chunks; the last ``lines`` or all of it."""
         with _translated(f"read the log of {name}"):
@@ -210,6 +239,10 @@ class DockerEngine:
         """The SDK's own client, for the adapter that works inside containers."""
         with _translated("answer"):
             return _connect(self.host)
+
+
+def _pairs(labels: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in labels.items()]
 
 
 def _connect(host: str | None) -> docker.DockerClient:

@@ -95,6 +95,11 @@ class Postgres:
             rows[key] = rows.get(key, 0) + count
         return rows
 
+    def longest_lock_s(self, name: str) -> float:
+        """Age of the oldest transaction that keeps others from writing to a table now."""
+        with self._psql.inside(name):
+            return float(self._psql.ask(evidence.build_longest_lock(name), name))
+
     # --- copies
 
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:

@@ -73,6 +73,20 @@ def build_mark() -> str:
   'transactions', (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()));"""
 
 
+def build_longest_lock(name: str) -> str:
+    """Age in seconds of the oldest transaction that keeps others from writing to a table of the database now.
+
+    Asked inside of it. A table that the transaction has made itself is not seen from outside, and keeps nobody.
+    """
+    return f"""SELECT coalesce(max(extract(epoch FROM clock_timestamp() - a.xact_start)), 0)
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE l.granted AND l.locktype = 'relation' AND c.relkind IN ('r', 'p')
+  AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND a.datname = {quote_text(name)} AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema';"""
+
+
 def build_rows() -> str:
     """A JSON list [schema, table, rows] a line, all as of one moment: each table that pg_dump dumps data of.
 

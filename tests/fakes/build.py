@@ -11,6 +11,7 @@ from tests.fakes.backups import FakeBackupStore
 from tests.fakes.database import FakeDatabase
 from tests.fakes.outside import FakeFeed, FakeOperator, FakeProbe, FakeRegistry
 from tests.fakes.platform import FakePlatform
+from tests.fakes.stage import FakeStages
 from tests.fakes.things import (
     FakeContainer,
     FakeDb,
@@ -78,6 +79,7 @@ def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_datab
         probe=FakeProbe(world),
         operator=operator or FakeOperator(),
         finder=ReleaseFinder(FakeFeed(world), platform, registry, world.services, world.repository),
+        stages=FakeStages(world) if with_database else None,
     )
 
 

@@ -87,6 +87,11 @@ class FakeDatabase:
         deadline.check()
         return {table: len(rows) for table, rows in self._get(name).tables.items()}
 
+    def longest_lock_s(self, name: str) -> float:
+        self._look("longest_lock_s")
+        working = [job for job in self._world.jobs.values() if job.running and job.database is self._get(name)]
+        return max((self._world.clock.monotonic() - job.began_s for job in working), default=0.0)
+
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
         self._look("dump")
         text = build_dump(self._get(self._world.live))

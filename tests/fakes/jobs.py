@@ -29,7 +29,7 @@ class FakeJobs:
             raise PlatformError("job.exists", f"There is a container named {name} already.")
         release, database = image.release, world.databases.get(world.live)
         log = release.migration_log if release else ""
-        job = FakeJob(name, run_id, image, log, database)
+        job = FakeJob(name, run_id, image, log, database, world.clock.monotonic())
         world.jobs[name] = job
         migration = self._migration(command, image)
         if database is None or database.fenced or migration is None or not world.database_answers():

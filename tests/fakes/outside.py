@@ -68,16 +68,18 @@ class FakeProbe:
 
     def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
         self._world.script.look("probe.get")
-        container = self._world.containers.get(self._world.services[0])
-        hidden = container is not None and container.gated and urlsplit(url).hostname != PRIVATE_HOST
-        if container is None or hidden or not self._world.listens(container):
+        world = next((stage for run_id, stage in self._world.stages.items() if f"//{run_id}." in url), self._world)
+        container = world.containers.get(world.services[0])
+        private = urlsplit(url).hostname == PRIVATE_HOST
+        hidden = container is not None and container.gated and not private
+        if container is None or hidden or not world.listens(container):
             return ProbeAnswer(status=None, error="Connection refused")
-        if self._world.knows_its_host and urlsplit(url).hostname == PRIVATE_HOST:
+        if world.knows_its_host and private:
             return ProbeAnswer(status=400, body="Bad host")
-        return self._answer(container)
+        return self._answer(world, container)
 
-    def _answer(self, container: FakeContainer) -> ProbeAnswer:
-        healthy = self._world.condition(container) is Condition.HEALTHY
+    def _answer(self, world: FakeWorld, container: FakeContainer) -> ProbeAnswer:
+        healthy = world.condition(container) is Condition.HEALTHY
         release = container.image.release
         said = {"status": "ok" if healthy else "unavailable", "version": release.reports if release else None}
         return ProbeAnswer(status=200 if healthy else 503, body=json.dumps(said))

@@ -68,3 +68,18 @@ class Script:
         for plan in due:
             plan.times -= 1
             plan.happening()
+
+
+@dataclass
+class StagedScript(Script):
+    """What is done on a stage, traced and planned as ``stage.…`` in the script of the world around it."""
+
+    around: Script = field(default_factory=Script)
+
+    @contextmanager
+    def effect(self, method: str, *arguments: str) -> Iterator[None]:
+        with self.around.effect(f"stage.{method}", *arguments):
+            yield
+
+    def look(self, method: str) -> None:
+        self.around.look(f"stage.{method}")

@@ -133,6 +133,7 @@ class FakeJob:
     image: FakeImage
     log: str
     database: FakeDb | None
+    began_s: float = 0.0
     exit_code: int | None = None
 
     @property

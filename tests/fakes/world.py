@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.model import DatabaseLoad, Pin, Session
 from tests.fakes.clock import FakeClock
-from tests.fakes.script import Call, Script, When
+from tests.fakes.script import Call, Script, StagedScript, When
 from tests.fakes.things import (
     Condition,
     FakeContainer,
@@ -54,6 +54,7 @@ class FakeWorld:
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     databases: dict[str, FakeDb] = field(default_factory=dict)
     files: dict[Path, bytes] = field(default_factory=dict)
+    stages: dict[str, FakeWorld] = field(default_factory=dict)
     pin: str = ""
     migrate_command: tuple[str, ...] = ("app", "migrate")
     other_commands: dict[tuple[str, ...], Migration] = field(default_factory=dict)
@@ -230,6 +231,19 @@ class FakeWorld:
         """Whether the database server accepts connections."""
         container = self.containers.get(self.database_service)
         return self.database_up and (container is None or container.state == "running")
+
+    def apart(self) -> FakeWorld:
+        """A stage: a host with the same images and clock, an empty database, and nothing that runs."""
+        empty = FakeDb(schema="nothing", tables={})
+        return replace(
+            self,
+            script=StagedScript(around=self.script),
+            databases={self.live: empty},
+            containers={},
+            jobs={},
+            stages={},
+            restart_policy="no",
+        )
 
     def number(self) -> int:
         """A number that was not given out before."""

@@ -1,0 +1,24 @@
+"""The template of a frozen project, read only if it is what was frozen."""
+
+from __future__ import annotations
+
+import hashlib
+
+from orchestrator.errors import PlatformError
+from orchestrator.facts import FrozenProject
+
+
+def read_frozen(project: FrozenProject) -> str:
+    """The template.
+
+    Raises:
+        PlatformError: ``compose.template_changed``.
+    """
+    content = project.template.read_bytes()
+    if hashlib.sha256(content).hexdigest() != project.template_sha256:
+        raise PlatformError(
+            "compose.template_changed",
+            f"{project.template} is not what was frozen when the run began.",
+            hint="Put the file back from a copy, or bring the services up by hand.",
+        )
+    return content.decode()

@@ -1,0 +1,246 @@
+"""A stage of Compose: a project of its own with a scratch database server, as `orchestrator.stages.Stages`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from orchestrator.adapters.compose import Compose, job_command, up_command
+from orchestrator.adapters.container_exec import ContainerExec
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.engine_documents import (
+    ONE_OFF_LABEL,
+    PROJECT_LABEL,
+    RUN_LABEL,
+    SERVICE_LABEL,
+    ContainerDocument,
+)
+from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.frozen import read_frozen
+from orchestrator.adapters.jobs import Jobs
+from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.rendering import fill_template
+from orchestrator.adapters.roles import copy_roles
+from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_published, find_staged
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DatabaseError, PlatformError
+from orchestrator.facts import FrozenProject
+from orchestrator.inert import make_inert
+from orchestrator.model import JobStatus, ServiceStatus
+from orchestrator.ports import Database
+
+_DATA = "/var/lib/postgresql/data"
+_OPEN_S = 300.0
+_QUICK_S = 60.0
+_POLL_S = 0.25
+_LOG_LINES = 10
+_PRIVATE = 0o600
+_HTTP_PORT = 80
+
+
+@dataclass(frozen=True)
+class ComposeStages:
+    """Stages beside a project; ``live`` reaches into its database's container, ``user`` and ``name`` are the plan's."""
+
+    engine: DockerEngine
+    compose: Compose
+    live: ContainerExec
+    user: str | None
+    name: str | None
+
+    def open(
+        self,
+        project: FrozenProject,
+        services: Sequence[str],
+        *,
+        run_id: str,
+        directory: Path,
+        writable: Sequence[str],
+        deadline: Deadline,
+    ) -> ComposeStage:
+        """See `Stages.open`."""
+        environment = self.live.read_environment()
+        data = [environment.get("PGDATA") or _DATA, environment.get("POSTGRES_INITDB_WALDIR")]
+        template = read_frozen(project)
+        plan = StagePlan(
+            name=stage_name(run_id),
+            run_id=run_id,
+            services=tuple(services),
+            database=self.live.service,
+            images=self._find_images(project, find_staged(template, (*services, self.live.service))),
+            data=tuple(path for path in data if path),
+            writable=tuple(writable),
+            is_socket=_is_socket,
+        )
+        stage = ComposeStage(self, plan, template, directory)
+        stage.start_database(project.pin_text, deadline.sooner(_OPEN_S, what="The start of a scratch database server"))
+        copy_roles(self.live, self.user, stage.executor, deadline=deadline)
+        return stage
+
+    def sweep(self, run_id: str) -> None:
+        """See `Stages.sweep`."""
+        labels = _labels(run_id)
+        for container in self.engine.find_containers(labels):
+            self.engine.destroy_container(container.id)
+        for network in self.engine.find_networks(labels):
+            self.engine.remove_network(network)
+        for volume in self.engine.find_volumes(labels):
+            self.engine.remove_volume(volume)
+
+    def find_left(self, run_id: str) -> tuple[str, ...]:
+        """See `Stages.find_left`."""
+        labels = _labels(run_id)
+        containers = (container.name.lstrip("/") for container in self.engine.find_containers(labels))
+        return (*containers, *self.engine.find_networks(labels), *self.engine.find_volumes(labels))
+
+    # By id: a tag may lead elsewhere by now. The services that follow the version get their image from the pin.
+    def _find_images(self, project: FrozenProject, services: Sequence[str]) -> Mapping[str, str]:
+        steady = [service for service in services if service not in project.services]
+        found = [(service, self._find_image(project.name, service)) for service in steady]
+        return {service: image for service, image in found if image is not None}
+
+    def _find_image(self, project: str, service: str) -> str | None:
+        labels = {PROJECT_LABEL: project, SERVICE_LABEL: service, ONE_OFF_LABEL: "False"}
+        return next((one.image for one in self.engine.find_containers(labels) if one.up), None)
+
+
+class ComposeStage:
+    """One open stage; ``executor`` reaches into the container of its database server."""
+
+    def __init__(self, stages: ComposeStages, plan: StagePlan, template: str, directory: Path) -> None:
+        self._engine = stages.engine
+        self._compose = stages.compose
+        self._plan = plan
+        self._template = template
+        self._directory = directory
+        self._jobs = Jobs(stages.engine)
+        self.executor = ContainerExec(lambda: stages.engine.client, lambda: plan.name, plan.database)
+        self._postgres = Postgres(self.executor, stages.user, stages.name)
+
+    @property
+    def database(self) -> Database:
+        """See `Stage.database`."""
+        return self._postgres
+
+    def start_database(self, pin: str, deadline: Deadline) -> None:
+        """Start the scratch server and wait until it lets clients in for good.
+
+        Raises:
+            PlatformError: ``stage.database_failed``, ``compose.failed``.
+        """
+        self._up((self._plan.database,), pin, alone=True, deadline=deadline)
+        deadline.poll(self._find_ready, every_s=_POLL_S)
+
+    def disk_usage(self) -> int:
+        """See `Stage.disk_usage`."""
+        # Files come and go under it, which it complains of and counts the rest.
+        argv = ["du", "-sk", *self._plan.data]
+        outcome = self.executor.run(argv, deadline=self.executor.allow(_QUICK_S, "Measuring a scratch database"))
+        sizes = [line.split()[0] for line in outcome.output.decode(errors="replace").splitlines() if line.strip()]
+        if not sizes:
+            raise DatabaseError(
+                "stage.size_unknown", f"The size of the scratch database is not known: {outcome.errors}"
+            )
+        return sum(int(size) for size in sizes) * 1024
+
+    # --- services
+
+    def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """See `Stage.start_services`."""
+        self._up(services, pin, alone=False, deadline=deadline)
+
+    def stop_services(self, services: Sequence[str]) -> None:
+        """See `Stage.stop_services`."""
+        for container in self._containers(services):
+            self._engine.destroy_container(container.id)
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """See `Stage.inspect_services`."""
+        found = self._containers(services)
+        return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
+
+    def find_url(self, url: str) -> str | None:
+        """See `Stage.find_url`."""
+        address = urlsplit(url)
+        behind = find_published(self._template, address.port or _HTTP_PORT)
+        if address.scheme != "http" or behind is None or not self._engine.is_local():
+            return None
+        service, port = behind
+        addresses = [found for container in self._containers((service,)) for found in container.addresses]
+        if not addresses:
+            return None
+        host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        return address._replace(netloc=f"{host}:{port}").geturl()
+
+    def save_log(self, container: str, path: Path) -> str:
+        """See `Stage.save_log`."""
+        return self._jobs.save_log(container, path)
+
+    # --- a job
+
+    def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """See `Stage.start_job`."""
+        argv = job_command(
+            self._directory,
+            name,
+            command,
+            file=self._write(pin),
+            name=self._plan.name,
+            run_id=self._plan.run_id,
+            alone=False,
+        )
+        self._compose.run(argv, self._directory, deadline=deadline)
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        """See `Stage.inspect_job`."""
+        return self._jobs.inspect(name)
+
+    # --- how
+
+    def _up(self, services: Sequence[str], pin: str, *, alone: bool, deadline: Deadline) -> None:
+        argv = up_command(self._directory, services, file=self._write(pin), name=self._plan.name, alone=alone)
+        self._compose.run(argv, self._directory, deadline=deadline)
+
+    def _write(self, pin: str) -> Path:
+        file = self._directory / "compose.stage.json"
+        rendering = build_stage(fill_template(self._template, pin), self._plan)
+        write_atomically(file, rendering.encode(), mode=_PRIVATE)
+        return file
+
+    # The server that the image starts to set itself up listens on no address.
+    def _find_ready(self) -> bool | None:
+        container = next(iter(self._containers((self._plan.database,))), None)
+        if container is None or not container.up:
+            words = b"".join(self._engine.read_log(container.id, lines=_LOG_LINES)) if container else b""
+            raise PlatformError(
+                "stage.database_failed",
+                f"The scratch database server has ended:\n{make_inert(words.decode(errors='replace'))}",
+                hint="It was started like the live one, with an empty data directory.",
+            )
+        short = self.executor.allow(_QUICK_S, "A question to a scratch database server")
+        ready = self.executor.run(["pg_isready", "-q", "-h", "127.0.0.1"], deadline=short)
+        return True if ready.exit_code == 0 else None
+
+    def _containers(self, services: Sequence[str]) -> tuple[ContainerDocument, ...]:
+        labels = _labels(self._plan.run_id) | {ONE_OFF_LABEL: "False"}
+        return tuple(
+            found for service in services for found in self._engine.find_containers({**labels, SERVICE_LABEL: service})
+        )
+
+
+def stage_name(run_id: str) -> str:
+    """Name of a run's stage as a project of Compose."""
+    return f"upgrade-orchestrator-rehearsal-{run_id}"
+
+
+def _labels(run_id: str) -> dict[str, str]:
+    return {RUN_LABEL: run_id, PROJECT_LABEL: stage_name(run_id)}
+
+
+def _is_socket(path: str) -> bool:
+    with suppress(OSError):
+        return Path(path).is_socket()
+    return False

@@ -1,0 +1,73 @@
+"""The port of stages: where a copy of the app and its database is tried while the app serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.deadline import Deadline
+from orchestrator.facts import FrozenProject
+from orchestrator.model import JobStatus, ServiceStatus
+from orchestrator.ports import Database
+
+
+class Stage(Protocol):
+    """A place apart where a copy of the app is tried: nothing on it reaches the app, its users or the outside.
+
+    Raises `PlatformError` and, for its database server, `DatabaseError`.
+    """
+
+    @property
+    def database(self) -> Database:
+        """A server of the live one's image with its roles, and nothing but empty databases at first."""
+
+    def disk_usage(self) -> int:
+        """Bytes that its database server has written."""
+
+    def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """Bring these services up with ``pin`` in the version variable, and what they depend on."""
+
+    def stop_services(self, services: Sequence[str]) -> None:
+        """End these services at once and remove their containers."""
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """As `Platform.inspect_services`."""
+
+    def find_url(self, url: str) -> str | None:
+        """Where the stage's own copy answers what users ask at ``url``; None where we cannot reach it."""
+
+    def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """As `Platform.start_job`; what the service depends on is started too."""
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        """As `Platform.inspect_job`."""
+
+    def save_log(self, container: str, path: Path) -> str:
+        """Write all that a container said, by its name or id, to ``path`` (0600); the last 50 lines as text."""
+
+
+class Stages(Protocol):
+    """Makes stages and clears them away. Raises `PlatformError`."""
+
+    def open(
+        self,
+        project: FrozenProject,
+        services: Sequence[str],
+        *,
+        run_id: str,
+        directory: Path,
+        writable: Sequence[str],
+        deadline: Deadline,
+    ) -> Stage:
+        """Make the stage of a run for these services, with its database server up and ready.
+
+        ``writable`` are folders in containers that get an empty volume in place of a folder of the host, which
+        are read-only otherwise. ``stage.database_failed``; what is there of the stage then is for `sweep`.
+        """
+
+    def sweep(self, run_id: str) -> None:
+        """Remove everything of the run's stage, whatever works on it. Repeating is harmless."""
+
+    def find_left(self, run_id: str) -> tuple[str, ...]:
+        """Names of what is there of the run's stage."""

@@ -1,0 +1,212 @@
+"""A stage on a real engine, beside a project whose database lies in a folder of the host."""
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from deploy.demo.bed import LABEL, LedgerHost, ensure_base_images, find_free_port, run_command
+from orchestrator.adapters.compose import Compose
+from orchestrator.adapters.compose_project import ComposeProject
+from orchestrator.adapters.container_exec import ContainerExec
+from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.http_probe import HttpProbe
+from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.stage import ComposeStage, ComposeStages, stage_name
+from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
+from orchestrator.facts import FrozenProject
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+COMPOSE = """\
+name: {project}
+services:
+  db:
+    image: {postgres}
+    container_name: {project}-the-database
+    labels: {{{label}: {project}}}
+    environment: {{POSTGRES_USER: owner, POSTGRES_PASSWORD: {password}, POSTGRES_DB: live}}
+    volumes: ["./files:/var/lib/postgresql/data"]
+  app:
+    image: {repository}:${{APP_VERSION}}
+    labels: {{{label}: {project}}}
+    command: [python, -m, http.server, "8000", --directory, /data]
+    ports: ["127.0.0.1:{port}:8000"]
+    depends_on: [db]
+    volumes: ["./data:/data", "uploads:/uploads", "/var/run:/host-run"]
+volumes: {{uploads: {{labels: {{{label}: {project}}}}}}}
+networks: {{default: {{labels: {{{label}: {project}}}}}}}
+"""
+SETUP = "CREATE ROLE reader LOGIN PASSWORD 'of the reader' CONNECTION LIMIT 7; CREATE TABLE entries (id int)"
+ROLES = "SELECT rolname || ' ' || coalesce(rolpassword, '') || ' ' || rolconnlimit FROM pg_authid ORDER BY 1"
+
+
+class Place:
+    """The project, its ports, and a run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        bases = ensure_base_images()
+        self.project = f"stage-{secrets.token_hex(4)}"
+        self.run_id = f"r-{self.project}"
+        self.folder = folder / self.project
+        self.directory = folder / "run"
+        self.client = docker.from_env(timeout=60)
+        self.port = find_free_port()
+        repository, _, self.tag = bases.python.rpartition(":")
+        for name in ("files", "data"):
+            (self.folder / name).mkdir(parents=True)
+        self.directory.mkdir()
+        (self.folder / "data" / "index.html").write_text("ours\n")
+        words = {"project": self.project, "postgres": bases.postgres, "repository": repository, "port": self.port}
+        text = COMPOSE.format(**words, label=LABEL, password=secrets.token_hex(8))
+        (self.folder / "compose.yaml").write_text(text)
+        (self.folder / ".env").write_text(f"APP_VERSION={self.tag}\n")
+        engine, compose = DockerEngine.connect(), Compose(os.environ)
+        self.platform = ComposeProject(self.folder, ("app",), "APP_VERSION", engine, compose)
+        self.live = ContainerExec(lambda: self.client, self.platform.name, "db")
+        self.stages = ComposeStages(engine, compose, self.live, None, None)
+
+    def install(self) -> None:
+        """Bring it into service."""
+        run_command(["docker", "compose", "up", "--detach"], timeout_s=120, cwd=self.folder)
+        ready = ["pg_isready", "-q", "-h", "127.0.0.1"]
+        within(60).poll(lambda: self.live.run(ready, deadline=within(10)).exit_code == 0 or None, every_s=0.2)
+        psql(self.live, SETUP)
+
+    def open(self) -> ComposeStage:
+        """The stage of the run."""
+        project: FrozenProject = self.platform.freeze(self.directory)
+        return self.stages.open(
+            project, ("app",), run_id=self.run_id, directory=self.directory, writable=(), deadline=within(120)
+        )
+
+    def take_down(self) -> None:
+        """Remove all of it."""
+        self.stages.sweep(self.run_id)
+        LedgerHost(self.client, self.folder, self.project, "", "", "").down()
+        self.client.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place(tmp_path_factory.mktemp("stage"))
+    try:
+        place.install()
+        yield place
+    finally:
+        place.take_down()
+
+
+@pytest.fixture(scope="module")
+def stage(place: Place) -> ComposeStage:
+    stage = place.open()
+    stage.start_services(("app",), place.tag, deadline=within(60))
+    return stage
+
+
+def within(seconds: float) -> Deadline:
+    return Deadline(SystemClock(), seconds, what="The test")
+
+
+def psql(executor: ContainerExec, statement: str, database: str = "live") -> str:
+    argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "owner", "-d", database, "-c", statement]
+    outcome = executor.run(argv, deadline=within(60))
+    assert outcome.exit_code == 0, outcome.errors
+    return outcome.output.decode().strip()
+
+
+def test_the_scratch_server_is_another_one_of_the_same_image(place: Place, stage: ComposeStage) -> None:
+    live = Postgres(place.live, None, None).inspect()
+    scratch = stage.database.inspect()
+    assert scratch.system_identifier != live.system_identifier
+    assert scratch.server_version == live.server_version
+    assert psql(stage.executor, "SELECT count(*) FROM pg_tables WHERE tablename = 'entries'") == "0"
+    assert psql(place.live, "SELECT count(*) FROM pg_tables WHERE tablename = 'entries'") == "1"
+
+
+def test_it_has_the_roles_with_their_passwords(place: Place, stage: ComposeStage) -> None:
+    roles = psql(place.live, ROLES)
+    assert "SCRAM-SHA-256$" in roles
+    assert psql(stage.executor, ROLES) == roles
+
+
+def test_no_password_hash_is_in_a_file_or_a_log(place: Place, stage: ComposeStage) -> None:
+    (container,) = place.client.containers.list(filters={"label": [in_stage(place), "com.docker.compose.service=db"]})
+    assert "SCRAM" not in container.logs().decode()
+    assert not any("SCRAM" in file.read_text() for file in place.directory.iterdir())
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in place.directory.iterdir())
+
+
+def test_the_app_answers_at_a_private_address_that_its_users_do_not_reach(place: Place, stage: ComposeStage) -> None:
+    url = stage.find_url(f"http://localhost:{place.port}/index.html")
+    assert url is not None
+    assert str(place.port) not in url
+    probe = HttpProbe()
+    within(30).poll(lambda: probe.get(url, timeout_s=2).status, every_s=0.2)
+    answer = probe.get(url, timeout_s=5)
+    assert (answer.status, answer.body) == (200, "ours\n")
+    assert stage.find_url(f"https://localhost:{place.port}/") is None
+    assert stage.find_url("http://localhost:1/") is None
+
+
+def test_it_can_write_no_folder_of_the_host_and_reach_no_engine(place: Place, stage: ComposeStage) -> None:
+    (status,) = stage.inspect_services(("app",))
+    inspected = place.client.containers.get(status.container_id).attrs
+    mounts = {mount["Destination"]: mount for mount in inspected["Mounts"]}
+    assert set(mounts) == {"/data", "/uploads"}
+    assert mounts["/data"]["RW"] is False
+    assert mounts["/uploads"]["Name"].startswith(stage_name(place.run_id))
+    assert not any(inspected["NetworkSettings"]["Ports"].values())
+    routes = run_command(["docker", "exec", status.container_id, "cat", "/proc/net/route"], timeout_s=30)
+    assert not any(line.split()[1] == "00000000" for line in routes.splitlines()[1:])
+
+
+def test_its_room_is_measured(stage: ComposeStage) -> None:
+    assert stage.disk_usage() > stage.database.inspect().size_bytes
+
+
+def test_a_transaction_that_keeps_others_from_writing_is_seen(stage: ComposeStage) -> None:
+    database = stage.database
+    psql(stage.executor, "CREATE TABLE held (id int)")
+    assert database.longest_lock_s("live") == 0
+    statement = "BEGIN; CREATE TABLE own (id int); LOCK TABLE held IN SHARE MODE; SELECT pg_sleep(4)"
+    holder = threading.Thread(target=lambda: psql(stage.executor, statement))
+    holder.start()
+    try:
+        assert within(30).poll(lambda: database.longest_lock_s("live") or None, every_s=0.1) > 0
+    finally:
+        holder.join()
+    assert database.longest_lock_s("live") == 0
+
+
+def test_sweeping_leaves_nothing_of_the_stage_and_all_of_the_app(place: Place, stage: ComposeStage) -> None:
+    assert len(place.stages.find_left(place.run_id)) >= 4
+    place.stages.sweep(place.run_id)
+    assert place.stages.find_left(place.run_id) == ()
+    place.stages.sweep(place.run_id)
+    assert {one.state for one in place.platform.inspect_services(("app", "db"))} == {"running"}
+    assert psql(place.live, "SELECT count(*) FROM entries") == "0"
+
+
+def test_a_scratch_server_that_does_not_start_says_why(place: Place) -> None:
+    file = place.folder / "compose.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("    volumes: [", "    command: [postgres, -c, no_such_setting=1]\n    volumes: [", 1))
+    try:
+        with pytest.raises(PlatformError, match="no_such_setting") as caught:
+            place.open()
+    finally:
+        file.write_text(text)
+        place.stages.sweep(place.run_id)
+    assert caught.value.code == "stage.database_failed"
+    assert place.stages.find_left(place.run_id) == ()
+
+
+def in_stage(place: Place) -> str:
+    return f"com.docker.compose.project={stage_name(place.run_id)}"
