@@ -1,7 +1,7 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.facts import Current, Replacement, Target
+from orchestrator.facts import Current, Rehearsal, Replacement, Target
 from orchestrator.model import Question
 
 
@@ -36,13 +36,14 @@ class Confirm(State[Options]):
 def _question(ctx: StateContext[Options]) -> Question:
     current, target = ctx.require(Current), ctx.require(Target)
     minutes = ctx.worst_case_downtime_s / 60
-    replacement = ctx.find(Replacement)
+    rehearsal, replacement = ctx.find(Rehearsal), ctx.find(Replacement)
     lines: tuple[str, ...] = (
         f"from   {current.version}",
         f"to     {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
         f"image  {target.repository}:{target.release.version}",
         f"digest {target.digest}",
         f"steps  {' → '.join(ctx.steps)}",
+        *(_tell_rehearsed(rehearsal) if rehearsal else ()),
         f"outage {minutes:.0f} min at the very worst: the sum of all deadlines while the app is down",
     )
     if replacement is None:
@@ -66,3 +67,8 @@ def _describe_versions(replacement: Replacement, current: Current) -> tuple[str,
     if replacement.version == current.version:
         return ()
     return (f"note   the data belongs to {replacement.version}, and {current.version} must live on it",)
+
+
+def _tell_rehearsed(rehearsal: Rehearsal) -> tuple[str]:
+    lock = f"a table was locked for {rehearsal.longest_lock_s:.1f} s at most"
+    return (f"outage about {rehearsal.outage_s:.0f} s as it was rehearsed; {lock}",)

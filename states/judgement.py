@@ -1,7 +1,7 @@
 """How containers and answers are judged: healthy, steady, and the version that they should be.
 
-Used by `health` and `commit` for the new version and by `rollback` for the old one, so that both are held to one
-standard.
+Used by `health` and `commit` for the new version, by `rollback` for the old one and by `rehearse` for both on a copy,
+so that all are held to one standard.
 """
 
 from __future__ import annotations
@@ -10,19 +10,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 
 from orchestrator.contract import HealthCheck, OptionsT, StateContext
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, HealthError
 from orchestrator.facts import Serving, Started, Target
 from orchestrator.model import Gate, ServiceStatus
-from orchestrator.ports import Clock, Platform, Probe
+from orchestrator.ports import Clock, Probe
 
 _POLL_S = 0.25
 _ANSWER_TIMEOUT_S = 5.0
 _RESTARTS_ALLOWED = 3
 _SHORT_STEADY_S = 3.0
 _WELL = range(200, 300)
+
+
+class Containers(Protocol):
+    """Where containers of services are looked at: the app's own platform, or a stage."""
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """As `Platform.inspect_services`."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def await_steady(
     check: HealthCheck,
     expected: Expectation,
     *,
-    platform: Platform,
+    platform: Containers,
     probe: Probe,
     clock: Clock,
     deadline: Deadline,
@@ -121,7 +129,7 @@ def await_steady(
             ) from None
 
 
-def look_at(check: HealthCheck, expected: Expectation, platform: Platform, probe: Probe) -> Look:
+def look_at(check: HealthCheck, expected: Expectation, platform: Containers, probe: Probe) -> Look:
     """Containers first, then the answer, then the version; the first that is not as it should be."""
     statuses = platform.inspect_services(expected.services)
     fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)

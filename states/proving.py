@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from orchestrator.contract import StateContext
+from orchestrator.deadline import Deadline
 from orchestrator.errors import BackupError, DatabaseError
 from orchestrator.facts import Receipt
-from orchestrator.model import DatabaseProperties
+from orchestrator.model import DatabaseProperties, Inventory, Sequence
+from orchestrator.ports import Database
 
 
 def dump_and_prove(ctx: StateContext[Any], *, version: str, label: str = "") -> Receipt:
@@ -61,6 +64,25 @@ def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
         DatabaseError: it is another file than the one that was proven, or holds something else.
     """
     database = ctx.database()
+    prove_again(ctx, receipt)
+    load_backup(ctx, receipt, database, name, ctx.world.backups.read(receipt.path, sha256=receipt.sha256))
+    different = find_other_contents(database, receipt, name, ctx.deadline)
+    if different:
+        raise DatabaseError(
+            "restore.rows_differ",
+            f"The restored database does not hold what the backup's receipt says: {', '.join(different[:5])}.",
+            meaning=f"It was left beside the live one as {name}; the live one was left as it is.",
+            hint="Compare both by hand before choosing one.",
+        )
+
+
+def prove_again(ctx: StateContext[Any], receipt: Receipt) -> None:
+    """Read the file of a backup in full and see that it is the one that was proven.
+
+    Raises:
+        BackupError: the file cannot be read in full.
+        DatabaseError: ``restore.backup_changed``.
+    """
     proof = ctx.world.backups.prove(receipt.path, report=ctx.report, deadline=ctx.deadline)
     if proof.sha256 != receipt.sha256:
         raise DatabaseError(
@@ -69,22 +91,37 @@ def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
             meaning="The live database was left as it is.",
             hint="Find the proven file by its SHA-256 in `orchestrator show`, or choose another backup by hand.",
         )
+
+
+def load_backup(
+    ctx: StateContext[Any], receipt: Receipt, database: Database, name: str, chunks: Iterable[bytes]
+) -> None:
+    """Restore the dump in ``chunks`` as ``name`` on a server, in place of a database of that name."""
     if name in database.sizes():
         database.terminate_sessions(name)
         database.drop(name)
-    chunks = ctx.world.backups.read(receipt.path, sha256=receipt.sha256)
     database.restore(chunks, name, like=receipt.properties, deadline=ctx.deadline)
-    different = [
-        *find_other_rows(receipt.rows, database.rows(name, deadline=ctx.deadline)),
-        *find_other_properties(receipt.properties, database.properties(name)),
+
+
+def find_other_contents(database: Database, receipt: Receipt, name: str, deadline: Deadline) -> tuple[str, ...]:
+    """Tables and properties in which a restored database is not what the receipt of its backup says."""
+    rows = find_other_rows(receipt.rows, database.rows(name, deadline=deadline))
+    return (*rows, *find_other_properties(receipt.properties, database.properties(name)))
+
+
+def find_other_inventory(expected: Inventory, found: Inventory) -> tuple[str, ...]:
+    """What else is not the same; ``expected`` is older, so a sequence may have gone on since."""
+    names = sorted({*expected.relations, *found.relations})
+    different = [f"relation {name}" for name in names if expected.relations.get(name) != found.relations.get(name)]
+    names = sorted({*expected.extensions, *found.extensions})
+    different += [f"extension {name}" for name in names if expected.extensions.get(name) != found.extensions.get(name)]
+    names = sorted({*expected.sequences, *found.sequences})
+    different += [
+        f"sequence {name}" for name in names if _is_behind(expected.sequences.get(name), found.sequences.get(name))
     ]
-    if different:
-        raise DatabaseError(
-            "restore.rows_differ",
-            f"The restored database does not hold what the backup's receipt says: {', '.join(different[:5])}.",
-            meaning=f"It was left beside the live one as {name}; the live one was left as it is.",
-            hint="Compare both by hand before choosing one.",
-        )
+    if expected.large_objects != found.large_objects:
+        different.append(f"large objects ({found.large_objects} instead of {expected.large_objects})")
+    return tuple(different)
 
 
 def side_name(live: str, run_id: str) -> str:
@@ -106,6 +143,15 @@ def find_other_properties(expected: DatabaseProperties, found: DatabasePropertie
     """Properties that are not the same; the order of grants and settings means nothing."""
     one, other = _comparable(expected), _comparable(found)
     return tuple(name for name in one if one[name] != other[name])
+
+
+def _is_behind(earlier: Sequence | None, later: Sequence | None) -> bool:
+    if earlier is None or later is None or earlier.owner != later.owner:
+        return True
+    if earlier.last_value is None or later.cycles:
+        return False
+    forward = 1 if later.increment > 0 else -1
+    return later.last_value is None or (later.last_value - earlier.last_value) * forward < 0
 
 
 def _number(rows: dict[str, int], table: str) -> int | str:

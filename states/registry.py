@@ -17,6 +17,7 @@ from states.migrate import Migrate
 from states.preflight import Preflight
 from states.pull import Pull
 from states.recall import Recall
+from states.rehearse import Rehearse
 from states.reinstate import Reinstate
 from states.restore import Restore
 from states.rollback import Rollback
@@ -31,6 +32,7 @@ KINDS: Mapping[str, type[State[Any]]] = {
         Confirm,
         Pull,
         Backup,
+        Rehearse,
         Stop,
         Migrate,
         Start,

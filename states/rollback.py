@@ -8,6 +8,7 @@ from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.fencing import lift_fence
 from states.judgement import Expectation, await_steady, look_at, shorten
+from states.old_version import find_old_pin
 
 
 class Rollback(State[Options]):
@@ -34,7 +35,7 @@ class Rollback(State[Options]):
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin, start, wait until it serves as it did."""
         project, current, clock = ctx.require(FrozenProject), ctx.require(Current), ctx.world.clock
-        pin = _old_pin(ctx)
+        pin = find_old_pin(ctx)
         ctx.world.platform.write_pin(pin)
         lift_fence(ctx)
         ctx.world.platform.start_services(project, ctx.target.services, pin, deadline=ctx.deadline)
@@ -54,15 +55,6 @@ class Rollback(State[Options]):
         expected = Expectation(ctx.target.services, ctx.require(Current).image_id, None)
         look = look_at(_check(ctx), expected, ctx.world.platform, ctx.world.probe)
         return Observation.PARTIAL if look.problem else Observation.DONE
-
-
-def _old_pin(ctx: StateContext[Options]) -> str:
-    """The text as it was, unless it now leads to another image here: then the old digest is added."""
-    project, current = ctx.require(FrozenProject), ctx.require(Current)
-    tag = project.pin_text.partition("@")[0]
-    image = ctx.world.platform.find_image(f"{ctx.target.image}:{tag}")
-    moved = image is not None and image.image_id != current.image_id
-    return f"{tag}@{current.digest}" if moved and current.digest else project.pin_text
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:

@@ -23,10 +23,10 @@ def ledger_bed() -> Iterator[Bed]:
 def install(ledger_bed: Bed) -> Install:
     """Bring a host of the ledger into service; it goes with the bed."""
 
-    def install(version: str = "1.0.0", *, shipped: str = "upgrade.yaml") -> Installation:
+    def install(version: str = "1.0.0", *, shipped: str = "upgrade.yaml", rehearsed: bool = True) -> Installation:
         feed = ledger_bed.feed(*RELEASES)
         host = ledger_bed.host(version)
         host.install()
-        return Installation(host, feed, write_ledger_plan(host, feed, shipped=shipped))
+        return Installation(host, feed, write_ledger_plan(host, feed, shipped=shipped, rehearsed=rehearsed))
 
     return install

@@ -65,8 +65,10 @@ class Installation:
 class Install(Protocol):
     """Brings a host of the ledger into service, with the machine of a shipped plan."""
 
-    def __call__(self, version: str = "1.0.0", *, shipped: str = "upgrade.yaml") -> Installation:
-        """Install this version."""
+    def __call__(
+        self, version: str = "1.0.0", *, shipped: str = "upgrade.yaml", rehearsed: bool = True
+    ) -> Installation:
+        """Install this version; `rehearsed=False` leaves the rehearsal out of the plan."""
 
 
 def orchestrator(*arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
@@ -84,20 +86,28 @@ def orchestrator(*arguments: str, environment: Mapping[str, str] | None = None) 
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def write_ledger_plan(host: LedgerHost, feed: ReleaseFeed, *, shipped: str = "upgrade.yaml") -> Path:
+def write_ledger_plan(
+    host: LedgerHost, feed: ReleaseFeed, *, shipped: str = "upgrade.yaml", rehearsed: bool = True
+) -> Path:
     """A plan for a host of the ledger that has the machine of a shipped plan; bad health is seen in 15 s."""
-    document = build_ledger_plan(host, feed, shipped)
+    document = build_ledger_plan(host, feed, shipped, rehearsed=rehearsed)
     path = host.folder / "plan.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return path
 
 
-def build_ledger_plan(host: LedgerHost, feed: ReleaseFeed, shipped: str) -> Document:
+def build_ledger_plan(host: LedgerHost, feed: ReleaseFeed, shipped: str, *, rehearsed: bool = True) -> Document:
     """That plan as a document."""
     machine = yaml.safe_load((CHECKOUT / "plans" / shipped).read_text(encoding="utf-8"))
     for state in machine["states"].values():
         if state.get("kind") == "health":
             state["timeout"] = "15s"
+        if state.get("kind") == "rehearse":
+            state["with"] = {"healthy_within": "15s"}
+        if not rehearsed and state.get("then", {}).get("done") == "rehearse":
+            state["then"]["done"] = machine["states"]["rehearse"]["then"]["done"]
+    if not rehearsed:
+        del machine["states"]["rehearse"]
     return {
         "plan": 1,
         "name": "ledger",

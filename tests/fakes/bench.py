@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from orchestrator.model import Progress
 from orchestrator.plan.load import parse_plan
+from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport
 from orchestrator.service import Service
@@ -27,6 +29,15 @@ database: {{service: db}}
 releases: {{source: file, path: releases.json}}
 backups: {{directory: {backups}}}
 """
+
+
+def write_machine_without_rehearsal() -> str:
+    """The standard machine as it is for an operator who takes the state `rehearse` out: bad releases go live."""
+    states = {name: state for name, state in build_standard_states().items() if name != "rehearse"}
+    return json.dumps(states).replace('"done": "rehearse"', '"done": "stop"')
+
+
+WITHOUT_REHEARSAL = f"initial: {STANDARD_INITIAL}\nstates: {write_machine_without_rehearsal()}\n"
 
 
 class Recorder:

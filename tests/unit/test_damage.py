@@ -20,7 +20,7 @@ from orchestrator.render import render_report
 from orchestrator.service import Service
 from states.registry import KINDS
 from tests.damage import DAMAGES, Damage
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
 from tests.fakes.database import FakeDatabase
 from tests.fakes.plain_dump import build_plain_dump
@@ -63,7 +63,7 @@ def ignore(progress: Progress) -> None:
 
 
 def upgrade_twice(folder: Path) -> Shelf:
-    bench = Bench(folder)
+    bench = Bench(folder, WITHOUT_REHEARSAL)
     store = BackupFolder(bench.world.backup_directory)
     ports = replace(make_ports(bench.world), backups=store, database=PlainDumps(bench.world))
     service = bench.service = Service(bench.plan, KINDS, ports)
@@ -148,7 +148,7 @@ def test_a_backup_is_found_by_another_way_to_its_folder(
 
 
 def test_the_way_back_does_not_use_what_was_swapped_in_after_it_was_proven(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     world = bench.world
     store = BackupFolder(world.backup_directory)
     bench.service = Service(bench.plan, KINDS, replace(make_ports(world), backups=store))
@@ -170,7 +170,7 @@ def test_the_way_back_does_not_use_what_was_swapped_in_after_it_was_proven(tmp_p
 
 @every_damage
 def test_the_way_back_does_not_use_it(tmp_path: Path, damage: Damage) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     world, store = bench.world, BackupFolder(bench.world.backup_directory)
     bench.service = Service(bench.plan, KINDS, replace(make_ports(world), backups=store))
     world.databases[world.live].tables[world.user_table] = [f"{n * 7919 % 1009} it's" for n in range(3000)]

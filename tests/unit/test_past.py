@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.model import Verdict
-from tests.fakes.bench import Bench
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 from tests.fakes.things import digest_of
 
 PLAIN = """
@@ -27,10 +27,10 @@ states:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
 
 
-@pytest.mark.parametrize("machine", ["", PLAIN], ids=["standard", "without check"])
+@pytest.mark.parametrize("machine", [WITHOUT_REHEARSAL, PLAIN], ids=["standard", "without check"])
 def test_an_image_that_had_to_be_left_is_not_tried_again_by_itself(tmp_path: Path, machine: str) -> None:
     bench = Bench(tmp_path, machine)
     first = bench.run("v1.2.0")

@@ -10,7 +10,7 @@ from orchestrator.journal import Journal
 from orchestrator.lock import project_lock
 from orchestrator.model import Verdict
 from orchestrator.releases import ReleaseRequest
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import announce_up_to
 from tests.fakes.outside import FakeOperator
 
@@ -24,14 +24,20 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+@pytest.fixture
+def unrehearsed(tmp_path: Path) -> Bench:
+    """The standard machine without a rehearsal, which would refuse a bad release before it is live."""
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
+
+
 def test_a_good_release_is_committed(bench: Bench) -> None:
     bench.world.users_write(3)
     report = bench.run()
     assert report.run.verdict is Verdict.COMMITTED
     assert report.run.exit_code == 0
     assert bench.path() == [
-        "check", "preflight", "confirm", "prefetch", "backup", "stop", "pull", "migrate", "start", "health",
-        "commit", "cleanup",
+        "check", "preflight", "confirm", "prefetch", "backup", "rehearse", "stop", "pull", "migrate", "start",
+        "health", "commit", "cleanup",
     ]  # fmt: skip
     assert serving_version(bench.world) == "v1.1.0"
     assert bench.world.pin.startswith("v1.1.0@sha256:")
@@ -42,28 +48,30 @@ def test_a_good_release_is_committed(bench: Bench) -> None:
     ("version", "failing", "outcome"),
     [("v1.2.0", "migrate", "failed"), ("v1.3.0", "health", "timeout"), ("v1.4.0", "health", "failed")],
 )
-def test_a_bad_release_is_rolled_back_and_loses_nothing(bench: Bench, version: str, failing: str, outcome: str) -> None:
-    bench.world.users_write(7)
-    before = bench.world.databases["ledger"].tables["public.entries"].copy()
-    report = bench.run(version)
+def test_a_bad_release_is_rolled_back_and_loses_nothing(
+    unrehearsed: Bench, version: str, failing: str, outcome: str
+) -> None:
+    unrehearsed.world.users_write(7)
+    before = unrehearsed.world.databases["ledger"].tables["public.entries"].copy()
+    report = unrehearsed.run(version)
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert report.run.exit_code == 20
-    assert (failing, outcome) in bench.recorder.path
-    assert bench.path()[-2:] == ["restore", "rollback"]
-    assert serving_version(bench.world) == "v1.0.0"
-    assert bench.world.pin == "v1.0.0"
-    assert bench.world.databases["ledger"].tables["public.entries"] == before
-    assert bench.world.databases["ledger"].schema == 1
+    assert (failing, outcome) in unrehearsed.recorder.path
+    assert unrehearsed.path()[-2:] == ["restore", "rollback"]
+    assert serving_version(unrehearsed.world) == "v1.0.0"
+    assert unrehearsed.world.pin == "v1.0.0"
+    assert unrehearsed.world.databases["ledger"].tables["public.entries"] == before
+    assert unrehearsed.world.databases["ledger"].schema == 1
     assert len(report.quarantine) == 1
-    assert report.quarantine[0] in bench.world.databases
+    assert report.quarantine[0] in unrehearsed.world.databases
 
 
-def test_a_write_between_backup_and_stop_survives_a_rollback(bench: Bench) -> None:
-    bench.world.happen("platform.stop_services", lambda: bench.world.users_write(5))
-    report = bench.run("v1.2.0")
+def test_a_write_between_backup_and_stop_survives_a_rollback(unrehearsed: Bench) -> None:
+    unrehearsed.world.happen("platform.stop_services", lambda: unrehearsed.world.users_write(5))
+    report = unrehearsed.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
-    assert len(bench.world.acknowledged) == 5
-    assert bench.world.missing() == []
+    assert len(unrehearsed.world.acknowledged) == 5
+    assert unrehearsed.world.missing() == []
 
 
 def test_nothing_newer_is_up_to_date_and_touches_nothing(bench: Bench) -> None:
@@ -116,26 +124,26 @@ def test_a_fault_anywhere_leaves_the_old_version_serving(
     assert bench.world.missing() == []
 
 
-def test_a_restore_that_fails_needs_an_operator_and_leaves_a_runbook(bench: Bench) -> None:
-    bench.world.fail("database.swap", DatabaseError("database.unreachable", "The server is gone."))
-    report = bench.run("v1.2.0")
+def test_a_restore_that_fails_needs_an_operator_and_leaves_a_runbook(unrehearsed: Bench) -> None:
+    unrehearsed.world.fail("database.swap", DatabaseError("database.unreachable", "The server is gone."))
+    report = unrehearsed.run("v1.2.0")
     assert report.run.verdict is Verdict.NEEDS_OPERATOR
     assert report.run.exit_code == 30
     assert len(report.next_steps) >= 4
     assert any("RENAME TO" in step for step in report.next_steps)
 
 
-def test_without_a_snapshot_the_proven_backup_is_restored(bench: Bench) -> None:
-    bench.world.users_write(2)
+def test_without_a_snapshot_the_proven_backup_is_restored(unrehearsed: Bench) -> None:
+    unrehearsed.world.users_write(2)
 
     def lose_the_snapshot() -> None:
-        for name in [name for name in bench.world.databases if "snapshot" in name]:
-            del bench.world.databases[name]
+        for name in [name for name in unrehearsed.world.databases if "snapshot" in name]:
+            del unrehearsed.world.databases[name]
 
-    bench.world.happen("platform.start_job", lose_the_snapshot)
-    report = bench.run("v1.2.0")
+    unrehearsed.world.happen("platform.start_job", lose_the_snapshot)
+    report = unrehearsed.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
-    assert bench.world.missing() == []
+    assert unrehearsed.world.missing() == []
 
 
 def test_a_bug_in_an_adapter_is_no_outcome(bench: Bench) -> None:

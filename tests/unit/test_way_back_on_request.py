@@ -10,14 +10,14 @@ from orchestrator.errors import PlatformError
 from orchestrator.model import Question, Verdict
 from orchestrator.report import RunReport
 from tests.fakes.backups import FakeBackupStore
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.dump import build_dump
 from tests.fakes.outside import FakeOperator
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
 
 
 def roll_back(bench: Bench, *, force: bool = True) -> RunReport:
@@ -54,7 +54,7 @@ def test_going_back_brings_version_and_data_of_before_and_keeps_what_was_saved_s
 
 def test_the_question_says_how_much_was_committed_since(tmp_path: Path) -> None:
     operator = FakeOperator(True)
-    bench = Bench(tmp_path, operator=operator)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator=operator)
     upgrade(bench)
     bench.world.users_write(7)
     roll_back(bench, force=False)
@@ -64,7 +64,7 @@ def test_the_question_says_how_much_was_committed_since(tmp_path: Path) -> None:
 
 
 def test_who_declines_changes_nothing(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, operator=FakeOperator(False))
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator=FakeOperator(False))
     bench.run("v1.1.0")
     calls = len(bench.world.calls)
     report = roll_back(bench, force=False)
@@ -142,7 +142,7 @@ def test_a_backup_brings_its_data_back_and_keeps_what_was_saved_since(bench: Ben
 
 
 def test_what_was_restored_beside_goes_again_when_the_answer_is_no(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, operator=FakeOperator(False))
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator=FakeOperator(False))
     bench.run("v1.1.0")
     before = set(bench.world.databases)
     report = reload(bench, bench.service.records.receipts()[0].path, force=False)

@@ -18,7 +18,7 @@ from orchestrator.releases import ReleaseRequest
 from orchestrator.service import Service
 from states.cleanup import choose_superfluous
 from states.registry import KINDS
-from tests.fakes.bench import Bench
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 from tests.fakes.build import announce_up_to, make_ports
 from tests.fakes.database import FakeDatabase
 from tests.words import make_receipt
@@ -78,7 +78,7 @@ def test_a_file_is_not_let_go_for_an_older_receipt_of_the_same_name(
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """A bench whose backups are real files."""
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     use_database(bench, FakeDatabase(bench.world))
     return bench
 

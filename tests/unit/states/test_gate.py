@@ -12,7 +12,7 @@ from orchestrator.facts import Committed, Serving, Started
 from orchestrator.journal import Journal
 from orchestrator.model import Gate, Verdict
 from states.registry import KINDS
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.world import FakeWorld
 
 SHIPPED = Path(__file__).parents[3] / "plans"
@@ -21,7 +21,7 @@ NO_ENGINE = PlatformError("engine.unreachable", "The engine does not answer.")
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
 
 
 def write_whenever_the_health_is_asked(bench: Bench) -> list[int]:
@@ -151,7 +151,7 @@ def test_the_outage_lasts_until_users_are_served(bench: Bench) -> None:
 
 
 def test_behind_a_closed_gate_the_commit_counts_as_time_without_the_app(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     upgrade = (SHIPPED / "upgrade.yaml").read_text()
     (tmp_path / "open").mkdir()
     opened = Bench(tmp_path / "open", upgrade[upgrade.index("\ninitial:") :].replace("{gate: closed}", "{gate: open}"))
@@ -182,7 +182,7 @@ def app_answers_only_to_its_own_name(world: FakeWorld) -> None:
 def test_a_gate_behind_which_nobody_could_judge_is_refused_early(
     tmp_path: Path, break_it: Callable[[FakeWorld], None], told: str
 ) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     break_it(bench.world)
     report = bench.run()
     assert report.run.verdict is Verdict.REFUSED

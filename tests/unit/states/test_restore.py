@@ -9,7 +9,7 @@ import pytest
 from orchestrator.facts import Facts, WayBack
 from orchestrator.journal import Journal
 from orchestrator.model import Verdict
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 
 
 def way_back(bench: Bench, run_id: str) -> WayBack | None:
@@ -24,7 +24,7 @@ def way_back(bench: Bench, run_id: str) -> WayBack | None:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
 
 
 def test_a_migration_that_wrote_nothing_costs_no_swap(bench: Bench) -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from orchestrator.errors import DatabaseError
 from orchestrator.model import DatabaseLoad, Session, Verdict
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 
 STRANGER = Session(pid=77, user="analyst", application="psql", address="10.1.1.1", active=True)
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
 
 
 def live_fences(bench: Bench) -> list[str]:

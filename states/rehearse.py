@@ -1,0 +1,178 @@
+"""rehearse: the upgrade on a copy of the data, while the old version serves."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.errors import DatabaseError, HealthError, PlatformError
+from orchestrator.facts import Current, FrozenProject, Receipt, Rehearsal, Target
+from orchestrator.model import EffectScope
+from orchestrator.plan.durations import Duration
+from states.judgement import Expectation
+from states.old_version import find_old_pin
+from states.proving import find_other_contents, find_other_inventory, load_backup, prove_again
+from states.rehearsing import UNTOUCHED, Watch, find_quota, run_migration, stage_cleared, try_version
+
+
+class RehearseOptions(Options):
+    """``healthy_within``: how long each version may take to be steadily healthy on the copy.
+
+    ``writable``: folders in the app's containers that are folders of the host and that the app must be able to
+    write as it starts; they are empty in the rehearsal. All other folders of the host can only be read there.
+    """
+
+    healthy_within: Duration = Field(default=120.0)
+    writable: tuple[str, ...] = ()
+
+
+class Rehearse(State[RehearseOptions]):
+    """Restores the backup into a scratch server, migrates it, and starts the new version and then the old one on it.
+
+    The copy reaches nobody: its network leads nowhere, and what belongs to the user is not written.
+    """
+
+    kind = "rehearse"
+    summary = "Restore the backup into a scratch server and try migration, new and old version on it."
+    scope = EffectScope.FILES
+    crash_rule = CrashRule.RUN_AGAIN
+    timeout_s = 3600.0
+    provides = (Rehearsal,)
+    needs_database = True
+    Options = RehearseOptions
+
+    def describe(self, ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
+        """What is tried."""
+        target = ctx.find(Target)
+        version = target.release.version if target else "the new version"
+        migration = f"run `{' '.join(ctx.target.migrate[1:])}` on it, " if ctx.target.migrate else ""
+        return (
+            "restore the backup into a scratch server and compare it",
+            f"{migration}start {version} on it, then the old version",
+        )
+
+    def perform(self, ctx: StateContext[RehearseOptions]) -> Result:
+        """Try everything on a stage that is gone afterwards."""
+        quota_bytes = find_quota(ctx)
+        with stage_cleared(ctx):
+            stage = ctx.stages().open(
+                ctx.require(FrozenProject),
+                _services(ctx),
+                run_id=ctx.run_id,
+                directory=ctx.directory,
+                writable=ctx.options.writable,
+                deadline=ctx.deadline,
+            )
+            rehearsal = _rehearse(ctx, Watch(stage, ctx.require(Receipt).database, quota_bytes))
+        return Result("done", (rehearsal,), _tell(ctx, rehearsal))
+
+    def observe(self, ctx: StateContext[RehearseOptions]) -> Observation:
+        """Nothing of the stage is left."""
+        if ctx.find(Rehearsal) is None:
+            return Observation.ABSENT
+        return Observation.PARTIAL if ctx.stages().find_left(ctx.run_id) else Observation.DONE
+
+
+def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
+    """What users will be without the app for: the snapshot, the migration, and each start of the new version."""
+    return round(rehearsal.copy_s + rehearsal.migrate_s + starts * rehearsal.start_s, 3)
+
+
+def _services(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*ctx.target.services, *ctx.target.migrate[:1])))
+
+
+def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch) -> Rehearsal:
+    receipt, target, clock = ctx.require(Receipt), ctx.require(Target), ctx.world.clock
+    began = clock.monotonic()
+    _restore(ctx, watch, receipt)
+    restore_s = round(clock.monotonic() - began, 3)
+    copy_s = _measure_copy(ctx, watch)
+    pin = str(target.pin)
+    migrate_s = run_migration(ctx, watch, ctx.target.migrate, pin) if ctx.target.migrate else 0.0
+    start_s = _try_new(ctx, watch, pin)
+    problem = _find_problem_of_old(ctx, watch)
+    rehearsal = Rehearsal(
+        backup_sha256=receipt.sha256,
+        database_bytes=watch.stage.database.sizes()[receipt.database],
+        disk_peak_bytes=watch.disk_peak_bytes,
+        dump_s=receipt.duration_s,
+        restore_s=restore_s,
+        copy_s=copy_s,
+        migrate_s=migrate_s,
+        start_s=start_s,
+        longest_lock_s=round(watch.longest_lock_s, 3),
+        outage_s=0.0,
+        old_version_lives=not problem,
+        old_version_problem=problem,
+    )
+    return rehearsal.model_copy(update={"outage_s": predict_outage_s(rehearsal)})
+
+
+def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: Receipt) -> None:
+    database, name = watch.stage.database, receipt.database
+    prove_again(ctx, receipt)
+    load_backup(ctx, receipt, database, name, watch.over(ctx.world.backups.read(receipt.path, sha256=receipt.sha256)))
+    watch.look_at_room()
+    found = database.inventory(name, deadline=ctx.deadline)
+    different = [
+        *find_other_contents(database, receipt, name, ctx.deadline),
+        *find_other_inventory(receipt.inventory, found),
+    ]
+    if different:
+        raise DatabaseError(
+            "rehearse.differs",
+            f"The restored database is not what the backup's receipt says: {', '.join(different[:5])}.",
+            meaning=UNTOUCHED,
+            hint="If the app changed its tables while it was dumped, run the upgrade again; otherwise keep the file.",
+        )
+
+
+# What `stop` will do to the live database, with the app down.
+def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
+    database, clock, began = watch.stage.database, ctx.world.clock, ctx.world.clock.monotonic()
+    name = f"{watch.database[:30]}__rehearsed"
+    database.copy(watch.database, name, deadline=ctx.deadline)
+    copy_s = round(clock.monotonic() - began, 3)
+    watch.look_at_room()
+    database.drop(name)
+    return copy_s
+
+
+def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, pin: str) -> float:
+    target = ctx.require(Target)
+    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+    expected = _expect(ctx, image.image_id if image else "", target.release.version)
+    within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {target.release.version} on a copy")
+    seconds = try_version(ctx, watch, expected, pin, within)
+    watch.stage.stop_services(ctx.target.services)
+    return seconds
+
+
+def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch) -> str:
+    """Why the old version does not live on the migrated copy; empty where it does."""
+    current = ctx.require(Current)
+    expected = _expect(ctx, current.image_id, current.version)
+    within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {current.version} on the new schema")
+    try:
+        try_version(ctx, watch, expected, find_old_pin(ctx), within)
+    except (HealthError, PlatformError) as error:
+        if error.code.startswith("engine."):
+            raise
+        return error.what
+    return ""
+
+
+def _expect(ctx: StateContext[RehearseOptions], image_id: str, version: str) -> Expectation:
+    asked = version.removeprefix("v") if ctx.target.health.version_url else None
+    return Expectation(ctx.target.services, image_id, asked)
+
+
+def _tell(ctx: StateContext[RehearseOptions], rehearsal: Rehearsal) -> str:
+    migrated = f"migrated in {rehearsal.migrate_s:.1f} s, " if ctx.target.migrate else ""
+    version = ctx.require(Target).release.version
+    lives = "lives" if rehearsal.old_version_lives else "does not live"
+    return (
+        f"Restored and compared in {rehearsal.restore_s:.1f} s, {migrated}{version} healthy after"
+        f" {rehearsal.start_s:.1f} s; the old version {lives} on the new schema."
+    )

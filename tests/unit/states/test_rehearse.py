@@ -1,0 +1,197 @@
+"""A bad release is found on a copy of the data while the old version serves."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import DatabaseError, PlatformError
+from orchestrator.facts import Rehearsal
+from orchestrator.journal import Journal
+from orchestrator.model import Verdict
+from orchestrator.plan.standard import build_standard_states
+from orchestrator.report import RunReport
+from tests.fakes.bench import Bench, serving_version
+from tests.fakes.outside import FakeOperator
+from tests.fakes.things import migrate_to
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def rehearsal_of(bench: Bench, report: RunReport) -> Rehearsal:
+    with closing(Journal.open(bench.plan.journal_directory)) as journal:
+        found = journal.facts(report.run.id).find(Rehearsal)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("v1.2.0", "column authors.name contains null values"),
+        ("v1.3.0", "was not done within 120 s"),
+        ("v1.4.0", "says that it is 1.3.9 instead of 1.4.0"),
+    ],
+)
+def test_a_bad_release_is_refused_and_the_app_never_stopped(bench: Bench, version: str, words: str) -> None:
+    before = bench.world.databases["ledger"]
+    bench.world.happen("stage.open", lambda: bench.world.users_write(3))
+    bench.world.happen("stage.platform.start_job", lambda: bench.world.users_write(4))
+    report = bench.run(version)
+    assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 10)
+    assert words in report.run.reason
+    assert bench.path()[-1] == "rehearse"
+    assert not {"platform.stop_services", "database.fence", "platform.write_pin"} & set(bench.world.chain())
+    assert serving_version(bench.world) == "v1.0.0"
+    assert list(bench.world.databases.values()) == [before]
+    assert len(bench.world.acknowledged) == 7
+    assert bench.world.missing() == []
+    assert bench.world.stages == {}
+
+
+def test_what_a_good_release_takes_is_measured_on_the_copy(bench: Bench) -> None:
+    report = bench.run()
+    rehearsal = rehearsal_of(bench, report)
+    assert report.run.verdict is Verdict.COMMITTED
+    assert rehearsal.restore_s > 0
+    assert rehearsal.migrate_s >= bench.world.releases["v1.1.0"].migrate_s
+    assert 0 < rehearsal.longest_lock_s <= rehearsal.migrate_s
+    assert rehearsal.start_s >= 2
+    assert rehearsal.outage_s == pytest.approx(rehearsal.copy_s + rehearsal.migrate_s + rehearsal.start_s)
+    assert rehearsal.disk_peak_bytes >= 2 * rehearsal.database_bytes
+    assert bench.world.stages == {}
+
+
+def test_an_old_version_that_does_not_live_on_the_new_schema_is_no_failure(bench: Bench) -> None:
+    rehearsal = rehearsal_of(bench, bench.run())
+    assert not rehearsal.old_version_lives
+    assert "was not done within 120 s" in rehearsal.old_version_problem
+
+
+def test_an_old_version_that_lives_on_the_new_schema_is_told(bench: Bench) -> None:
+    release = bench.world.releases["v1.1.0"]
+    release.schema, release.migrate = 1, migrate_to(1)
+    report = bench.run()
+    assert rehearsal_of(bench, report).old_version_lives
+    reason = next(line.reason for line in report.states if line.state == "rehearse")
+    assert reason.startswith("Restored and compared in 0.5 s, migrated in 2.")
+    assert reason.endswith("the old version lives on the new schema.")
+
+
+def test_an_app_that_migrates_as_it_starts_is_rehearsed_too(bench: Bench) -> None:
+    bench.world.releases["v1.2.0"].migrates_on_start = True
+    bench.world.migrate_command = ("app", "something", "else")
+    bench.world.other_commands["app", "migrate"] = lambda _: 0
+    report = bench.run("v1.2.0")
+    assert report.run.verdict is Verdict.REFUSED
+    assert serving_version(bench.world) == "v1.0.0"
+
+
+def test_a_database_that_would_not_fit_a_second_time_is_refused_with_sizes(bench: Bench) -> None:
+    bench.world.databases["ledger"].fixed_size_bytes = 3 * 1024**3
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "Backup could not be proven restorable: no space. 9,728 MiB are needed" in report.run.reason
+    assert "stage.open" not in bench.world.chain()
+
+
+@pytest.mark.parametrize("place", ["database_free_bytes", "engine_free_bytes"])
+def test_room_is_needed_with_the_server_and_with_the_engine(bench: Bench, place: str) -> None:
+    def fill() -> None:
+        setattr(bench.world, place, 300 * 1024**2)
+
+    bench.world.happen("backups.write", fill)
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "300 MiB are free" in report.run.reason
+
+
+def test_a_migration_that_fills_the_disk_is_ended(bench: Bench) -> None:
+    def grow() -> None:
+        stage = next(iter(bench.world.stages.values()))
+        stage.databases["ledger"].fixed_size_bytes = 10 * 1024**3
+
+    bench.world.happen("stage.platform.start_job", grow, when="after")
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "The rehearsal takes 10,240 MiB, more than" in report.run.reason
+    assert bench.world.stages == {}
+
+
+def test_a_backup_that_was_changed_since_is_not_restored(bench: Bench) -> None:
+    def change() -> None:
+        path, content = next(iter(bench.world.files.items()))
+        bench.world.files[path] = content[:9] + bytes([content[9] ^ 1]) + content[10:]
+
+    bench.world.happen("stage.open", change)
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "is not the file that was proven" in report.run.reason
+
+
+def test_a_restored_database_that_is_another_one_is_refused(bench: Bench) -> None:
+    def lose_a_row() -> None:
+        stage = next(iter(bench.world.stages.values()))
+        stage.databases["ledger"].tables["public.entries"].pop()
+
+    bench.world.happen("stage.database.rows", lose_a_row)
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "public.entries (4 rows instead of 5)" in report.run.reason
+
+
+@pytest.mark.parametrize(
+    "method", ["stage.open", "stage.database.restore", "stage.database.copy", "stage.platform.start_services"]
+)
+def test_a_fault_on_the_stage_leaves_nothing_of_it(bench: Bench, method: str) -> None:
+    bench.world.fail(method, DatabaseError("database.failed", "Something broke."))
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "Something broke." in report.run.reason
+    assert bench.world.stages == {}
+
+
+def test_an_interruption_leaves_nothing_and_ends_with_the_signal(bench: Bench) -> None:
+    bench.world.happen("stage.platform.start_job", lambda: bench.service.interruption.request(2), when="after")
+    report = bench.run()
+    assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 130)
+    assert bench.world.stages == {}
+
+
+def test_a_stage_that_cannot_be_removed_at_once_is_removed_later(bench: Bench) -> None:
+    bench.world.fail("stage.sweep", PlatformError("engine.refused", "Removal is in progress."), times=3)
+    assert bench.run().run.verdict is Verdict.COMMITTED
+
+
+def test_a_stage_that_stays_is_a_failure_with_its_names(bench: Bench) -> None:
+    refusal = PlatformError("engine.refused", "It is in use.")
+    bench.world.happen("stage.open", lambda: bench.world.fail("stage.sweep", refusal, times=1000))
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "could not be removed: stage of r-" in report.run.reason
+
+
+def test_the_logs_of_the_rehearsal_are_in_the_folder_of_the_run(bench: Bench, tmp_path: Path) -> None:
+    bench.run("v1.2.0")
+    bench.run("v1.3.0")
+    assert len(list(tmp_path.rglob("rehearse-migrate.log"))) == 2
+    (said,) = tmp_path.rglob("rehearse-app.log")
+    assert said.read_text()
+
+
+def test_a_confirmation_after_the_rehearsal_shows_what_to_expect(tmp_path: Path) -> None:
+    states = build_standard_states()
+    states["preflight"] = {"kind": "preflight", "then": {"done": "prefetch", "failed": "refused"}}
+    states["rehearse"] = {"kind": "rehearse", "then": {"done": "confirm", "failed": "refused"}}
+    states["confirm"] = {"kind": "confirm", "then": {"accepted": "stop", "declined": "refused", "failed": "refused"}}
+    operator = FakeOperator(False)
+    bench = Bench(tmp_path, f"initial: check\nstates: {json.dumps(states)}\n", operator=operator)
+    assert bench.run(force=False).run.verdict is Verdict.REFUSED
+    (line,) = [line for line in operator.questions[0].lines if "rehearsed" in line]
+    assert line.startswith("outage about ")
+    assert "; a table was locked for 1." in line
+    assert "platform.stop_services" not in bench.world.chain()
