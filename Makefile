@@ -29,7 +29,7 @@ setup: venv ## virtual environment, Docker Engine with Compose, base images
 	@$(SETUP)/base_images.sh >/dev/null
 
 .PHONY: demo
-demo: setup ## four upgrades of a real app, one good and three bad (KEEP=1 leaves it running)
+demo: setup ## upgrades of a real app, one good and three bad ones (KEEP=1 leaves it running)
 	@$(BIN)/python -m deploy.demo.demo
 
 .PHONY: check

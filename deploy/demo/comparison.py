@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 EXPECTED = {
-    "1.1.0": ("committed", 0),
-    "1.2.0": ("rolled_back", 20),
-    "1.3.0": ("rolled_back", 20),
-    "1.4.0": ("rolled_back", 20),
+    ("1.1.0", True): ("committed", 0),
+    ("1.2.0", True): ("refused", 10),
+    ("1.3.0", True): ("refused", 10),
+    ("1.4.0", True): ("refused", 10),
+    ("1.2.0", False): ("rolled_back", 20),
+    ("1.3.0", False): ("rolled_back", 20),
+    ("1.4.0", False): ("rolled_back", 20),
 }
-"""Verdict and exit code of the upgrade to each release of the ledger."""
+"""Verdict and exit code of the upgrade to each release of the ledger, with and without a rehearsal, in this order."""
 
-_HEADINGS = ("upgrade", "verdict", "exit", "unreachable", "acknowledged", "in quarantine", "lost")
+_HEADINGS = ("upgrade", "rehearsed", "verdict", "exit", "unreachable", "saved", "set aside", "lost")
 
 
 @dataclass(slots=True)
@@ -20,6 +23,7 @@ class Upgrade:
 
     serving: str
     release: str
+    rehearsed: bool
     verdict: str
     exit_code: int
     unreachable_s: float
@@ -41,12 +45,14 @@ def build_table(upgrades: Sequence[Upgrade]) -> str:
 def find_differences(upgrades: Sequence[Upgrade]) -> list[str]:
     """Sentences, one for each thing that is not as it must be; empty when all is well."""
     found = []
-    if [upgrade.release for upgrade in upgrades] != list(EXPECTED):
+    if [(upgrade.release, upgrade.rehearsed) for upgrade in upgrades] != list(EXPECTED):
         found.append(f"the upgrades were to {', '.join(upgrade.release for upgrade in upgrades) or 'nothing'}")
     for upgrade in upgrades:
-        seen, expected = (upgrade.verdict, upgrade.exit_code), EXPECTED.get(upgrade.release)
+        seen, expected = (upgrade.verdict, upgrade.exit_code), EXPECTED.get((upgrade.release, upgrade.rehearsed))
         if expected and seen != expected:
             found.append(f"the upgrade to {upgrade.release} ended {seen}, not {expected}")
+        if upgrade.verdict == "refused" and upgrade.unreachable_s:
+            found.append(f"users were without the app while the upgrade to {upgrade.release} was refused")
         if upgrade.lost:
             found.append(f"the upgrade to {upgrade.release} lost {upgrade.lost} acknowledged entries")
         if not upgrade.acknowledged:
@@ -57,6 +63,7 @@ def find_differences(upgrades: Sequence[Upgrade]) -> list[str]:
 def _cells(upgrade: Upgrade) -> tuple[str, ...]:
     return (
         f"{upgrade.serving} → {upgrade.release}",
+        "yes" if upgrade.rehearsed else "no",
         upgrade.verdict.replace("_", " "),
         str(upgrade.exit_code),
         f"{upgrade.unreachable_s:.2f} s",
@@ -67,7 +74,7 @@ def _cells(upgrade: Upgrade) -> tuple[str, ...]:
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    words, numbers = row[:2], row[2:]
-    return [word.ljust(width) for word, width in zip(words, widths[:2], strict=True)] + [
-        number.rjust(width) for number, width in zip(numbers, widths[2:], strict=True)
+    words, numbers = row[:3], row[3:]
+    return [word.ljust(width) for word, width in zip(words, widths[:3], strict=True)] + [
+        number.rjust(width) for number, width in zip(numbers, widths[3:], strict=True)
     ]

@@ -1,10 +1,11 @@
-"""make demo: a real app is upgraded once, and comes back unharmed from three bad releases.
+"""make demo: a real app is upgraded once, and comes unharmed through three bad releases.
 
     python -m deploy.demo.demo             # KEEP=1 in the environment leaves it running
     python -m deploy.demo.demo --remove    # takes down what an earlier one left
 
-A writer and a prober stand outside as users would. Exit 0: every verdict is as expected and nothing that the
-writer was told is saved was lost. Exit 1: what differed is said.
+Each bad release is tried twice: with a rehearsal, which refuses it while the app serves, and with the rehearsal left
+out of the plan, where it goes live and comes back. A writer and a prober stand outside as users would. Exit 0: every
+verdict is as expected and nothing that the writer was told is saved was lost. Exit 1: what differed is said.
 """
 
 import fcntl
@@ -28,10 +29,13 @@ from .standing import Standing
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / ".demo"
 PLAN = Path("plans/demo.yaml")
+UNREHEARSED = FOLDER / "unrehearsed.yaml"
 ORCHESTRATOR = Path(sys.executable).with_name("orchestrator")
 
 FIRST = "1.0.0"
-RELEASES = ("1.1.0", "1.2.0", "1.3.0", "1.4.0")
+GOOD = "1.1.0"
+BAD = ("1.2.0", "1.3.0", "1.4.0")
+RELEASES = (GOOD, *BAD)
 
 ENTRIES_BETWEEN = 50
 SETTLE_TIMEOUT_S = 60
@@ -77,6 +81,7 @@ def _standing_ledger(*, keep: bool) -> Iterator[LedgerHost]:
             bed.publish(version)
         host = bed.host(FIRST, FOLDER / "ledger")
         Standing.of(bed, host).write(FOLDER)
+        UNREHEARSED.write_text(leave_rehearsal_out((CHECKOUT / PLAN).read_text(encoding="utf-8")), encoding="utf-8")
         ReleaseFeed(FOLDER / "releases.json").announce(FIRST, *RELEASES)
         host.install()
         _say(f"the ledger {FIRST} serves on {host.url}")
@@ -90,15 +95,17 @@ def _upgrade_under_load(host: LedgerHost) -> list[Upgrade]:
     upgrades = []
     with Prober(host.url) as prober, Writer(host.url) as writer:
         serving = FIRST
-        for release in RELEASES:
+        for release, rehearsed in (*((release, True) for release in RELEASES), *((release, False) for release in BAD)):
             writer.await_acknowledged(ENTRIES_BETWEEN, SETTLE_TIMEOUT_S)
             began = time.monotonic()
-            exit_code = _run_orchestrator(release)
+            exit_code = _run_orchestrator(release, PLAN if rehearsed else UNREHEARSED.relative_to(CHECKOUT))
             writer.await_acknowledged(ENTRIES_BETWEEN, SETTLE_TIMEOUT_S)
             ended = time.monotonic()
             verdict, quarantine = _read_report()
             unreachable_s = prober.unreachable_s(began, ended)
-            upgrades.append(Upgrade(serving, release, verdict, exit_code, unreachable_s, ended, quarantine=quarantine))
+            upgrades.append(
+                Upgrade(serving, release, rehearsed, verdict, exit_code, unreachable_s, ended, quarantine=quarantine)
+            )
             serving = release if exit_code == 0 else serving
     _count_entries(host, upgrades, writer)
     return upgrades
@@ -107,7 +114,7 @@ def _upgrade_under_load(host: LedgerHost) -> list[Upgrade]:
 # At the very end, so that an entry which a later upgrade lost is found as well.
 def _count_entries(host: LedgerHost, upgrades: Sequence[Upgrade], writer: Writer) -> None:
     live = read_entries(host.url)
-    aside = [_read_quarantine(host, name) for upgrade in upgrades for name in upgrade.quarantine]
+    aside = [host.read_aside(name) for upgrade in upgrades for name in upgrade.quarantine]
     began = 0.0
     for upgrade in upgrades:
         until = float("inf") if upgrade is upgrades[-1] else upgrade.ended
@@ -121,13 +128,14 @@ def _count_entries(host: LedgerHost, upgrades: Sequence[Upgrade], writer: Writer
         began = until
 
 
-def _read_quarantine(host: LedgerHost, database: str) -> dict[int, str]:
-    rows = host.psql("SELECT id, hash FROM entries", database=database).splitlines()
-    return {int(number): digest for number, digest in (row.split("|") for row in rows)}
+def leave_rehearsal_out(plan: str) -> str:
+    """The text of a plan whose states skip the one that is called `rehearse`."""
+    kept = [line for line in plan.splitlines() if not line.lstrip().startswith("rehearse:")]
+    return "\n".join(kept).replace("done: rehearse", "done: stop") + "\n"
 
 
-def _run_orchestrator(release: str) -> int:
-    argv = [str(ORCHESTRATOR), "run", str(PLAN), "--force", "--version", f"v{release}"]
+def _run_orchestrator(release: str, plan: Path) -> int:
+    argv = [str(ORCHESTRATOR), "run", str(plan), "--force", "--version", f"v{release}"]
     _say(f"orchestrator {' '.join(argv[1:])}")
     # A session of its own: Ctrl-C reaches us first, and we let it finish its way back.
     with subprocess.Popen(

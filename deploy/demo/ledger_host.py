@@ -147,6 +147,16 @@ class LedgerHost:
         argv += ["--username", "ledger", "--dbname", database, "--command", statement]
         return self.compose("exec", "--no-TTY", "db", *argv).strip()
 
+    def read_aside(self, database: str) -> dict[int, str]:
+        """Number and hash of each entry in a database that was set aside; it is opened for this look only."""
+        name = f'"{database}"'
+        self.psql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true", database="postgres")
+        try:
+            rows = self.psql("SELECT id, hash FROM entries", database=database).splitlines()
+        finally:
+            self.psql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", database="postgres")
+        return {int(number): digest for number, digest in (row.split("|") for row in rows)}
+
     def container(self, service: str) -> Container:
         """Find the one container of a service, running or not; raises `BedError`."""
         found = self._containers(f"{_COMPOSE_LABEL}.service={service}", f"{_COMPOSE_LABEL}.oneoff=False")

@@ -1,4 +1,7 @@
-"""The four upgrades of the ledger by the real command, under a writer that never stops."""
+"""The four upgrades of the ledger by the real command, under a writer that never stops.
+
+The rehearsal is left out of the plan: it would refuse the bad releases before there is a way back to be gone.
+"""
 
 import gzip
 import re
@@ -43,7 +46,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(install: Install) -> Iterator[Story]:
-    story = Story(install())
+    story = Story(install(rehearsed=False))
     host = story.installation.host
     story.belongings.append(find_belongings(host.client, host.project))
     with Prober(host.url) as prober, Writer(host.url) as writer:
@@ -99,8 +102,7 @@ def test_every_acknowledged_entry_is_live_or_in_a_quarantine_that_a_report_names
         names = ended.document["quarantine"]
         assert isinstance(names, list)
         for name in names:
-            rows = host.psql("SELECT id, hash FROM entries", database=name).splitlines()
-            lost = missing(lost, {int(row.split("|")[0]): row.split("|")[1] for row in rows})
+            lost = missing(lost, host.read_aside(name))
     assert lost == []
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demo.demo import leave_rehearsal_out
 from orchestrator.errors import PlanError
 from orchestrator.plan.json_schema import build_json_schema, render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
@@ -70,6 +71,13 @@ def test_the_demo_has_the_standard_machine_with_shorter_deadlines() -> None:
     assert longest_path_s(demo, "stop") < longest_path_s(standard, "stop")
     resolved = resolve_variables(demo, {"IMAGE": "127.0.0.1:5000/ledger", "APP_PORT": "5100"})
     assert resolved.target.health.version_url == "http://127.0.0.1:5100/api/version"
+
+
+def test_the_demo_without_its_rehearsal_is_a_plan_too(tmp_path: Path) -> None:
+    demo = load_plan(PLANS / "demo.yaml", KINDS)
+    without = parse_plan(leave_rehearsal_out(demo.text), tmp_path / "plan.yaml", KINDS)
+    assert set(demo.states) - set(without.states) == {"rehearse"}
+    assert without.states["backup"].then["done"] == "stop"
 
 
 def test_the_schema_beside_the_plans_is_the_generated_one() -> None:
