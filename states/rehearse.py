@@ -53,6 +53,7 @@ class Rehearse(State[RehearseOptions]):
 
     def perform(self, ctx: StateContext[RehearseOptions]) -> Result:
         """Try everything on a stage that is gone afterwards."""
+        image_id = _find_new_image(ctx)
         quota_bytes = find_quota(ctx)
         with stage_cleared(ctx):
             stage = ctx.stages().open(
@@ -63,7 +64,7 @@ class Rehearse(State[RehearseOptions]):
                 writable=ctx.options.writable,
                 deadline=ctx.deadline,
             )
-            rehearsal = _rehearse(ctx, Watch(stage, ctx.require(Receipt).database, quota_bytes))
+            rehearsal = _rehearse(ctx, Watch(stage, ctx.require(Receipt).database, quota_bytes), image_id)
         return Result("done", (rehearsal,), _tell(ctx, rehearsal))
 
     def observe(self, ctx: StateContext[RehearseOptions]) -> Observation:
@@ -82,7 +83,20 @@ def _services(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*ctx.target.services, *ctx.target.migrate[:1])))
 
 
-def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch) -> Rehearsal:
+def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
+    target = ctx.require(Target)
+    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+    if image is None:
+        raise PlatformError(
+            "image.missing",
+            f"The image {target.repository}:{target.pin} is not on this host, so it cannot be rehearsed.",
+            meaning=UNTOUCHED,
+            hint="Let a state of the kind `pull` come before `rehearse` in the plan.",
+        )
+    return image.image_id
+
+
+def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -> Rehearsal:
     receipt, target, clock = ctx.require(Receipt), ctx.require(Target), ctx.world.clock
     began = clock.monotonic()
     _restore(ctx, watch, receipt)
@@ -90,7 +104,7 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch) -> Rehearsal:
     copy_s = _measure_copy(ctx, watch)
     pin = str(target.pin)
     migrate_s = run_migration(ctx, watch, ctx.target.migrate, pin) if ctx.target.migrate else 0.0
-    start_s = _try_new(ctx, watch, pin)
+    start_s = _try_new(ctx, watch, image_id, pin)
     problem = _find_problem_of_old(ctx, watch)
     rehearsal = Rehearsal(
         backup_sha256=receipt.sha256,
@@ -139,11 +153,10 @@ def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
     return copy_s
 
 
-def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, pin: str) -> float:
-    target = ctx.require(Target)
-    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
-    expected = _expect(ctx, image.image_id if image else "", target.release.version)
-    within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {target.release.version} on a copy")
+def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pin: str) -> float:
+    version = ctx.require(Target).release.version
+    expected = _expect(ctx, image_id, version)
+    within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {version} on a copy")
     seconds = try_version(ctx, watch, expected, pin, within)
     watch.stage.stop_services(ctx.target.services)
     return seconds

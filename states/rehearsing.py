@@ -148,7 +148,7 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
     """Start a version on the stage and wait until it is steadily well; seconds that it took. It is left running.
 
     Raises:
-        HealthError, DeadlineExceededError: it is not well, with its last words; the logs are in the run's folder.
+        HealthError: it is not well, with its last words; the logs are in the run's folder.
     """
     stage, clock = watch.stage, ctx.world.clock
     began = clock.monotonic()
@@ -165,7 +165,9 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
     except (HealthError, DeadlineExceededError) as error:
         ctx.deadline.check()
         problem = f"{error.what}\n{_save_words(ctx, stage, expected.services)}".rstrip()
-        raise HealthError(error.code, problem, meaning=UNTOUCHED, hint=error.hint) from error
+        late = isinstance(error, DeadlineExceededError)
+        hint = "Raise `with: {healthy_within: …}` of this state if it only needs longer." if late else error.hint
+        raise HealthError(error.code, problem, meaning=UNTOUCHED, hint=hint) from error
     return round(clock.monotonic() - began, 3)
 
 

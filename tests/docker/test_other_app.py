@@ -1,6 +1,7 @@
 """Another app than the demo, with a plan of its own: nothing of the demo is built into engine or states."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,4 +223,22 @@ def test_another_app_is_upgraded_and_comes_back_with_a_plan_of_its_own(shop: Sho
 
     backups = sorted(path.name.partition("_v")[2] for path in (shop.folder / "safe").iterdir())
     assert backups == ["1.0.sql.gz", "2.0.sql.gz"], json.dumps(backups)
+    assert find_belongings(ledger_bed.client, shop.project) == belongings
+
+
+def test_another_app_is_rehearsed_and_its_old_version_lives_on_the_new_schema(shop: Shop, ledger_bed: Bed) -> None:
+    belongings, plan = find_belongings(ledger_bed.client, shop.project), shop.folder / "plan.yaml"
+    rehearsed = """{kind: backup, then: {done: early, failed: no}}
+  early:     {kind: pull,     then: {done: trial, failed: no}}
+  trial:     {kind: rehearse, then: {done: halt, failed: no}, with: {healthy_within: 10s}}"""
+    text = plan.read_text(encoding="utf-8")
+    plan.write_text(re.sub(r"\{kind: backup,.*", rehearsed, text), encoding="utf-8")
+
+    good = shop.upgrade("2.0")
+    assert (good.exit_code, good.document["verdict"]) == (0, "committed"), good.said
+    assert "the old version lives on the new schema." in good.said
+
+    bad = shop.upgrade("3.0")
+    assert (bad.exit_code, bad.document["verdict"]) == (10, "refused"), bad.said
+    assert "answers 500" in bad.said
     assert find_belongings(ledger_bed.client, shop.project) == belongings

@@ -99,6 +99,17 @@ def test_a_database_that_would_not_fit_a_second_time_is_refused_with_sizes(bench
     assert "stage.open" not in bench.world.chain()
 
 
+def test_a_plan_that_has_not_downloaded_the_image_is_told_to(tmp_path: Path) -> None:
+    states = build_standard_states()
+    states["confirm"] = {"kind": "confirm", "then": {"accepted": "backup", "declined": "refused", "failed": "refused"}}
+    del states["prefetch"]
+    bench = Bench(tmp_path, f"initial: check\nstates: {json.dumps(states)}\n")
+    report = bench.run()
+    assert report.run.verdict is Verdict.REFUSED
+    assert "Let a state of the kind `pull` come before `rehearse`" in report.run.reason
+    assert "stage.open" not in bench.world.chain()
+
+
 @pytest.mark.parametrize("place", ["database_free_bytes", "engine_free_bytes"])
 def test_room_is_needed_with_the_server_and_with_the_engine(bench: Bench, place: str) -> None:
     def fill() -> None:
