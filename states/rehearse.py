@@ -18,11 +18,13 @@ from states.rehearsing import UNTOUCHED, Watch, find_quota, run_migration, stage
 class RehearseOptions(Options):
     """``healthy_within``: how long each version may take to be steadily healthy on the copy.
 
+    ``command: [service, argument …]`` is the migration where a state `migrate` overrides ``target: migrate:``.
     ``writable``: folders in the app's containers that are folders of the host and that the app must be able to
     write as it starts; they are empty in the rehearsal. All other folders of the host can only be read there.
     """
 
     healthy_within: Duration = Field(default=120.0)
+    command: tuple[str, ...] | None = None
     writable: tuple[str, ...] = ()
 
 
@@ -45,7 +47,7 @@ class Rehearse(State[RehearseOptions]):
         """What is tried."""
         target = ctx.find(Target)
         version = target.release.version if target else "the new version"
-        migration = f"run `{' '.join(ctx.target.migrate[1:])}` on it, " if ctx.target.migrate else ""
+        migration = f"run `{' '.join(_command(ctx)[1:])}` on it, " if _command(ctx) else ""
         return (
             "restore the backup into a scratch server and compare it",
             f"{migration}start {version} on it, then the old version",
@@ -80,7 +82,11 @@ def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
 
 
 def _services(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*ctx.target.services, *ctx.target.migrate[:1])))
+    return tuple(dict.fromkeys((*ctx.target.services, *_command(ctx)[:1])))
+
+
+def _command(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
+    return ctx.options.command or ctx.target.migrate
 
 
 def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
@@ -102,8 +108,8 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
     _restore(ctx, watch, receipt)
     restore_s = round(clock.monotonic() - began, 3)
     copy_s = _measure_copy(ctx, watch)
-    pin = str(target.pin)
-    migrate_s = run_migration(ctx, watch, ctx.target.migrate, pin) if ctx.target.migrate else 0.0
+    pin, command = str(target.pin), _command(ctx)
+    migrate_s = run_migration(ctx, watch, command, pin) if command else 0.0
     start_s = _try_new(ctx, watch, image_id, pin)
     problem = _find_problem_of_old(ctx, watch)
     rehearsal = Rehearsal(
@@ -182,7 +188,7 @@ def _expect(ctx: StateContext[RehearseOptions], image_id: str, version: str) -> 
 
 
 def _tell(ctx: StateContext[RehearseOptions], rehearsal: Rehearsal) -> str:
-    migrated = f"migrated in {rehearsal.migrate_s:.1f} s, " if ctx.target.migrate else ""
+    migrated = f"migrated in {rehearsal.migrate_s:.1f} s, " if _command(ctx) else ""
     version = ctx.require(Target).release.version
     lives = "lives" if rehearsal.old_version_lives else "does not live"
     return (

@@ -12,7 +12,7 @@ from orchestrator.journal import Journal
 from orchestrator.model import Verdict
 from orchestrator.plan.standard import build_standard_states
 from orchestrator.report import RunReport
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import HEADER, Bench, serving_version
 from tests.fakes.outside import FakeOperator
 from tests.fakes.things import migrate_to
 
@@ -82,13 +82,18 @@ def test_an_old_version_that_lives_on_the_new_schema_is_told(bench: Bench) -> No
     assert reason.endswith("the old version lives on the new schema.")
 
 
-def test_an_app_that_migrates_as_it_starts_is_rehearsed_too(bench: Bench) -> None:
-    bench.world.releases["v1.2.0"].migrates_on_start = True
-    bench.world.migrate_command = ("app", "something", "else")
-    bench.world.other_commands["app", "migrate"] = lambda _: 0
-    report = bench.run("v1.2.0")
-    assert report.run.verdict is Verdict.REFUSED
-    assert serving_version(bench.world) == "v1.0.0"
+@pytest.mark.parametrize(("version", "verdict"), [("v1.1.0", Verdict.COMMITTED), ("v1.2.0", Verdict.REFUSED)])
+def test_an_app_that_migrates_as_it_starts_is_rehearsed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, verdict: Verdict
+) -> None:
+    monkeypatch.setattr("tests.fakes.bench.HEADER", HEADER.replace("  migrate: [app, migrate]\n", ""))
+    bench = Bench(tmp_path)
+    bench.world.releases[version].migrates_on_start = True
+    report = bench.run(version)
+    assert report.run.verdict is verdict
+    assert "stage.platform.start_job" not in bench.world.chain()
+    assert serving_version(bench.world) == ("v1.0.0" if verdict is Verdict.REFUSED else version)
+    assert bench.world.missing() == []
 
 
 def test_a_database_that_would_not_fit_a_second_time_is_refused_with_sizes(bench: Bench) -> None:
