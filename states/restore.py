@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Snapshot, Started, WayBack
-from orchestrator.model import EffectScope, Gate
+from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
 from states.proving import restore_beside, side_name
 
@@ -50,17 +50,18 @@ class Restore(State[RestoreOptions]):
             # The names tell: what was swapped in is gone under its own.
             snapshot = ctx.find(Snapshot)
             source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
-            return _swapped(aside, source, "It was swapped already.")
+            return _swapped_already(aside, source)
         database.fence(live)
         database.terminate_sessions(live)
-        stays = _find_reason_to_stay(ctx, database)
-        if stays is not None:
-            return Result("done", (stays,), stays.evidence)
+        way = _choose_way(ctx, database)
+        if way.decision != "swap":
+            return Result("done", (way,), way.evidence)
         source = _source(ctx, live, existing)
         if source == side_name(live, ctx.run_id):
             restore_beside(ctx, _receipt(ctx), source)
         database.swap(live, source, aside)
-        return _swapped(aside, source, f"The failed database is kept as {aside}.")
+        kept = Quarantine(database=aside, restored_from=source)
+        return Result("done", (way, kept), f"The failed database is kept as {aside}.")
 
     def observe(self, ctx: StateContext[RestoreOptions]) -> Observation:
         """Both names are there and the source is used up: that is what one transaction leaves."""
@@ -98,11 +99,10 @@ def _receipt(ctx: StateContext[RestoreOptions]) -> Receipt:
     return snapshot.backup if snapshot and snapshot.backup else ctx.require(Receipt)
 
 
-def _find_reason_to_stay(ctx: StateContext[RestoreOptions], database: Database) -> WayBack | None:
-    """Why the live database may stay where it is, if the evidence says that it may."""
+def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBack:
     snapshot, started, rehearsal = ctx.find(Snapshot), ctx.find(Started), ctx.find(Rehearsal)
     if snapshot is None:
-        return None
+        return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
     mark = database.mark(snapshot.source)
     if mark.proves_untouched_since(snapshot.mark):
         evidence = (
@@ -110,17 +110,34 @@ def _find_reason_to_stay(ctx: StateContext[RestoreOptions], database: Database) 
             f" {mark.written} rows and the same catalog then and now; it stays."
         )
         return WayBack(decision="image_only", evidence=evidence)
+    written = _tell_written(snapshot, mark)
     users_wrote = started is not None and started.gate is Gate.OPEN
     if ctx.options.keep_writes and users_wrote and rehearsal is not None and rehearsal.old_version_lives:
         evidence = (
-            f"Users could write to {snapshot.source}, and the rehearsal has shown that the old version lives on"
-            " the new schema; as the plan says (keep_writes), their data stays."
+            f"{written} Users could write, and the rehearsal has shown that the old version lives on the new schema;"
+            " as the plan says (keep_writes), their data stays."
         )
         return WayBack(decision="keep_data", evidence=evidence)
-    return None
+    return WayBack(decision="swap", evidence=f"{written} What {_name_writers(started)} wrote is set aside.")
 
 
-def _swapped(aside: str, source: str, reason: str) -> Result:
-    evidence = f"The database was written since the app stopped; {source} was swapped in."
-    facts = (WayBack(decision="swap", evidence=evidence), Quarantine(database=aside, restored_from=source))
-    return Result("done", facts, reason)
+def _name_writers(started: Started | None) -> str:
+    if started is None:
+        return "the migration"
+    return (
+        "the migration and users"
+        if started.gate is Gate.OPEN
+        else "the migration and the new version, unseen by users,"
+    )
+
+
+def _tell_written(snapshot: Snapshot, mark: WriteMark) -> str:
+    rows = mark.written - snapshot.mark.written
+    counted = f"{rows} row changes" if mark.server_began == snapshot.mark.server_began and rows >= 0 else "Changes"
+    return f"{counted} were made in {snapshot.source} since the app stopped."
+
+
+def _swapped_already(aside: str, source: str) -> Result:
+    # What was counted before the swap was journaled then, or is not known.
+    way = WayBack(decision="swap", evidence=f"{source} was swapped in by an earlier attempt.")
+    return Result("done", (way, Quarantine(database=aside, restored_from=source)), "It was swapped already.")

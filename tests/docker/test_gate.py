@@ -112,7 +112,7 @@ class Passage:
 
 @pytest.fixture(scope="module")
 def passage(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Passage]:
-    host = install().host
+    host = install(rehearsed=False).host
     override = WORKER.format(repository=host.repository, project=host.project)
     (host.folder / "docker-compose.override.yml").write_text(override)
     host.compose("up", "--detach")
@@ -165,7 +165,7 @@ def test_the_operators_own_up_after_the_gate_finds_nothing_to_do(passage: Passag
 
 
 def test_a_service_on_the_network_of_its_host_is_refused(install: Install, tmp_path: Path) -> None:
-    host = install().host
+    host = install(rehearsed=False).host
     override = f"services:\n  worker: {{image: '{host.repository}:${{APP_VERSION}}', network_mode: host}}\n"
     (host.folder / "docker-compose.override.yml").write_text(override)
     platform = platform_of(host, "worker")
@@ -189,7 +189,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(install: Install) -> Iterator[Story]:
-    story = Story(install())
+    story = Story(install(rehearsed=False))
     host = story.installation.host
     offset_s = datetime.now(UTC).timestamp() - time.monotonic()
     with Prober(host.url) as prober, Writer(host.url) as writer:

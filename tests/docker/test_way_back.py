@@ -35,7 +35,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(install: Install) -> Iterator[Story]:
-    installation = install()
+    installation = install(rehearsed=False)
     host, plan = installation.host, str(installation.plan)
     old_image = image_id(installation)
     with Writer(host.url) as writer:

@@ -57,7 +57,8 @@ def migrate_to(schema: Schema) -> Migration:
 class FakeRelease:
     """A version of the app and how it behaves.
 
-    It serves on ``schema`` only. ``healthy_after_s`` None is never; at ``breaks_after_s`` it falls ill again.
+    It serves on ``schema`` and on those that it ``also_lives_on``.
+    ``healthy_after_s`` None is never; at ``breaks_after_s`` it falls ill again.
     """
 
     version: str
@@ -65,6 +66,7 @@ class FakeRelease:
     schema: Schema
     migrate: Migration
     reports: str
+    also_lives_on: set[Schema] = field(default_factory=set)
     migrate_s: float = 2.0
     migration_log: str = "migrating\ndone\n"
     migrates_on_start: bool = False

@@ -251,5 +251,6 @@ class FakeWorld:
 
     def _fits(self, release: FakeRelease) -> bool:
         live = self.databases.get(self.live)
-        usable = live is not None and not live.torn and not live.fenced
-        return self.database_answers() and usable and live is not None and live.schema == release.schema
+        if live is None or live.torn or live.fenced or not self.database_answers():
+            return False
+        return live.schema == release.schema or live.schema in release.also_lives_on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from orchestrator.facts import Facts, WayBack
 from orchestrator.journal import Journal
 from orchestrator.model import Verdict
+from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 
 
@@ -47,3 +49,37 @@ def test_a_migration_that_wrote_is_swapped_away_and_kept(bench: Bench) -> None:
     assert way.decision == "swap"
     assert len(report.quarantine) == 1
     assert not bench.world.databases[report.quarantine[0]].fenced, "its owner can look into it"
+
+
+@pytest.mark.parametrize(
+    ("gate", "keep_writes", "lives", "decision"),
+    [
+        ("open", True, True, "keep_data"),
+        ("open", True, False, "swap"),
+        ("open", False, True, "swap"),
+        ("closed", True, True, "swap"),
+    ],
+)
+def test_what_users_wrote_stays_only_where_plan_rehearsal_and_gate_say_so(
+    tmp_path: Path, gate: str, keep_writes: bool, lives: bool, decision: str
+) -> None:
+    options = json.dumps({"keep_writes": keep_writes})
+    machine = json.dumps(build_standard_states()).replace('"gate": "closed"', f'"gate": "{gate}"')
+    machine = machine.replace('"kind": "restore"', f'"kind": "restore", "with": {options}')
+    bench = Bench(tmp_path, f"initial: {STANDARD_INITIAL}\nstates: {machine}\n")
+    world, released = bench.world, bench.world.releases["v1.1.0"]
+    world.releases["v1.0.0"].also_lives_on = {2} if lives else set()
+
+    def turn_bad() -> None:
+        released.reports = "9.9.9"
+        world.clock.after(1.5, lambda: world.users_write(3))
+
+    world.happen("platform.start_services", turn_bad)
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
+    way = way_back(bench, report.run.id)
+    assert way is not None
+    assert way.decision == decision
+    assert serving_version(bench.world) == "v1.0.0"
+    assert bench.world.lost() == []
+    assert bool(bench.world.missing()) is (gate == "open" and decision == "swap")
