@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.contract import StateContext
 from orchestrator.errors import DatabaseError, DeadlineExceededError
-from orchestrator.facts import Fence
+from orchestrator.facts import Fence, Snapshot
 from orchestrator.model import ServiceStatus, Session
 from orchestrator.ports import Database
 
@@ -56,6 +56,23 @@ def fence_opened(ctx: StateContext[Any]) -> Iterator[None]:
         yield
     finally:
         ctx.database().fence(fence.database)
+
+
+def require_untouched(ctx: StateContext[Any]) -> None:
+    """See that the database is still what the snapshot is of: what was written since would be lost on a way back.
+
+    Raises:
+        DatabaseError: ``database.in_use``.
+    """
+    snapshot = ctx.find(Snapshot)
+    if snapshot is None or ctx.database().mark(snapshot.source).proves_untouched_since(snapshot.mark):
+        return
+    raise DatabaseError(
+        "database.in_use",
+        f"Somebody wrote to {snapshot.source} after the app was stopped and its database was copied.",
+        meaning="The new version has not touched it yet.",
+        hint="Find out what uses the database beside the app, and stop it.",
+    )
 
 
 def lift_fence(ctx: StateContext[Any]) -> None:

@@ -1,11 +1,11 @@
 """migrate: the first write of the new version."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.errors import DatabaseError, DeadlineExceededError, InterruptedByOperatorError
-from orchestrator.facts import FrozenProject, MigrationReport, Snapshot, Target
+from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
+from orchestrator.facts import FrozenProject, MigrationReport, Target
 from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
-from states.fencing import fence_opened
+from states.fencing import fence_opened, require_untouched
 
 
 class MigrateOptions(Options):
@@ -38,7 +38,7 @@ class Migrate(State[MigrateOptions]):
         if not command:
             return Result("done", reason="The app migrates as it starts.")
         name, log = job_name(ctx.run_id), ctx.directory / "migrate.log"
-        _refuse_touched(ctx)
+        require_untouched(ctx)
         began = ctx.world.clock.monotonic()
         with fence_opened(ctx):
             status = _run(ctx, name, command)
@@ -68,18 +68,6 @@ class Migrate(State[MigrateOptions]):
 def job_name(run_id: str) -> str:
     """Name of a run's migration container."""
     return f"upgrade-orchestrator-migrate-{run_id}"
-
-
-def _refuse_touched(ctx: StateContext[MigrateOptions]) -> None:
-    # What is written after the snapshot would be lost if this migration had to be undone.
-    snapshot = ctx.find(Snapshot)
-    if snapshot is not None and not ctx.database().mark(snapshot.source).proves_untouched_since(snapshot.mark):
-        raise DatabaseError(
-            "database.in_use",
-            f"Somebody wrote to {snapshot.source} after the app was stopped and its database was copied.",
-            meaning="The migration was not started.",
-            hint="Find out what uses the database beside the app, and stop it.",
-        )
 
 
 def _command(ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.facts import FrozenProject, Started, Target
+from orchestrator.facts import FrozenProject, MigrationReport, Replacement, Started, Target
 from orchestrator.model import EffectScope, Gate, LocalImage
-from states.fencing import lift_fence
+from states.fencing import lift_fence, require_untouched
 
 
 class StartOptions(Options):
@@ -40,6 +40,8 @@ class Start(State[StartOptions]):
     def perform(self, ctx: StateContext[StartOptions]) -> Result:
         """Pin first: whatever starts the project from now on starts the new version."""
         pin, gate = str(ctx.require(Target).pin), ctx.options.gate
+        if _writes_first(ctx):
+            require_untouched(ctx)
         ctx.world.platform.write_pin(pin)
         lift_fence(ctx)
         ctx.world.platform.start_services(
@@ -56,3 +58,8 @@ class Start(State[StartOptions]):
         if not right:
             return Observation.ABSENT
         return Observation.DONE if right == set(ctx.target.services) else Observation.PARTIAL
+
+
+def _writes_first(ctx: StateContext[StartOptions]) -> bool:
+    # An app that migrates as it starts; a data exchange has written already, and knows what it wrote.
+    return ctx.find(MigrationReport) is None and ctx.find(Replacement) is None

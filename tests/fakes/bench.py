@@ -23,7 +23,7 @@ target:
   project: {project}
   services: [app]
   image: registry.example/ledger
-  migrate: [app, migrate]
+  {migrate}
   health: {{url: "http://localhost:5100/health", steady_for: 2s, version: {{url: "http://localhost:5100/version"}}}}
 database: {{service: db}}
 releases: {{source: file, path: releases.json}}
@@ -57,10 +57,20 @@ class Recorder:
 class Bench:
     """A world, a plan for it, and a way to run it."""
 
-    def __init__(self, folder: Path, machine: str = "", operator: FakeOperator | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        machine: str = "",
+        operator: FakeOperator | None = None,
+        *,
+        migrate: str = "migrate: [app, migrate]",
+    ) -> None:
         self.world: FakeWorld = make_world(folder)
         announce_up_to(self.world, "v1.1.0")
-        text = HEADER.format(project=self.world.project_directory, backups=self.world.backup_directory) + machine
+        text = (
+            HEADER.format(migrate=migrate, project=self.world.project_directory, backups=self.world.backup_directory)
+            + machine
+        )
         self.plan = parse_plan(text, folder / "plan.yaml", KINDS)
         self.recorder = Recorder()
         self.service = Service(self.plan, KINDS, make_ports(self.world, operator=operator))

@@ -12,7 +12,7 @@ from orchestrator.journal import Journal
 from orchestrator.model import Verdict
 from orchestrator.plan.standard import build_standard_states
 from orchestrator.report import RunReport
-from tests.fakes.bench import HEADER, Bench, serving_version
+from tests.fakes.bench import Bench, serving_version
 from tests.fakes.outside import FakeOperator
 from tests.fakes.things import migrate_to
 
@@ -83,11 +83,8 @@ def test_an_old_version_that_lives_on_the_new_schema_is_told(bench: Bench) -> No
 
 
 @pytest.mark.parametrize(("version", "verdict"), [("v1.1.0", Verdict.COMMITTED), ("v1.2.0", Verdict.REFUSED)])
-def test_an_app_that_migrates_as_it_starts_is_rehearsed_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, verdict: Verdict
-) -> None:
-    monkeypatch.setattr("tests.fakes.bench.HEADER", HEADER.replace("  migrate: [app, migrate]\n", ""))
-    bench = Bench(tmp_path)
+def test_an_app_that_migrates_as_it_starts_is_rehearsed_too(tmp_path: Path, version: str, verdict: Verdict) -> None:
+    bench = Bench(tmp_path, migrate="")
     bench.world.releases[version].migrates_on_start = True
     report = bench.run(version)
     assert report.run.verdict is verdict

@@ -114,3 +114,17 @@ def test_a_write_after_the_snapshot_keeps_the_migration_from_starting(bench: Ben
     assert serving_version(bench.world) == "v1.0.0"
     assert len(report.quarantine) == 1
     assert "somebody's" in bench.world.databases[report.quarantine[0]].tables["public.entries"]
+
+
+def test_an_app_that_migrates_as_it_starts_does_not_start_on_a_database_that_was_written(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, migrate="")
+    bench.world.releases["v1.1.0"].migrates_on_start = True
+
+    def write() -> None:
+        bench.world.databases["ledger"].tables["public.entries"].append("somebody's")
+
+    bench.world.happen("database.copy", write, when="after")
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert "Somebody wrote to ledger" in report.run.reason
+    assert serving_version(bench.world) == "v1.0.0"
