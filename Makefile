@@ -13,6 +13,12 @@ PLANS = $(wildcard plans/*.yaml)
 UNIT_TESTS := tests/unit tests/contract
 DOCKER_TESTS := tests/docker
 
+# How long `make soak` goes on, how much of everything it tries, and which order it takes (empty: any).
+MINUTES ?= 30
+ROUNDS ?= 20
+RATE ?= 200
+SEED ?=
+
 export KEEP
 
 .PHONY: help
@@ -44,7 +50,11 @@ check: venv ## format, lint, types, layers, shell scripts, plans
 .PHONY: test
 test: setup ## all tests, on a real engine
 	$(BIN)/pytest $(UNIT_TESTS)
-	$(BIN)/pytest $(DOCKER_TESTS)
+	$(BIN)/pytest $(DOCKER_TESTS) -m 'not soak'
+
+.PHONY: soak
+soak: setup ## many upgrades in a row under load, most of them bad (MINUTES=30 ROUNDS=20 RATE=200 SEED=…)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --rounds $(ROUNDS) --rate $(RATE) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test-unit
 test-unit: venv ## the tests that need no engine

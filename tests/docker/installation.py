@@ -130,6 +130,18 @@ def build_ledger_plan(host: LedgerHost, feed: ReleaseFeed, shipped: str, *, rehe
     }
 
 
+def leave_out(document: Document, kind: str) -> dict[str, Document]:
+    """The states of a plan document, from now on without those of a kind: what led there leads past them."""
+    states = document["states"]
+    assert isinstance(states, dict)
+    for name in [name for name, state in states.items() if state.get("kind") == kind]:
+        past = states.pop(name)["then"]["done"]
+        for state in states.values():
+            ways = state.get("then", {})
+            ways.update({outcome: past for outcome, to in ways.items() if to == name})
+    return states
+
+
 def find_belongings(client: docker.DockerClient, project: str) -> dict[str, set[str]]:
     """Names of all on the engine that speaks of a project, and the ids of its containers."""
     return {
