@@ -15,10 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from orchestrator.contract import (
     DONE,
     FAILED,
     TIMEOUT,
+    CrashRule,
     HealthCheck,
     Observation,
     Result,
@@ -28,15 +31,17 @@ from orchestrator.contract import (
     World,
 )
 from orchestrator.deadline import Deadline, Interruption
-from orchestrator.errors import DeadlineExceededError, InvariantError, StateError
+from orchestrator.errors import DeadlineExceededError, InvariantError, JournalError, StateError
 from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
-from orchestrator.journal import Journal
+from orchestrator.journal import NO_SPACE, Journal
 from orchestrator.machine import Machine, choose_forward
 from orchestrator.model import Progress, Verdict
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest
+
+_log = structlog.get_logger(__name__)
 
 EXHAUSTED = "exhausted"
 _TRANSITIONS_AT_MOST = 64
@@ -80,7 +85,8 @@ class Engine:
 
         Raises:
             InvariantError: a bug, or a run that would not come to an end.
-            JournalError: a record could not be made durable; nothing was done that the journal does not know.
+            JournalError: a record could not be made durable; nothing was done that the journal does not know, but on
+            the way back.
         """
         machine = Machine(self.plan)
         attempts: dict[str, int] = {}
@@ -112,12 +118,8 @@ class Engine:
     def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         state = self.kinds[spec.kind]()
         began = self.world.clock.monotonic()
-        self._record(
-            build.run_id,
-            "entered",
-            spec.name,
-            {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s},
-        )
+        entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
+        self._record(build.run_id, "entered", spec, entered)
         self.listener.entered(spec.name, spec.kind)
         if spec.attempts is not None and attempt > spec.attempts:
             result, learned = (
@@ -130,7 +132,7 @@ class Engine:
                 nullcontext() if state.interruptible else self.interruption.deferred()
             )
             with shield:
-                result, learned = self._act(state, spec, build, facts)
+                result, learned = self._find_obstacle(state, spec) or self._act(state, spec, build, facts)
         seconds = round(self.world.clock.monotonic() - began, 3)
         payload = {
             "outcome": result.outcome,
@@ -139,9 +141,19 @@ class Engine:
             "seconds": seconds,
             "facts": learned.to_json(),
         }
-        self._record(build.run_id, "left", spec.name, payload)
+        self._record(build.run_id, "left", spec, payload)
         self.listener.left(spec.name, result.outcome, result.reason, seconds)
         return result, learned
+
+    def _find_obstacle(self, state: State[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
+        """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
+        if not self.journal.short_of_room:
+            return None
+        if state.compensation or state.crash_rule is CrashRule.FORWARD or spec.name not in choose_forward(self.plan):
+            self.journal.free_reserve()
+            return None
+        reason = f"The disk of the journal {self.journal.path} is full, so {spec.name} was not begun. Make room."
+        return Result(FAILED, reason=reason), Facts()
 
     def _act(self, state: State[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         prepared = Facts()
@@ -149,7 +161,7 @@ class Engine:
         try:
             deadline.check()
             prepared = Facts.of(state.prepare(build(spec, facts, deadline)))
-            self._record(build.run_id, "prepared", spec.name, {"facts": prepared.to_json()})
+            self._record(build.run_id, "prepared", spec, {"facts": prepared.to_json()})
             result = state.perform(build(spec, facts.joined(prepared), deadline))
             learned = prepared.joined(Facts.of(result.facts))
             if result.outcome == DONE:
@@ -169,8 +181,14 @@ class Engine:
         reason = f"{ctx.state} reported that it was done, but what is there is {seen.value}."
         return Result(FAILED, result.facts, reason)
 
-    def _record(self, run_id: str, record: str, state: str, payload: Mapping[str, Any]) -> None:
-        self.journal.append(run_id, self.world.clock.now(), record, state, payload)
+    def _record(self, run_id: str, record: str, spec: StateSpec, payload: Mapping[str, Any]) -> None:
+        try:
+            self.journal.append(run_id, self.world.clock.now(), record, spec.name, payload)
+        except JournalError as error:
+            # What goes back can be repeated, so it may be ahead of the journal: users must not wait for room.
+            if error.code != NO_SPACE or not self.kinds[spec.kind].compensation:
+                raise
+            _log.warning("journal.record_lost", record=record, state=spec.name, reason=error.what)
 
 
 @dataclass(frozen=True)

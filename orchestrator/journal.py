@@ -12,6 +12,7 @@ A reader that sees any prefix of them knows a position that the world is not beh
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -22,11 +23,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import JournalError
+from orchestrator.errors import JournalError, RefusedError
 from orchestrator.facts import Facts
 from orchestrator.model import Verdict
+from orchestrator.reserve import RESERVE_BYTES, Reserve
 
 FORMAT = 1
+NO_SPACE = "journal.no_space"
+_PRIMARY_CODE = 0xFF
+_ROOM_FOR_RECORDS = 256 * 1024  # a state has two or three, and a large database fills many pages of one
 
 _TABLES = """
 CREATE TABLE runs (
@@ -82,20 +87,23 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._reserve = Reserve(path.parent)
+        self._reserve_used = False
 
     @classmethod
     def open(cls, directory: Path) -> Journal:
         """Open or create the journal in ``directory``, which is made with mode 0700 if it is missing."""
         path = directory / "journal.sqlite3"
-        with _translated(path):
+        with _refused_without_room(directory), _translated(path):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
             journal = cls(path, connection)
-            journal._migrate()
+            try:
+                journal._prepare()
+            except BaseException:
+                journal.close()
+                raise
         return journal
 
     @classmethod
@@ -108,9 +116,15 @@ class Journal:
         self._connection.close()
 
     def begin(self, run: Run, *, tool_version: str) -> None:
-        """Record that a run exists, before it does anything."""
-        with self._transaction():
-            self._connection.execute(
+        """Record that a run exists, before it does anything, and hold the room that its way back will need.
+
+        Raises:
+            RefusedError: ``refused.no_space``.
+        """
+        with _refused_without_room(self.path.parent):
+            with _translated(self.path):
+                self._reserve.fill()
+            self._write(
                 "INSERT INTO runs (id, plan_name, plan_sha256, plan_source, boot_id, pid, tool_version, request,"
                 " began_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -121,22 +135,39 @@ class Journal:
 
     def append(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
         """Write one record durably."""
-        with self._transaction():
-            self._connection.execute(
-                "INSERT INTO records SELECT ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM records WHERE run_id = ?",
-                (run_id, at.isoformat(), record, state, json.dumps(payload), run_id),
-            )
+        self._write(
+            "INSERT INTO records SELECT ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM records WHERE run_id = ?",
+            (run_id, at.isoformat(), record, state, json.dumps(payload), run_id),
+        )
 
     def end(self, run_id: str, at: datetime, verdict: Verdict, end_state: str, exit_code: int, reason: str) -> None:
-        """Record how a run ended; a run ends once."""
-        with self._transaction():
-            changed = self._connection.execute(
+        """Record how a run ended; a run ends once. ``journal.end_not_written`` says in words how it ended."""
+        try:
+            changed = self._write(
                 "UPDATE runs SET ended_at = ?, verdict = ?, end_state = ?, exit_code = ?, reason = ?"
                 " WHERE id = ? AND verdict IS NULL",
                 (at.isoformat(), verdict.value, end_state, exit_code, reason, run_id),
-            ).rowcount
-            if changed != 1:
-                raise JournalError("journal.ended_twice", f"Run {run_id} has an end already, or never began.")
+            )
+        except JournalError as error:
+            raise JournalError(
+                "journal.end_not_written",
+                f"Run {run_id} is over ({verdict.value}), but the journal could not be told: {error.what}",
+                meaning=reason,
+                hint=f"Make room, look at the app, then `orchestrator close {run_id}`.",
+            ) from error
+        if changed != 1:
+            raise JournalError("journal.ended_twice", f"Run {run_id} has an end already, or never began.")
+
+    @property
+    def short_of_room(self) -> bool:
+        """Whether a record has needed the room held for the way back, or the next one probably would."""
+        with _translated(self.path):
+            return self._reserve_used or self._reserve.free_bytes() < _ROOM_FOR_RECORDS
+
+    def free_reserve(self) -> None:
+        """Give up the room that was held: what begins now must come to its end."""
+        with _translated(self.path):
+            self._reserve.free()
 
     def runs(self) -> tuple[Run, ...]:
         """All runs, newest first."""
@@ -176,7 +207,10 @@ class Journal:
             facts = facts.joined(Facts(record.payload.get("facts")))
         return facts
 
-    def _migrate(self) -> None:
+    def _prepare(self) -> None:
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
             raise JournalError(
@@ -188,16 +222,27 @@ class Journal:
         if version == 0:
             self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _write(self, statement: str, values: tuple[str | int, ...]) -> int:
+        """Write durably, on a full disk with the room that was held; how many rows were changed."""
         with _translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+                return self._commit(statement, values)
+            except sqlite3.Error as error:
+                if not (_is_full(error) and self._reserve.free()):
+                    raise
+                self._reserve_used = True
+            return self._commit(statement, values)
+
+    def _commit(self, statement: str, values: tuple[str | int, ...]) -> int:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            changed = self._connection.execute(statement, values).rowcount
             self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # a full disk may have ended it already
+                self._connection.execute("ROLLBACK")
+            raise
+        return changed
 
 
 @contextmanager
@@ -206,25 +251,43 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise JournalError(
-            "journal.unusable",
+            NO_SPACE if _is_full(error) else "journal.unusable",
             f"The journal {path} cannot be used: {error}.",
-            hint="Look at the rights of its folder and the room on its disk.",
+            meaning="Nothing is done that it does not know: what was under way has stopped where it was.",
+            hint="Look at the rights of its folder and the room on its disk; then `orchestrator status` shows how far"
+            " the newest run is, and `orchestrator run` how to bring the old version back if it was cut off.",
         ) from error
+
+
+@contextmanager
+def _refused_without_room(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except JournalError as error:
+        if error.code != NO_SPACE:
+            raise
+        raise RefusedError(
+            "refused.no_space",
+            f"There is no room for the journal in {directory}: {RESERVE_BYTES // 1024} KiB are needed for a way back.",
+            meaning="Nothing was touched.",
+            hint="Make room; nothing is deleted automatically to make it.",
+        ) from error
+
+
+# The file that cannot grow is not always the one that says that it is full.
+def _is_full(error: sqlite3.Error | OSError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY_CODE in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _run(row: sqlite3.Row) -> Run:
     return Run(
-        id=row["id"],
-        plan_name=row["plan_name"],
-        plan_sha256=row["plan_sha256"],
-        plan_source=row["plan_source"],
-        pid=row["pid"],
-        boot_id=row["boot_id"],
-        request=json.loads(row["request"]),
+        id=row["id"], plan_name=row["plan_name"], plan_sha256=row["plan_sha256"], plan_source=row["plan_source"],
+        pid=row["pid"], boot_id=row["boot_id"], request=json.loads(row["request"]),
         began_at=datetime.fromisoformat(row["began_at"]),
         ended_at=datetime.fromisoformat(row["ended_at"]) if row["ended_at"] else None,
         verdict=Verdict(row["verdict"]) if row["verdict"] else None,
-        end_state=row["end_state"],
-        exit_code=row["exit_code"],
-        reason=row["reason"] or "",
-    )
+        end_state=row["end_state"], exit_code=row["exit_code"], reason=row["reason"] or "",
+    )  # fmt: skip

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.errors import BusyError, JournalError
@@ -53,8 +53,10 @@ def _take(descriptor: int, path: Path, run_id: str) -> None:
             meaning="That run is not disturbed; nothing was touched.",
             hint=f"Wait until it is over (`orchestrator status` shows how far it is; the lock is {path}).",
         ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"run": run_id, "pid": os.getpid()}).encode(), 0)
+    # The lock holds without its owner's name, too: on a full disk there may be no room for it.
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"run": run_id, "pid": os.getpid()}).encode(), 0)
 
 
 def _owner(descriptor: int) -> str:

@@ -82,7 +82,8 @@ class Platform(Protocol):
     def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
         """Download by the pin's digest and give it the pin's tag.
 
-        ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.failed``, ``pull.digest_mismatch``.
+        ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.no_space``, ``pull.failed``,
+        ``pull.digest_mismatch``.
         """
 
     def keep_image(self, image_id: str, name: str) -> None:

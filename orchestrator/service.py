@@ -19,6 +19,7 @@ from orchestrator.errors import (
     JournalError,
     OrchestratorError,
     PlatformError,
+    RefusedError,
     StateError,
     UnfinishedRunError,
     UsageError,
@@ -284,8 +285,8 @@ def _write_private(directory: Path, name: str, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise JournalError(
-            "journal.not_writable",
+        raise RefusedError(
+            "refused.run_folder",
             f"{directory} cannot be written: {error.strerror}.",
             meaning="Nothing was touched.",
             hint="Make room, or give this user the right to write there.",

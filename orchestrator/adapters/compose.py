@@ -199,20 +199,19 @@ class Compose:
         Raises:
             CommandError: ``command.not_started``.
         """
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            try:
-                with (
-                    self._started(argv, directory, variables, stream, subprocess.STDOUT) as process,
-                    deadline.guarding(lambda: _end(process)),
-                ):
-                    exit_code = process.wait()
-            except OSError as error:
-                raise CommandError(
-                    "command.not_started",
-                    f"The command {argv[0]} cannot be started: {error.strerror}.",
-                    hint="Look at its path and whether it is executable.",
-                ) from error
+        try:
+            with (
+                os.fdopen(_open_private(log), "wb") as stream,
+                self._started(argv, directory, variables, stream, subprocess.STDOUT) as process,
+                deadline.guarding(lambda: _end(process)),
+            ):
+                exit_code = process.wait()
+        except OSError as error:
+            raise CommandError(
+                "command.not_started",
+                f"The command {argv[0]} cannot be started: {error.strerror}.",
+                hint=f"Look at its path, whether it is executable, and whether there is room for {log}.",
+            ) from error
         return exit_code if exit_code >= 0 else 128 - exit_code
 
     @contextmanager
@@ -267,6 +266,10 @@ def _project(directory: Path, file: Path | None, name: str | None) -> list[str]:
     argv += ["--file", str(file)] if file is not None else []
     argv += ["--project-name", name] if name is not None else []
     return [*argv, "--project-directory", str(directory)]
+
+
+def _open_private(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
 
 
 def _collect(process: subprocess.Popen[bytes], timeout_s: float | None) -> Ended:

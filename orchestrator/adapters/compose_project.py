@@ -15,13 +15,13 @@ from orchestrator.adapters.engine_documents import (
     SERVICE_LABEL,
     ContainerDocument,
 )
-from orchestrator.adapters.env_file import write_atomically
 from orchestrator.adapters.frozen import read_frozen
 from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_gated
 from orchestrator.adapters.gated_rendering import find_published
 from orchestrator.adapters.jobs import Jobs
 from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
+from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.rendering import (
     PLACEHOLDER,
     build_job_project,
@@ -39,7 +39,6 @@ from orchestrator.model import EngineFacts, Gate, JobStatus, LocalImage, Pin, Se
 from orchestrator.ports import Report
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_PRIVATE = 0o600
 
 
 class ComposeProject:
@@ -89,8 +88,8 @@ class ComposeProject:
         check_template(template, self._services, self._variable)
         self._check_substitution(template, pin_text)
         path = directory / "compose.template.json"
-        write_atomically(path, template.encode(), mode=_PRIVATE)
-        write_atomically(directory / "env", self._pin.read_file(), mode=_PRIVATE)
+        write_private(path, template.encode())
+        write_private(directory / "env", self._pin.read_file())
         self._name = read_name(template)
         return FrozenProject(
             name=self._name,
@@ -214,7 +213,7 @@ class ComposeProject:
             raise PlatformError("job.exists", f"There is a container named {name} already.")
         file = project.template.with_name(f"compose.{name}.json")
         rendering = build_job_project(self._fill(project, pin), command[0])
-        write_atomically(file, rendering.encode(), mode=_PRIVATE)
+        write_private(file, rendering.encode())
         argv = job_command(project.directory, name, command, file=file, name=project.name, run_id=run_id)
         self._compose.run(argv, project.directory, deadline=deadline)
 

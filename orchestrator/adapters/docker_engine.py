@@ -88,7 +88,8 @@ class DockerEngine:
         """Download ``repository@digest``; the bytes of all layers are one progress.
 
         Raises:
-            PlatformError: ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.failed``.
+            PlatformError: ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.no_space``,
+                ``pull.failed``.
         """
         reference = f"{repository}@{pin.digest}"
         downloaded = DownloadedBytes(f"{repository}:{pin.tag}")

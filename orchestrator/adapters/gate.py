@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from orchestrator.adapters.compose import Compose, create_command, start_command
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import HOLD_LABEL, PROJECT_LABEL, ContainerDocument
-from orchestrator.adapters.env_file import write_atomically
 from orchestrator.adapters.gated_rendering import (
     Published,
     build_connections,
@@ -20,13 +19,13 @@ from orchestrator.adapters.gated_rendering import (
     find_networks,
     impossible,
 )
+from orchestrator.adapters.private_file import write_private
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
 
 _BRIDGE = "bridge"
 _BESIDE_USERS = ("macvlan", "ipvlan")  # a container has an address of its own there, next to its users
-_PRIVATE = 0o600
 
 
 def start_gated(
@@ -46,7 +45,7 @@ def start_gated(
     """
     check_gate(engine, rendering, services)
     file = project.template.with_name("compose.gated.json")
-    write_atomically(file, build_gated_rendering(rendering, services).encode(), mode=_PRIVATE)
+    write_private(file, build_gated_rendering(rendering, services).encode())
     create = create_command(project.directory, services, file=file, name=project.name)
     compose.run(create, project.directory, deadline=deadline)
     for connection in build_connections(rendering, services):

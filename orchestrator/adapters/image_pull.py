@@ -12,12 +12,15 @@ _COMPLETE = frozenset({"Download complete", "Pull complete", "Verifying Checksum
 # often has status 500 for them, so the text is the only place that they can be read from.
 _NOT_FOUND = ("manifest unknown", "name unknown", "not found", "repository does not exist")
 _DENIED = ("unauthorized", "denied", "no basic auth credentials")
+# The operating system's words, which the engine passes on.
+_NO_SPACE = "no space left on device"
 _RATE_LIMITED = ("toomanyrequests", "too many requests")
 
 _HINTS = {
     "pull.not_found": "Look whether the release's image was published, and under which name.",
     "pull.denied": "Log in on this host with `docker login`, as the user who runs the upgrade.",
     "pull.rate_limited": "Wait until the registry's limit is over, or log in with `docker login`.",
+    "pull.no_space": "Make room on the disk of the engine (`docker system df` shows what is there).",
     "pull.failed": "Look whether this host reaches the registry; the engine's log says more.",
 }
 
@@ -61,6 +64,8 @@ def explain_failure(reference: str, text: str, status: int | None = None) -> Pla
 
 
 def _choose_code(text: str, status: int | None) -> str:
+    if _NO_SPACE in text:
+        return "pull.no_space"
     if status == 429 or any(word in text for word in _RATE_LIMITED):  # noqa: PLR2004 - HTTP
         return "pull.rate_limited"
     if status in {401, 403} or (any(word in text for word in _DENIED) and "does not exist" not in text):

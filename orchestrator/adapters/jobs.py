@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from orchestrator.adapters.docker_engine import DockerEngine
@@ -48,18 +47,25 @@ class Jobs:
             self._engine.end_container(container)
 
     def save_log(self, name: str, path: Path) -> str:
-        """All that it said, 0600; the last `TAIL_LINES` lines."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream, closing(self._engine.read_log(name)) as chunks:
-            for chunk in chunks:
-                stream.write(chunk)
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            return "".join(deque(lines, maxlen=TAIL_LINES)).rstrip("\n")
+        """All that it said, 0600; the last `TAIL_LINES` lines.
+
+        A full disk is no verdict on the job: the lines are given then, and as much of the log as there is room for.
+        """
+        with suppress(OSError):
+            self._write_log(name, path)
+        with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:
+            return b"".join(chunks).decode(errors="replace").rstrip("\n")
 
     def remove(self, name: str) -> None:
         """Remove the container with its anonymous volumes."""
         if self._find_own(name) is not None:
             self._engine.remove_container(name)
+
+    def _write_log(self, name: str, path: Path) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream, closing(self._engine.read_log(name)) as chunks:
+            for chunk in chunks:
+                stream.write(chunk)
 
     def _find_verdict(self, name: str) -> JobStatus | None:
         try:

@@ -8,13 +8,11 @@ from pathlib import Path
 from orchestrator.adapters.compose import Compose, up_command
 from orchestrator.adapters.dependencies import are_settled
 from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.rendering import find_dependencies, is_same_project
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
-
-_PRIVATE = 0o600
 
 
 def start_open(
@@ -32,7 +30,7 @@ def start_open(
         PlatformError: ``compose.failed``.
     """
     file = project.template.with_name("compose.services.json")
-    write_atomically(file, rendering.encode(), mode=_PRIVATE)
+    write_private(file, rendering.encode())
     argv = _choose_up(engine, compose, project, services, variables, rendering, file)
     compose.run(argv, project.directory, variables=variables, deadline=deadline)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +55,8 @@ class FakeJobs:
         job = self._world.jobs.get(name)
         if job is None:
             raise PlatformError("job.missing", f"The container {name} is gone.")
-        write_private(path, job.log.encode())
+        with suppress(PlatformError):  # a full disk is no verdict on the job
+            write_private(path, job.log.encode())
         return "\n".join(job.log.splitlines()[-_TAIL_LINES:])
 
     def remove(self, name: str) -> None:
@@ -77,10 +79,13 @@ class FakeJobs:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file for its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)
+    """Write a file for its owner alone. ``compose.not_written`` where there is no room."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    except OSError as error:
+        raise PlatformError("compose.not_written", f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _finish(job: FakeJob, migration: Migration, database: FakeDb) -> None:

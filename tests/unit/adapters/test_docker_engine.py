@@ -32,6 +32,7 @@ def test_layers_are_summed_up_to_one_progress() -> None:
         ("manifest unknown: manifest unknown", 404, "pull.not_found"),
         ("pull access denied for x, repository does not exist or may require 'docker login'", 404, "pull.not_found"),
         ("unauthorized: authentication required", 500, "pull.denied"),
+        ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", None, "pull.no_space"),
         ("toomanyrequests: You have reached your pull rate limit", 500, "pull.rate_limited"),
         ("connection reset by peer", None, "pull.failed"),
     ],
