@@ -197,9 +197,9 @@ class WriteMark(Word):
     """Two equal marks of a database prove that nothing was written to it between them.
 
     ``written`` counts rows that were inserted, changed or deleted, ``catalog`` is a hash of the versions of all
-    entries of the catalog, ``server_began`` tells that the counters were not lost in between, ``database`` that it
-    is no other one under the same name. ``transactions`` counts commits, those that only read too; it says how
-    much went on and is no part of the proof.
+    entries of the catalog and of where its sequences stand, ``server_began`` tells that the counters were not lost
+    in between, ``database`` that it is no other one under the same name. ``transactions`` counts commits, those
+    that only read too; it says how much went on and is no part of the proof.
     """
 
     database: str

@@ -190,13 +190,13 @@ class Database(Protocol):
         """Encoding, locale, owner, grants, settings."""
 
     # The next five reach into a fenced database too: they open the fence for themselves, close it behind them,
-    # and raise ``database.in_use`` when somebody else has slipped in meanwhile.
+    # and all but `mark` raise ``database.in_use`` when somebody else has slipped in meanwhile.
 
     def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
         """What is in the database, its rows left out."""
 
     def mark(self, name: str) -> WriteMark:
-        """How much was written so far."""
+        """How much was written so far; who slipped in and wrote has changed the next one."""
 
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""

@@ -6,7 +6,7 @@ It binds superusers too, but not sessions that are open already: close first, en
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from orchestrator.contract import StateContext
@@ -16,6 +16,7 @@ from orchestrator.model import ServiceStatus, Session
 from orchestrator.ports import Database
 
 _GRACE_S = 10.0
+_FINISH_S = 5.0
 _POLL_S = 0.1
 
 
@@ -65,14 +66,38 @@ def require_untouched(ctx: StateContext[Any]) -> None:
         DatabaseError: ``database.in_use``.
     """
     snapshot = ctx.find(Snapshot)
-    if snapshot is None or ctx.database().mark(snapshot.source).proves_untouched_since(snapshot.mark):
+    if snapshot is None:
         return
-    raise DatabaseError(
-        "database.in_use",
-        f"Somebody wrote to {snapshot.source} after the app was stopped and its database was copied.",
-        meaning="The new version has not touched it yet.",
-        hint="Find out what uses the database beside the app, and stop it.",
-    )
+    mark = ctx.database().mark(snapshot.source)
+    if mark.server_began != snapshot.mark.server_began:
+        raise DatabaseError(
+            "database.restarted",
+            f"The database server was restarted after {snapshot.source} was copied: that nobody has written to it"
+            " since can no longer be proven.",
+            meaning="The new version has not touched it yet.",
+            hint="Find out in the server's log why, and run the upgrade again.",
+        )
+    if not mark.proves_untouched_since(snapshot.mark):
+        raise DatabaseError(
+            "database.in_use",
+            f"Somebody wrote to {snapshot.source} after the app was stopped and its database was copied.",
+            meaning="The new version has not touched it yet.",
+            hint="Find out what uses the database beside the app, and stop it.",
+        )
+
+
+def end_leftovers(ctx: StateContext[Any]) -> tuple[Session, ...]:
+    """End every session behind a closed fence; those that were still at work after a while to finish."""
+    fence = ctx.find(Fence)
+    if fence is None:
+        return ()
+    database = ctx.database()
+    grace = ctx.deadline.sooner(_FINISH_S, what="Waiting for sessions to end")
+    with suppress(DeadlineExceededError):
+        grace.poll(lambda: None if _find_working(database, fence.database) else True, every_s=_POLL_S)
+    working = _find_working(database, fence.database)
+    database.terminate_sessions(fence.database)
+    return working
 
 
 def lift_fence(ctx: StateContext[Any]) -> None:
@@ -100,6 +125,10 @@ def _all_gone(database: Database, name: str, ours: set[str]) -> bool | None:
     if own:
         database.terminate_sessions(name, own)
     return None if sessions else True
+
+
+def _find_working(database: Database, name: str) -> tuple[Session, ...]:
+    return tuple(one for one in database.sessions(name) if one.active)
 
 
 def _refuse_prepared(database: Database, name: str) -> None:

@@ -1,11 +1,13 @@
 """migrate: the first write of the new version."""
 
+from pathlib import Path
+
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
 from orchestrator.facts import FrozenProject, MigrationReport, Target
 from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
-from states.fencing import fence_opened, require_untouched
+from states.fencing import end_leftovers, fence_opened, name_sessions, require_untouched
 
 
 class MigrateOptions(Options):
@@ -41,9 +43,7 @@ class Migrate(State[MigrateOptions]):
         require_untouched(ctx)
         began = ctx.world.clock.monotonic()
         with fence_opened(ctx):
-            status = _run(ctx, name, command)
-        tail = ctx.world.platform.save_job_log(name, log)
-        ctx.world.platform.remove_job(name)
+            status, tail = _run(ctx, name, command, log)
         seconds = round(ctx.world.clock.monotonic() - began, 3)
         report = MigrationReport(container=name, exit_code=status.exit_code or 0, duration_s=seconds, log=log)
         if status.exit_code != 0:
@@ -51,6 +51,15 @@ class Migrate(State[MigrateOptions]):
                 "failed",
                 (report,),
                 f"The migration ended with exit code {status.exit_code}; its log is {log}.\n{tail}",
+            )
+        # Its container is gone, but the server ends a statement of its own only when it wants to answer.
+        left = end_leftovers(ctx)
+        if left:
+            return Result(
+                "failed",
+                (report,),
+                f"The migration ended with exit code 0, but {name_sessions(left)} was still at work in the database"
+                " and had to be ended, so what it was about to do is not done.",
             )
         return Result("done", (report,))
 
@@ -74,15 +83,21 @@ def _command(ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
     return ctx.options.command or ctx.target.migrate
 
 
-def _run(ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...]) -> JobStatus:
-    platform: Platform = ctx.world.platform
+def _run(ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...], log: Path) -> tuple[JobStatus, str]:
+    platform = ctx.world.platform
     pin = str(ctx.require(Target).pin)
     platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
     try:
-        return platform.wait_job(name, deadline=ctx.deadline)
+        status = platform.wait_job(name, deadline=ctx.deadline)
     except (DeadlineExceededError, InterruptedByOperatorError):
         # Two writers otherwise: what is still migrating must be gone before anything is restored.
         platform.stop_job(name)
-        platform.save_job_log(name, ctx.directory / "migrate.log")
-        platform.remove_job(name)
+        _put_away(platform, name, log)
         raise
+    return status, _put_away(platform, name, log)
+
+
+def _put_away(platform: Platform, name: str, log: Path) -> str:
+    tail = platform.save_job_log(name, log)
+    platform.remove_job(name)
+    return tail

@@ -6,7 +6,8 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Snapshot, Started, WayBack
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
-from states.proving import restore_beside, side_name
+from states.patience import repeat_while_away
+from states.proving import find_other_properties, restore_beside, side_name
 
 
 class RestoreOptions(Options):
@@ -40,28 +41,9 @@ class Restore(State[RestoreOptions]):
 
     def perform(self, ctx: StateContext[RestoreOptions]) -> Result:
         """Stop what runs, then go the shortest way that is proven; repeating after a swap changes nothing."""
-        database = ctx.database()
         # The new version may be up: it must not write into what is being set aside, nor hold its name.
         ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
-        live = _live(ctx)
-        aside = quarantine_name(live, ctx.run_id)
-        existing = database.sizes()
-        if aside in existing and live in existing:
-            # The names tell: what was swapped in is gone under its own.
-            snapshot = ctx.find(Snapshot)
-            source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
-            return _swapped_already(aside, source)
-        database.fence(live)
-        database.terminate_sessions(live)
-        way = _choose_way(ctx, database)
-        if way.decision != "swap":
-            return Result("done", (way,), way.evidence)
-        source = _source(ctx, live, existing)
-        if source == side_name(live, ctx.run_id):
-            restore_beside(ctx, _receipt(ctx), source)
-        database.swap(live, source, aside)
-        kept = Quarantine(database=aside, restored_from=source)
-        return Result("done", (way, kept), f"The failed database is kept as {aside}.")
+        return repeat_while_away(ctx, lambda: _bring_back(ctx))
 
     def observe(self, ctx: StateContext[RestoreOptions]) -> Observation:
         """Both names are there and the source is used up: that is what one transaction leaves."""
@@ -78,6 +60,28 @@ class Restore(State[RestoreOptions]):
 def quarantine_name(live: str, run_id: str) -> str:
     """Name of the failed database of a run. At most 63 bytes."""
     return f"{live[:30]}__failed_{run_id.replace('-', '_')}"
+
+
+def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
+    database, live = ctx.database(), _live(ctx)
+    aside = quarantine_name(live, ctx.run_id)
+    existing = database.sizes()
+    if aside in existing and live in existing:
+        # The names tell: what was swapped in is gone under its own.
+        snapshot = ctx.find(Snapshot)
+        source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
+        return _swapped_already(aside, source)
+    database.fence(live)
+    database.terminate_sessions(live)
+    way = _choose_way(ctx, database)
+    if way.decision != "swap":
+        return Result("done", (way,), way.evidence)
+    source = _source(ctx, live, existing)
+    if source == side_name(live, ctx.run_id):
+        restore_beside(ctx, _receipt(ctx), source)
+    database.swap(live, source, aside)
+    kept = Quarantine(database=aside, restored_from=source)
+    return Result("done", (way, kept), f"The failed database is kept as {aside}.")
 
 
 def _live(ctx: StateContext[RestoreOptions]) -> str:
@@ -104,7 +108,7 @@ def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBac
     if snapshot is None:
         return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
     mark = database.mark(snapshot.source)
-    if mark.proves_untouched_since(snapshot.mark):
+    if mark.proves_untouched_since(snapshot.mark) and not _has_other_properties(snapshot, database):
         evidence = (
             f"Nothing was written to {snapshot.source} since the app stopped:"
             f" {mark.written} rows and the same catalog then and now; it stays."
@@ -141,3 +145,14 @@ def _swapped_already(aside: str, source: str) -> Result:
     # What was counted before the swap was journaled then, or is not known.
     way = WayBack(decision="swap", evidence=f"{source} was swapped in by an earlier attempt.")
     return Result("done", (way, Quarantine(database=aside, restored_from=source)), "It was swapped already.")
+
+
+def _has_other_properties(snapshot: Snapshot, database: Database) -> bool:
+    # They lie outside of the database, where its mark does not see them.
+    if snapshot.database is not None and snapshot.database in database.sizes():
+        before = database.properties(snapshot.database)
+    elif snapshot.backup is not None:
+        before = snapshot.backup.properties
+    else:
+        return False
+    return bool(find_other_properties(before, database.properties(snapshot.source)))

@@ -9,6 +9,7 @@ from orchestrator.model import EffectScope
 from states.fencing import lift_fence
 from states.judgement import Expectation, await_steady, look_at, shorten
 from states.old_version import find_old_pin
+from states.patience import repeat_while_away
 
 
 class Rollback(State[Options]):
@@ -37,7 +38,7 @@ class Rollback(State[Options]):
         project, current, clock = ctx.require(FrozenProject), ctx.require(Current), ctx.world.clock
         pin = find_old_pin(ctx)
         ctx.world.platform.write_pin(pin)
-        lift_fence(ctx)
+        repeat_while_away(ctx, lambda: lift_fence(ctx))
         ctx.world.platform.start_services(project, ctx.target.services, pin, deadline=ctx.deadline)
         since = await_steady(
             _check(ctx),

@@ -8,6 +8,7 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.facts import FrozenProject, MigrationReport, Replacement, Started, Target
 from orchestrator.model import EffectScope, Gate, LocalImage
 from states.fencing import lift_fence, require_untouched
+from states.patience import repeat_while_away
 
 
 class StartOptions(Options):
@@ -43,7 +44,7 @@ class Start(State[StartOptions]):
         if _writes_first(ctx):
             require_untouched(ctx)
         ctx.world.platform.write_pin(pin)
-        lift_fence(ctx)
+        repeat_while_away(ctx, lambda: lift_fence(ctx))
         ctx.world.platform.start_services(
             ctx.require(FrozenProject), ctx.target.services, pin, gate=gate, deadline=ctx.deadline
         )

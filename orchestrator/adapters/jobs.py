@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator.errors import PlatformError
 from orchestrator.model import JobStatus
 
 TAIL_LINES = 50
+TAIL_BYTES = 16 * 1024
 
 _POLL_S = 0.25
 
@@ -47,14 +49,14 @@ class Jobs:
             self._engine.end_container(container)
 
     def save_log(self, name: str, path: Path) -> str:
-        """All that it said, 0600; the last `TAIL_LINES` lines.
+        """All that it said, 0600; the last `TAIL_LINES` lines, `TAIL_BYTES` at most.
 
         A full disk is no verdict on the job: the lines are given then, and as much of the log as there is room for.
         """
         with suppress(OSError):
             self._write_log(name, path)
         with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:
-            return b"".join(chunks).decode(errors="replace").rstrip("\n")
+            return _keep_tail(chunks).decode(errors="replace").rstrip("\n")
 
     def remove(self, name: str) -> None:
         """Remove the container with its anonymous volumes."""
@@ -87,3 +89,10 @@ class Jobs:
         if container is not None and RUN_LABEL not in container.labels:
             raise PlatformError("job.foreign", f"The container {name} was not started by an upgrade; it is left alone.")
         return container
+
+
+def _keep_tail(chunks: Iterable[bytes]) -> bytes:
+    kept = b""
+    for chunk in chunks:
+        kept = (kept + chunk)[-TAIL_BYTES:]
+    return kept

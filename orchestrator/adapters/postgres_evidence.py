@@ -63,7 +63,10 @@ def build_mark() -> str:
     """
     named = [f"SELECT '{name}' || oid || '.' || xmin FROM {name} WHERE oid >= {_FIRST_USER_OID}" for name in _CATALOGS]
     columns = f"SELECT attrelid || '.' || attnum || '.' || xmin FROM pg_attribute WHERE attrelid >= {_FIRST_USER_OID}"
-    versions = " UNION ALL ".join((*named, columns))
+    # A sequence moves without a new version of anything, and no counter sees it.
+    sequences = f"""SELECT 'sequence' || seqrelid || '.' || coalesce(pg_sequence_last_value(seqrelid), -1)
+    FROM pg_sequence WHERE seqrelid >= {_FIRST_USER_OID}"""
+    versions = " UNION ALL ".join((*named, columns, sequences))
     return f"""SELECT json_build_object('server_began', pg_postmaster_start_time()::text,
   'database', (SELECT oid::text FROM pg_database WHERE datname = current_database()),
   'catalog', (SELECT encode(sha256(convert_to(coalesce(string_agg(version, ',' ORDER BY version), ''), 'UTF8')), 'hex')

@@ -22,6 +22,7 @@ OBJECT_IN_USE = "55006"
 
 _SHORT_S = 60.0
 _NO_CONNECTION = 2  # exit code of psql
+_SIGNALLED = 128  # above: it was killed, as it is when its container is
 _APPLICATION = "upgrade-orchestrator"
 _OPTIONS = (
     "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
@@ -29,6 +30,7 @@ _OPTIONS = (
 )
 # Words of the server's sentences for a refused log-in, which comes without a code.
 _REFUSALS = ("authentication", "password", "pg_hba", "role ")
+_FULL = ("too many clients", "connection slots are reserved")
 
 _log = structlog.get_logger(__name__)
 
@@ -76,11 +78,12 @@ class Psql:
         return self.executor.run(argv, stdin=stdin, deadline=deadline, environment=self.environment())
 
     @contextmanager
-    def inside(self, name: str) -> Iterator[None]:
+    def inside(self, name: str, *, alone: bool = True) -> Iterator[None]:
         """Open a fenced database for our own tool, and close it again; one that is not fenced stays as it is.
 
         Raises:
-            DatabaseError: ``database.in_use``: somebody else came in with us, and may have written.
+            DatabaseError: ``database.in_use``: somebody else came in with us, and may have written; not where it
+                need not be ``alone``.
         """
         maintenance = self.maintenance(name)
         if self.ask(sql.build_fenced(name), maintenance) != "t":
@@ -93,7 +96,7 @@ class Psql:
             # Closed before anybody is counted: who is not there now cannot come any more.
             self.ask(sql.build_fence(name, closed=True), maintenance)
         strangers = int(self.ask(sql.build_terminate(name), maintenance))
-        if strangers:
+        if strangers and alone:
             raise DatabaseError(
                 "database.in_use",
                 f"{strangers} others connected to {name!r} in the moment in which it was open for us.",
@@ -108,9 +111,13 @@ class Psql:
         except StateError as error:
             _log.warning("database.program_left", application=self._application, reason=error.what)
 
+    def has_lost(self, outcome: Outcome) -> bool:
+        """Whether a ``psql`` had no connection, or none any more."""
+        return outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED
+
     def refuse(self, outcome: Outcome, database: str, code: str) -> NoReturn:
         """Raise what a failed program stands for."""
-        if outcome.exit_code == _NO_CONNECTION:
+        if self.has_lost(outcome):
             self._refuse_connection(outcome, database)
         raise DatabaseError(code, f"PostgreSQL refused: {find_reason(outcome.errors)}")
 
@@ -127,6 +134,13 @@ class Psql:
                 f"Database {database!r} lets nobody in: an upgrade has closed it, or somebody else.",
                 meaning="No app can work on it until it is opened.",
                 hint=f'If no upgrade is at work: ALTER DATABASE "{database}" ALLOW_CONNECTIONS true;',
+            )
+        if any(word in outcome.errors for word in _FULL):
+            raise DatabaseError(
+                "database.full",
+                f"PostgreSQL has no connection left for us: {find_reason(outcome.errors)}",
+                meaning="The database cannot be looked at or changed.",
+                hint="End what holds its connections, or raise max_connections.",
             )
         if ready and any(word in outcome.errors for word in _REFUSALS):
             raise DatabaseError(

@@ -125,7 +125,7 @@ def test_a_fault_anywhere_leaves_the_old_version_serving(
 
 
 def test_a_restore_that_fails_needs_an_operator_and_leaves_a_runbook(unrehearsed: Bench) -> None:
-    unrehearsed.world.fail("database.swap", DatabaseError("database.unreachable", "The server is gone."))
+    unrehearsed.world.fail("database.swap", DatabaseError("database.unreachable", "The server is gone."), times=1000)
     report = unrehearsed.run("v1.2.0")
     assert report.run.verdict is Verdict.NEEDS_OPERATOR
     assert report.run.exit_code == 30
