@@ -1,0 +1,602 @@
+"""A real server that fails an upgrade in each state that needs it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from urllib.parse import quote
+
+import psycopg
+import pytest
+import yaml
+
+from deploy.demo.bed import LABEL
+from tests.docker.installation import Install
+from tests.docker.trouble import NEW, OLD, Setting, Site, reason_of, until, verdict_of, written_site
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+
+COMMITTED, ROLLED_BACK, REFUSED, STRANDED = (
+    ("committed", 0),
+    ("rolled_back", 20),
+    ("refused", 10),
+    ("needs_operator", 30),
+)
+NO_MIGRATION = ("app", "sh", "-c", "echo nothing to be done here; exit 3")
+SLOW_MIGRATION = (
+    "app",
+    "python",
+    "-c",
+    "import os, psycopg\n"
+    "connection = psycopg.connect(os.environ['DATABASE_URL'], autocommit=True)\n"
+    "connection.execute('ALTER TABLE entries ADD COLUMN half int DEFAULT 1')\n"
+    "connection.execute('SELECT pg_sleep(120) AS the_migration')\n",
+)
+# Rebuilt by a restore only, and slow then.
+SLOW_TO_RESTORE = """
+CREATE TABLE slow (n int); INSERT INTO slow VALUES (1);
+CREATE FUNCTION slowly(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+  $$ BEGIN IF current_database() <> 'ledger' THEN PERFORM pg_sleep(3); END IF; RETURN n; END $$;
+CREATE INDEX slow_index ON slow (public.slowly(n));
+"""
+
+
+@pytest.fixture(scope="module")
+def host_site(install: Install) -> Iterator[Site]:
+    with written_site(install()) as site:
+        site.host.psql("ALTER SYSTEM SET max_prepared_transactions = 5")
+        site.host.psql("ALTER SYSTEM SET wal_level = logical")
+        site.host.psql("CREATE ROLE analyst LOGIN PASSWORD 'a' IN ROLE pg_read_all_data")
+        site.host.compose("restart", "db")
+        yield site
+
+
+@pytest.fixture
+def site(host_site: Site) -> Iterator[Site]:
+    yield host_site
+    host_site.tidy()
+
+
+# --- who and what is in the way
+
+
+@contextmanager
+def server_off(site: Site) -> Iterator[None]:
+    site.kill_server()
+    try:
+        yield
+    finally:
+        site.start_server()
+
+
+@contextmanager
+def flood(site: Site) -> Iterator[None]:
+    """Superusers, for whom no connection is kept back, take all that there are."""
+    full, over = threading.Event(), threading.Event()
+
+    def take(held: ExitStack) -> None:
+        while not over.wait(0.002):
+            try:
+                held.enter_context(site.connect("postgres"))
+            except psycopg.OperationalError:
+                full.set()
+
+    with ExitStack() as held:
+        taker = threading.Thread(target=take, args=(held,))
+        taker.start()
+        assert full.wait(30)
+        try:
+            yield
+        finally:
+            over.set()
+            taker.join()
+
+
+@contextmanager
+def crowd(site: Site) -> Iterator[None]:
+    """Users take what is not kept back for superusers."""
+    with ExitStack() as held:
+        with suppress(psycopg.OperationalError):
+            while True:
+                held.enter_context(site.connect("postgres", user="analyst", password="a"))
+        yield
+
+
+@contextmanager
+def prepared(site: Site) -> Iterator[None]:
+    with site.connect() as connection:
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE of_the_bank (a int)")
+        connection.execute("PREPARE TRANSACTION 'transfer-7'")
+    yield
+    site.host.psql("ROLLBACK PREPARED 'transfer-7'")
+
+
+@contextmanager
+def replicated(site: Site) -> Iterator[None]:
+    site.ask("SELECT pg_create_logical_replication_slot('analytics', 'pgoutput')", database="ledger")
+    yield
+    site.ask("SELECT pg_drop_replication_slot('analytics')", database="ledger")
+
+
+@contextmanager
+def nothing(site: Site) -> Iterator[None]:
+    yield
+
+
+Trouble = Callable[[Site], AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "database", "words"),
+    [
+        (server_off, {}, ["No container of service 'db' is running", "docker compose up -d db"]),
+        (nothing, {"user": "nobody_here"}, ["does not let us in", 'role "nobody_here" does not exist']),
+        (nothing, {"name": "absent"}, ["The server has no database 'absent'", "`database.name`"]),
+        (flood, {}, ["no connection left", "too many clients", "max_connections"]),
+        (crowd, {}, ["connections left; 5 are needed", "max_connections"]),
+        (prepared, {}, ["Prepared transactions wait in ledger", "transfer-7", "ROLLBACK PREPARED"]),
+        (replicated, {}, ["Logical replication reads from ledger", "analytics", "Drop the slots"]),
+    ],
+)
+def test_what_is_wrong_beforehand_is_said_and_nothing_is_touched(
+    site: Site, trouble: Trouble, database: dict[str, str], words: list[str]
+) -> None:
+    container = site.host.container("app").id
+    with trouble(site):
+        ended = site.upgrade(Setting(database=database))
+    assert verdict_of(ended) == REFUSED, ended.said
+    assert [word for word in words if word not in ended.said] == []
+    site.assert_whole(ended)
+    assert site.host.container("app").id == container
+
+
+# --- backup
+
+
+def test_a_dump_goes_on_when_a_lock_is_released_and_a_stranger_may_leave_while_the_app_stops(site: Site) -> None:
+    with site.upgrading(Setting(migrate=NO_MIGRATION)) as upgrade, site.connect(user="analyst", password="a") as idle:
+        idle.execute("BEGIN")
+        idle.execute("SELECT count(*) FROM schema_version")
+        with dump_held(site):
+            upgrade.await_query("LOCK TABLE%")
+        upgrade.until(lambda: site.host.container("app").status != "running")
+        idle.close()
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert reason_of(ended, "backup") == ""
+    assert "exit code 3" in reason_of(ended, "migrate")
+    assert "Nothing was written to ledger since the app stopped" in reason_of(ended, "restore")
+    assert ended.document["quarantine"] == []
+    site.assert_whole(ended)
+
+
+@pytest.mark.soak
+def test_a_dump_gives_up_when_a_table_stays_locked(site: Site) -> None:
+    with site.upgrading(Setting(pauses=("backup",))) as upgrade, site.connect() as locker:
+        with upgrade.paused("backup"):
+            locker.execute("CREATE TABLE held (a int)")
+            locker.execute("BEGIN")
+            locker.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
+        ended = upgrade.end()
+        locker.execute("ROLLBACK")
+        locker.execute("DROP TABLE held")
+    assert verdict_of(ended) == REFUSED, ended.said
+    for word in ("A table was locked for 30 s", "public.held", "pg_locks", "The app goes on as before"):
+        assert word in reason_of(ended, "backup")
+    site.assert_whole(ended)
+
+
+@contextmanager
+def dump_held(site: Site) -> Iterator[None]:
+    """Until this is left, a dump comes as far as one table and no farther."""
+    with site.connect() as locker:
+        locker.execute("CREATE TABLE held (a int)")
+        locker.execute("BEGIN")
+        locker.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
+        yield
+    with suppress(psycopg.Error):
+        site.ask("DROP TABLE held", database="ledger")
+
+
+def power_off(site: Site) -> None:
+    site.kill_server()
+    until(lambda: site.host.container("db").status == "exited")
+
+
+def crash_dump(site: Site) -> None:
+    site.crash_a_backend("LOCK TABLE%")
+
+
+def end_dump(site: Site) -> None:
+    site.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^upgrade-orchestrator'")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (power_off, ["backup", "database"]),
+        (crash_dump, ["PostgreSQL"]),
+        (end_dump, ["PostgreSQL refused", "terminating connection due to administrator command"]),
+    ],
+)
+def test_a_dump_that_is_cut_off_is_no_backup(site: Site, fault: Callable[[Site], None], words: list[str]) -> None:
+    before = site.installation.backups()
+    with site.upgrading(Setting(pauses=("backup",))) as upgrade:
+        upgrade.await_pause("backup")
+        with suppress(psycopg.OperationalError), dump_held(site):
+            upgrade.resume("backup")
+            upgrade.await_query("LOCK TABLE%")
+            fault(site)
+        ended = upgrade.end()
+    if not site.answers():
+        site.start_server()
+    site.host.psql("DROP TABLE IF EXISTS held")
+    assert verdict_of(ended) == REFUSED, ended.said
+    assert [word for word in words if word not in reason_of(ended, "backup")] == [], reason_of(ended, "backup")
+    assert site.installation.backups() == before
+    site.assert_whole(ended)
+
+
+# --- stop
+
+
+def test_a_stranger_who_stays_is_named_and_not_thrown_out(site: Site) -> None:
+    with site.upgrading(Setting()) as upgrade, site.connect(user="analyst", password="a") as stranger:
+        stranger.execute("BEGIN")
+        stranger.execute("SELECT count(*) FROM entries")
+        ended = upgrade.end()
+        assert stranger.execute("SELECT 1").fetchone() == (1,)
+        stranger.execute("ROLLBACK")
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    for word in ("analyst (stranger", "still connected to ledger", "target: disconnect:"):
+        assert word in reason_of(ended, "stop")
+    site.assert_whole(ended)
+
+
+def test_a_transaction_prepared_meanwhile_is_named(site: Site) -> None:
+    with site.upgrading(Setting(pauses=("stop",))) as upgrade, ExitStack() as held:
+        with upgrade.paused("stop"):
+            held.enter_context(prepared(site))
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert "transfer-7" in reason_of(ended, "stop")
+    site.assert_whole(ended)
+
+
+def test_a_server_full_of_others_is_waited_for_on_the_way_back(site: Site) -> None:
+    with site.upgrading(Setting(migrate=NO_MIGRATION, pauses=("stop",))) as upgrade:
+        upgrade.await_pause("stop")
+        with flood(site):
+            upgrade.resume("stop")
+            upgrade.until(lambda: site.host.container("app").status != "running")
+            threading.Event().wait(3)
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert "too many clients" in reason_of(ended, "stop")
+    site.assert_whole(ended)
+
+
+@contextmanager
+def copy_held(site: Site) -> Iterator[None]:
+    """Let a copy of a database begin and not come to its end: it waits for a checkpoint."""
+    ((pid,),) = site.ask("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    site.host.container("db").exec_run(["bash", "-c", f"kill -STOP {pid}"])
+    yield
+
+
+def test_a_server_killed_in_the_middle_of_the_copy_is_waited_for_on_the_way_back(site: Site) -> None:
+    with site.upgrading(Setting(pauses=("stop",))) as upgrade:
+        with upgrade.paused("stop"), copy_held(site):
+            pass
+        upgrade.await_query("CREATE DATABASE%")
+        site.kill_server()
+        threading.Event().wait(2)
+        site.start_server()
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert "PostgreSQL" in reason_of(ended, "stop") or "database" in reason_of(ended, "stop")
+    assert ended.document["quarantine"] == []
+    site.assert_whole(ended)
+
+
+def test_a_server_that_does_not_come_back_needs_the_operator_who_is_told_what_to_do(site: Site) -> None:
+    with site.upgrading(Setting(pauses=("stop",), timeouts={"rollback": "8s"})) as upgrade:
+        with upgrade.paused("stop"), copy_held(site):
+            pass
+        upgrade.await_query("CREATE DATABASE%")
+        site.kill_server()
+        ended = upgrade.end()
+    assert verdict_of(ended) == STRANDED, ended.said
+    assert "docker compose up -d db" in reason_of(ended, "rollback")
+    steps = ended.document["next"]
+    assert isinstance(steps, list)
+    assert any('ALTER DATABASE "ledger" ALLOW_CONNECTIONS true' in step for step in steps)
+    site.start_server()
+    site.host.psql('ALTER DATABASE "ledger" ALLOW_CONNECTIONS true', database="postgres")
+    site.host.compose("up", "-d", "--pull", "never", "app")
+    site.assert_whole(ended)
+
+
+# --- migrate
+
+
+@pytest.mark.parametrize("subject", ["DATABASE", "ROLE"])
+def test_a_migration_that_may_only_read_is_taken_back_without_a_swap(site: Site, subject: str) -> None:
+    site.host.psql(f"ALTER {subject} ledger SET default_transaction_read_only = on", database="postgres")
+    try:
+        ended = site.upgrade(Setting())
+    finally:
+        site.ask("SET default_transaction_read_only = off")
+        with site.connect("postgres", options="-c default_transaction_read_only=off") as connection:
+            connection.execute(f"ALTER {subject} ledger RESET default_transaction_read_only")
+        site.host.compose("restart", "app")
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert "read-only transaction" in reason_of(ended, "migrate")
+    assert ended.document["quarantine"] == []
+    site.assert_whole(ended)
+
+
+def off_and_on(site: Site) -> None:
+    site.kill_server()
+    threading.Event().wait(2)
+    site.start_server()
+
+
+def crash_migration(site: Site) -> None:
+    site.crash_a_backend("%the_migration%")
+
+
+@pytest.mark.parametrize("fault", [off_and_on, crash_migration])
+def test_a_server_lost_in_the_middle_of_a_migration_is_waited_for_and_the_data_come_back(
+    site: Site, fault: Callable[[Site], None]
+) -> None:
+    with site.upgrading(Setting(migrate=SLOW_MIGRATION)) as upgrade:
+        upgrade.await_query("SELECT pg_sleep%the_migration")
+        fault(site)
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    said = ("ended with exit code 1", "No container of service 'db'", "PostgreSQL does not answer")
+    assert any(words in reason_of(ended, "migrate") for words in said), reason_of(ended, "migrate")
+    assert len(ended.document["quarantine"]) == 1  # type: ignore[arg-type]
+    site.assert_whole(ended)
+
+
+def test_a_server_restarted_before_the_migration_proves_nothing_and_the_snapshot_is_taken(site: Site) -> None:
+    with site.upgrading(Setting(pauses=("migrate",))) as upgrade:
+        with upgrade.paused("migrate"):
+            off_and_on(site)
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert "restarted" in reason_of(ended, "migrate")
+    site.assert_whole(ended)
+
+
+# --- health, restore, rollback
+
+
+def test_a_server_lost_in_the_middle_of_a_restore_is_waited_for_and_the_restore_repeated(site: Site) -> None:
+    site.host.psql(SLOW_TO_RESTORE)
+    setting = Setting(migrate=SLOW_MIGRATION, options={"stop": {"snapshot": False}}, timeouts={"migrate": "3s"})
+    with site.upgrading(setting) as upgrade:
+        upgrade.await_query("CREATE INDEX slow_index%")
+        off_and_on(site)
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    site.assert_whole(ended)
+    site.host.psql("DROP TABLE slow; DROP FUNCTION slowly")
+    assert not [name for (name,) in site.ask("SELECT datname FROM pg_database") if "__restore_" in name]
+
+
+def test_a_stranger_who_comes_back_all_the_time_does_not_keep_the_data_from_coming_back(site: Site) -> None:
+    over = threading.Event()
+
+    def knock() -> None:
+        while not over.is_set():
+            with suppress(psycopg.Error), site.connect(user="analyst", password="a") as connection:
+                connection.execute("SELECT 1")
+            over.wait(0.002)
+
+    knocker = threading.Thread(target=knock)
+    knocker.start()
+    try:
+        ended = site.upgrade(Setting(migrate=SLOW_MIGRATION, timeouts={"migrate": "3s"}))
+    finally:
+        over.set()
+        knocker.join()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert "migrate" in [line["state"] for line in ended.document["states"]]  # type: ignore[attr-defined]
+    site.assert_whole(ended)
+
+
+def test_a_server_lost_before_the_old_version_starts_is_waited_for(site: Site) -> None:
+    with site.upgrading(Setting(migrate=NO_MIGRATION, pauses=("rollback",))) as upgrade:
+        with upgrade.paused("rollback"):
+            site.kill_server()
+        threading.Event().wait(3)
+        site.start_server()
+        ended = upgrade.end()
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    site.assert_whole(ended)
+
+
+def test_a_server_lost_while_the_new_version_is_watched_costs_no_upgrade(site: Site) -> None:
+    setting = Setting(options={"health": {"steady_for": "3s"}})
+    with site.upgrading(setting) as upgrade:
+        gated = f"{site.host.project}-app-gated"
+        upgrade.until(lambda: [one for one in site.host.client.containers.list() if one.name == gated])
+        off_and_on(site)
+        ended = upgrade.end()
+    assert verdict_of(ended) == COMMITTED, ended.said
+    site.assert_whole(ended, NEW)
+
+
+# --- everything that a database can hold, and everybody who crowds it
+
+
+ODD = 'Odd "App" №1'
+ODD_ROLES = """
+CREATE ROLE "o'Brien, admin" LOGIN; CREATE ROLE "Über \\ roles"; CREATE EXTENSION IF NOT EXISTS plpgsql;
+"""
+ODD_DATABASE = r"""
+CREATE EXTENSION citext; CREATE EXTENSION pg_trgm;
+CREATE SCHEMA "Odd Schema" AUTHORIZATION "o'Brien, admin";
+CREATE TABLE "Odd Schema"."a.""b" ("x y" citext, n bigserial);
+INSERT INTO "Odd Schema"."a.""b" ("x y") SELECT md5(n::text) FROM generate_series(1, 500) n;
+CREATE INDEX ON "Odd Schema"."a.""b" USING gin ("x y" gin_trgm_ops);
+GRANT SELECT ("x y") ON "Odd Schema"."a.""b" TO "Über \ roles" WITH GRANT OPTION;
+CREATE TABLE parted (id int, kind text) PARTITION BY LIST (kind);
+CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a'); CREATE TABLE parted_b PARTITION OF parted DEFAULT;
+INSERT INTO parted SELECT n, chr(97 + n % 3) FROM generate_series(1, 300) n;
+ALTER TABLE parted OWNER TO "Über \ roles";
+CREATE MATERIALIZED VIEW seen AS SELECT kind, count(*) FROM parted GROUP BY kind;
+CREATE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id = NEW.id; RETURN NEW; END $$;
+CREATE TRIGGER bump BEFORE INSERT ON parted_a FOR EACH ROW EXECUTE FUNCTION bump();
+CREATE TABLE ruled (owner name, n int); ALTER TABLE ruled ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON ruled USING (owner = current_user);
+ALTER DEFAULT PRIVILEGES IN SCHEMA "Odd Schema" GRANT SELECT ON TABLES TO "o'Brien, admin";
+SELECT lo_from_bytea(4711, decode(repeat('00ff', 5000), 'hex')); GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC;
+"""
+ODD_SETTINGS = """
+ALTER DATABASE {name} CONNECTION LIMIT 42;
+ALTER DATABASE {name} SET search_path TO "$user", public, "Odd Schema";
+ALTER DATABASE {name} SET app.motto TO 'it''s = fine';
+ALTER ROLE "o'Brien, admin" IN DATABASE {name} SET work_mem TO '8MB';
+REVOKE CONNECT ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO "o'Brien, admin";
+"""
+RUINOUS = (
+    "app",
+    "python",
+    "-c",
+    "import os, psycopg\n"
+    "sql = psycopg.connect(os.environ['DATABASE_URL'], autocommit=True).execute\n"
+    "sql('DROP EXTENSION citext CASCADE'); sql('DROP TABLE parted_b'); sql('SELECT lo_unlink(4711)')\n"
+    "sql('DROP SCHEMA \"Odd Schema\" CASCADE'); sql('UPDATE entries SET body = body || body')\n"
+    "raise SystemExit(1)",
+)
+PROPERTIES = """SELECT json_build_array(pg_get_userbyid(datdba), datacl::text, datconnlimit, datcollate, datctype,
+  datallowconn, encoding, (SELECT json_agg(json_build_array(setrole::regrole::text, setconfig) ORDER BY setrole)
+    FROM pg_db_role_setting WHERE setdatabase = d.oid))::text FROM pg_database d WHERE datname = %s"""
+TABLES = """SELECT format('%I.%I', n.nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relkind IN ('r', 'm') AND nspname !~ '^(pg_|information_schema)' ORDER BY 1"""
+HASH = "SELECT count(*)::text, md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {} t"
+REST = """SELECT json_build_array(
+  (SELECT json_agg(json_build_array(relname, relkind, relowner::regrole::text, relacl::text, relrowsecurity)
+    ORDER BY relnamespace::regnamespace::text, relname) FROM pg_class WHERE oid >= 16384 AND relnamespace <> 99
+    AND relkind <> 't'),
+  (SELECT json_agg(json_build_array(attrelid::regclass::text, attname, attacl::text) ORDER BY 1, 2)
+    FROM (SELECT * FROM pg_attribute WHERE attrelid >= 16384 AND attacl IS NOT NULL) a),
+  (SELECT json_agg(json_build_array(extname, extversion) ORDER BY 1) FROM pg_extension),
+  (SELECT json_agg(json_build_array(tgname, polname)) FROM pg_trigger, pg_policy WHERE NOT tgisinternal),
+  (SELECT json_agg(defaclacl::text) FROM pg_default_acl),
+  (SELECT json_agg(json_build_array(oid, lomowner::regrole::text, lomacl::text)) FROM pg_largeobject_metadata),
+  (SELECT md5(lo_get(4711))),
+  (SELECT json_agg(json_build_array(sequencename, last_value) ORDER BY 1) FROM pg_sequences))::text"""
+
+
+@pytest.fixture
+def odd_site(install: Install) -> Iterator[Site]:
+    installation = install()
+    host = installation.host
+    quoted = '"' + ODD.replace('"', '""') + '"'
+    host.compose("stop", "app")
+    host.psql(f"CREATE DATABASE {quoted} TEMPLATE ledger", database="postgres")
+    address = f"postgresql://ledger:{host.password}@db:5432/{quote(ODD)}"
+    override = {"services": {"app": {"environment": {"DATABASE_URL": address}}}}
+    (host.folder / "docker-compose.override.yml").write_text(yaml.safe_dump(override))
+    host.up()
+    with written_site(installation) as site:
+        site.database = ODD
+        with site.connect() as connection:
+            for text in (ODD_ROLES, ODD_DATABASE, ODD_SETTINGS.format(name=quoted)):
+                connection.execute(text.encode())
+        yield site
+
+
+def content(site: Site, database: str) -> dict[str, object]:
+    """Rows, owners, grants, settings and a hash of every table, but for what the writer goes on with."""
+    found: dict[str, object] = {"properties": site.ask(PROPERTIES, site.database)}
+    with site.connect(database) as connection:
+        found["rest"] = connection.execute(REST).fetchall()
+        for (table,) in connection.execute(TABLES).fetchall():
+            if table != "public.entries":
+                found[table] = connection.execute(HASH.format(table).encode()).fetchall()
+    return found
+
+
+def test_an_odd_database_is_after_a_way_back_what_it_was_at_the_stop(odd_site: Site) -> None:
+    site = odd_site
+    before = content(site, ODD)
+    assert len(before) > 6
+    ended = site.upgrade(Setting(migrate=RUINOUS))
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    assert content(site, ODD) == before
+    assert isinstance(ended.document["quarantine"], list)
+    (quarantine,) = ended.document["quarantine"]
+    assert site.ask("SELECT to_regclass('parted_b')::text", database=quarantine) == [(None,)]
+    site.assert_whole(ended)
+
+
+POOLER = """
+import os, time, psycopg
+def connect():
+    return psycopg.connect(os.environ['DATABASE_URL'], autocommit=True, application_name='pooler', connect_timeout=2)
+held = []
+while True:
+    try:
+        held = [one for one in held if not one.closed][:3]
+        held.append(connect())
+        for one in held: one.execute('SELECT 1')
+    except psycopg.Error:
+        held = []
+    time.sleep(0.005)
+"""
+IMPATIENT = ("statement_timeout = '150ms'", "lock_timeout = '50ms'", "idle_in_transaction_session_timeout = '50ms'")
+
+
+@pytest.fixture
+def crowded_site(site: Site) -> Iterator[Site]:
+    """A pooler that comes back all the time, a server without patience, a busy autovacuum, a connection limit."""
+    host = site.host
+    pooler: dict[str, object] = {
+        "image": f"{host.repository}:v{OLD}",
+        "command": ["python", "-c", POOLER],
+        "environment": {"DATABASE_URL": f"postgresql://ledger:{host.password}@db:5432/ledger"},
+        "labels": {LABEL: host.owner},
+        "stop_signal": "SIGKILL",
+        "healthcheck": {"disable": True},
+    }
+    (host.folder / "docker-compose.override.yml").write_text(yaml.safe_dump({"services": {"pooler": pooler}}))
+    for setting in IMPATIENT:
+        host.psql(f"ALTER DATABASE ledger SET {setting}")
+    host.psql("ALTER DATABASE ledger CONNECTION LIMIT 5")
+    host.psql("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+    host.psql("SELECT pg_reload_conf()")
+    host.psql(
+        "SET statement_timeout = 0; DROP TABLE IF EXISTS busy;"
+        " CREATE TABLE busy WITH (autovacuum_vacuum_cost_delay = 20, autovacuum_vacuum_cost_limit = 1)"
+        " AS SELECT n, md5(n::text) FROM generate_series(1, 100000) n;"
+        " DELETE FROM busy WHERE n % 2 = 0"
+    )
+    host.compose("up", "--detach", "pooler")
+    upgrade_vacuums = "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+    until(lambda: host.psql(upgrade_vacuums) == "t")
+    yield site
+    host.compose("rm", "--stop", "--force", "pooler")
+    (host.folder / "docker-compose.override.yml").unlink()
+
+
+def test_a_pooler_that_the_plan_does_not_name_keeps_the_upgrade_from_being_done(crowded_site: Site) -> None:
+    ended = crowded_site.upgrade(Setting(migrate=NO_MIGRATION))
+    assert verdict_of(ended) == ROLLED_BACK, ended.said
+    for word in ("ledger (pooler", "still connected", "target: disconnect:"):
+        assert word in reason_of(ended, "stop")
+    crowded_site.assert_whole(ended)
+
+
+def test_in_a_crowd_that_the_plan_names_the_upgrade_is_done(crowded_site: Site) -> None:
+    migrate = ("app", "sh", "-c", "PGOPTIONS='-c statement_timeout=0 -c lock_timeout=0' ledger migrate")
+    ended = crowded_site.upgrade(Setting(migrate=migrate, disconnect=("pooler",)))
+    assert verdict_of(ended) == COMMITTED, ended.said
+    assert "connection limit" not in ended.said
+    assert crowded_site.ask("SELECT datconnlimit FROM pg_database WHERE datname = 'ledger'") == [(5,)]
+    crowded_site.assert_whole(ended, NEW)
