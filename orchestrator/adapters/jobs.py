@@ -56,7 +56,7 @@ class Jobs:
         with suppress(OSError):
             self._write_log(name, path)
         with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:
-            return _keep_tail(chunks).decode(errors="replace").rstrip("\n")
+            return keep_tail(chunks).decode(errors="replace").rstrip("\n")
 
     def remove(self, name: str) -> None:
         """Remove the container with its anonymous volumes."""
@@ -91,7 +91,8 @@ class Jobs:
         return container
 
 
-def _keep_tail(chunks: Iterable[bytes]) -> bytes:
+def keep_tail(chunks: Iterable[bytes]) -> bytes:
+    """The last `TAIL_BYTES` of a log that may have no end of a line at all."""
     kept = b""
     for chunk in chunks:
         kept = (kept + chunk)[-TAIL_BYTES:]

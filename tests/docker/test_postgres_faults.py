@@ -52,6 +52,8 @@ def host_site(install: Install) -> Iterator[Site]:
 
 @pytest.fixture
 def site(host_site: Site) -> Iterator[Site]:
+    if host_site.serves(NEW):
+        host_site.reset()
     yield host_site
     host_site.tidy()
 
@@ -77,8 +79,9 @@ def flood(site: Site) -> Iterator[None]:
         while not over.wait(0.002):
             try:
                 held.enter_context(site.connect("postgres"))
-            except psycopg.OperationalError:
-                full.set()
+            except psycopg.OperationalError as error:
+                if "too many clients" in str(error):
+                    full.set()
 
     with ExitStack() as held:
         taker = threading.Thread(target=take, args=(held,))
@@ -95,9 +98,12 @@ def flood(site: Site) -> Iterator[None]:
 def crowd(site: Site) -> Iterator[None]:
     """Users take what is not kept back for superusers."""
     with ExitStack() as held:
-        with suppress(psycopg.OperationalError):
-            while True:
+        refused = ""
+        while "connection slots are reserved" not in refused:
+            try:
                 held.enter_context(site.connect("postgres", user="analyst", password="a"))
+            except psycopg.OperationalError as error:
+                refused = str(error)
         yield
 
 
@@ -572,7 +578,7 @@ def crowded_site(site: Site) -> Iterator[Site]:
     host.psql("ALTER SYSTEM SET autovacuum_naptime = '1s'")
     host.psql("SELECT pg_reload_conf()")
     host.psql(
-        "SET statement_timeout = 0; DROP TABLE IF EXISTS busy;"
+        "SET statement_timeout = 0; SET lock_timeout = 0; DROP TABLE IF EXISTS busy;"
         " CREATE TABLE busy WITH (autovacuum_vacuum_cost_delay = 20, autovacuum_vacuum_cost_limit = 1)"
         " AS SELECT n, md5(n::text) FROM generate_series(1, 100000) n;"
         " DELETE FROM busy WHERE n % 2 = 0"
