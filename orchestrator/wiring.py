@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+import structlog
 
 from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.compose import Compose
@@ -38,12 +41,18 @@ def read_plan(path: Path) -> Plan:
     return load_plan(path, KINDS)
 
 
+def log_to_stderr() -> None:
+    """What is logged must not get between the lines of a document that a program reads on stdout."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def build_service(path: Path, operator: Operator) -> Service:
     """Everything that a command needs, for the plan at ``path``. Reads files; contacts nobody.
 
     Raises:
         PlanError: the plan cannot be used.
     """
+    log_to_stderr()
     plan = read_plan(path)
     environment_file = plan.target.project / ".env"
     environment = environment_file.read_text(encoding="utf-8") if environment_file.is_file() else ""

@@ -231,7 +231,8 @@ class Postgres:
         return int(fields[0].split()[3]) * 1024 if fields else None
 
     def _refuse_dump(self, outcome: Outcome, name: str) -> NoReturn:
-        if "LOCK TABLE" in outcome.errors:
+        # A dump that is cut off while it waits for a lock names the statement, too.
+        if "LOCK TABLE" in outcome.errors and "timeout" in outcome.errors:
             raise DatabaseError(
                 "database.locked",
                 f"A table was locked for 30 s, so the dump gave up: {find_reason(outcome.errors)}",

@@ -220,8 +220,8 @@ def end_dump(site: Site) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (power_off, ["backup", "database"]),
-        (crash_dump, ["PostgreSQL"]),
+        (power_off, ["The database cannot be looked at or changed"]),
+        (crash_dump, ["PostgreSQL", "crash of another server process"]),
         (end_dump, ["PostgreSQL refused", "terminating connection due to administrator command"]),
     ],
 )
@@ -270,15 +270,15 @@ def test_a_transaction_prepared_meanwhile_is_named(site: Site) -> None:
 
 
 def test_a_server_full_of_others_is_waited_for_on_the_way_back(site: Site) -> None:
-    with site.upgrading(Setting(migrate=NO_MIGRATION, pauses=("stop",))) as upgrade:
-        upgrade.await_pause("stop")
+    with site.upgrading(Setting(pauses=("pull",))) as upgrade:
+        upgrade.await_pause("pull")
         with flood(site):
-            upgrade.resume("stop")
-            upgrade.until(lambda: site.host.container("app").status != "running")
-            threading.Event().wait(3)
+            upgrade.resume("pull")
+            threading.Event().wait(5)
         ended = upgrade.end()
     assert verdict_of(ended) == ROLLED_BACK, ended.said
-    assert "too many clients" in reason_of(ended, "stop")
+    for words in ("no connection left for us", "too many clients", "raise max_connections"):
+        assert words in reason_of(ended, "migrate")
     site.assert_whole(ended)
 
 
@@ -326,13 +326,12 @@ def test_a_server_that_does_not_come_back_needs_the_operator_who_is_told_what_to
 # --- migrate
 
 
-@pytest.mark.parametrize("subject", ["DATABASE", "ROLE"])
+@pytest.mark.parametrize("subject", ["DATABASE", pytest.param("ROLE", marks=pytest.mark.soak)])
 def test_a_migration_that_may_only_read_is_taken_back_without_a_swap(site: Site, subject: str) -> None:
     site.host.psql(f"ALTER {subject} ledger SET default_transaction_read_only = on", database="postgres")
     try:
         ended = site.upgrade(Setting())
     finally:
-        site.ask("SET default_transaction_read_only = off")
         with site.connect("postgres", options="-c default_transaction_read_only=off") as connection:
             connection.execute(f"ALTER {subject} ledger RESET default_transaction_read_only")
         site.host.compose("restart", "app")
@@ -591,6 +590,7 @@ def crowded_site(site: Site) -> Iterator[Site]:
     (host.folder / "docker-compose.override.yml").unlink()
 
 
+@pytest.mark.soak
 def test_a_pooler_that_the_plan_does_not_name_keeps_the_upgrade_from_being_done(crowded_site: Site) -> None:
     ended = crowded_site.upgrade(Setting(migrate=NO_MIGRATION))
     assert verdict_of(ended) == ROLLED_BACK, ended.said
@@ -603,6 +603,5 @@ def test_in_a_crowd_that_the_plan_names_the_upgrade_is_done(crowded_site: Site) 
     migrate = ("app", "sh", "-c", "PGOPTIONS='-c statement_timeout=0 -c lock_timeout=0' ledger migrate")
     ended = crowded_site.upgrade(Setting(migrate=migrate, disconnect=("pooler",)))
     assert verdict_of(ended) == COMMITTED, ended.said
-    assert "connection limit" not in ended.said
     assert crowded_site.ask("SELECT datconnlimit FROM pg_database WHERE datname = 'ledger'") == [(5,)]
     crowded_site.assert_whole(ended, NEW)

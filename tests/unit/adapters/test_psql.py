@@ -41,6 +41,7 @@ class Refusing:
         (2, ON_SOCKET + "the database system is in recovery mode", "database.unreachable"),
         (2, "server closed the connection unexpectedly", "database.unreachable"),
         (137, "", "database.unreachable"),
+        (1, "", "database.unreachable"),
         (3, "ERROR:  42P01: there is no such table", "database.failed"),
     ],
 )
