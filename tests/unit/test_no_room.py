@@ -11,7 +11,7 @@ from orchestrator.journal import Journal
 from orchestrator.lock import project_lock
 from orchestrator.model import Verdict
 from orchestrator.reserve import RESERVE_BYTES, Reserve
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.unit.test_journal import NOW, make_run
 
 PAYLOAD = {"text": "x" * 20_000}
@@ -110,7 +110,7 @@ def test_a_reserve_that_does_not_fit_leaves_nothing(tmp_path: Path, monkeypatch:
 def test_nothing_is_begun_on_a_full_disk_that_need_not_come_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_from: str, verdict: Verdict, serves: str
 ) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.recorder.entered = _filling(monkeypatch, short_from)  # type: ignore[method-assign, assignment]
     report = bench.run()
     assert report.run.verdict is verdict
@@ -124,7 +124,7 @@ def test_nothing_is_begun_on_a_full_disk_that_need_not_come_to_its_end(
 def test_a_record_of_the_way_back_that_is_lost_keeps_nobody_from_the_app(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench, append = Bench(tmp_path), Journal.append
+    bench, append = Bench(tmp_path, WITHOUT_REHEARSAL), Journal.append
 
     def lossy(journal: Journal, run_id: str, at: object, record: str, state: str, payload: object) -> None:
         if state in ("restore", "rollback"):

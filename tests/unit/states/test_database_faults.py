@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.errors import DatabaseError
 from orchestrator.model import Session, Verdict
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 
 AWAY = DatabaseError("database.unreachable", "The server is gone.", hint="Start it.")
 FULL = DatabaseError("database.full", "There is no connection left.")
@@ -17,7 +17,7 @@ ORPHAN = Session(pid=79, user="app", application="migrator", address="172.30.0.9
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, WITHOUT_REHEARSAL)
 
 
 @pytest.mark.parametrize("error", [AWAY, FULL])
