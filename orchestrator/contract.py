@@ -56,6 +56,7 @@ class CrashRule(StrEnum):
     RUN_AGAIN = "run_again"  # it only reads
     OBSERVE = "observe"  # app down, data untouched: look, then go on or undo
     RESTORE = "restore"  # the database may be written: go back unless observed complete
+    JUDGE = "judge"  # the new version may write: bring it up again and let its health decide
     FORWARD = "forward"  # after the commit: finish
     REPEAT = "repeat"  # a compensation: until done, bounded
 
@@ -232,6 +233,13 @@ class State(ABC, Generic[OptionsT]):
         Raises:
             StateError: it could not be done; the engine reports ``failed`` (or ``timeout``) with its sentences.
         """
+
+    def salvage(self, ctx: StateContext[OptionsT]) -> Result | None:
+        """After a run was cut off in ``perform``: what the world shows that it has completed, None if it has not.
+
+        Whatever it left at work is ended first. ``ctx.facts`` holds what `prepare` returned.
+        """
+        return None
 
     def observe(self, ctx: StateContext[OptionsT]) -> Observation:
         """Whether it is done. ``ctx.facts`` holds what ``perform`` has proven. A kind that only reads is done."""

@@ -40,6 +40,7 @@ from orchestrator.model import Progress, Verdict
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest
+from orchestrator.resume import How, Move
 
 _log = structlog.get_logger(__name__)
 
@@ -80,23 +81,34 @@ class Engine:
     listener: Listener
     interruption: Interruption
 
-    def walk(self, run_id: str, directory: Path, facts: Facts, request: ReleaseRequest, *, assume_yes: bool) -> Ending:
-        """From the plan's initial state to an end.
+    def walk(
+        self,
+        run_id: str,
+        directory: Path,
+        facts: Facts,
+        request: ReleaseRequest,
+        *,
+        assume_yes: bool,
+        move: Move | None = None,
+        attempts: Mapping[str, int] | None = None,
+    ) -> Ending:
+        """From the plan's initial state to an end, or from ``move`` on for a run that was cut off.
+
+        ``attempts``: how often each state was entered before.
 
         Raises:
             InvariantError: a bug, or a run that would not come to an end.
             JournalError: a record could not be made durable; nothing was done that the journal does not know, but on
             the way back.
         """
-        machine = Machine(self.plan)
-        attempts: dict[str, int] = {}
-        reason = ""
+        machine = Machine(self.plan, at=move.state if move else None)
+        counted = dict(attempts or {})
+        reason = f"{move.found} {move.reason}" if move and move.how is not How.ENTER else ""
         limit = max(_TRANSITIONS_AT_MOST, 2 * len(self.plan.states))
         for _ in range(limit):
             if machine.ended:
                 return Ending(machine.state, self.plan.ends[machine.state], reason)
             spec = self.plan.states[machine.state]
-            attempts[spec.name] = attempts.get(spec.name, 0) + 1
             context = ContextBuilder(
                 self.plan,
                 self.kinds,
@@ -108,7 +120,12 @@ class Engine:
                 request,
                 assume_yes,
             )
-            result, learned = self._visit(spec, attempts[spec.name], context, facts)
+            if move is not None and move.how is not How.ENTER:
+                result, learned = self._settle(spec, move, context, facts)
+            else:
+                counted[spec.name] = counted.get(spec.name, 0) + 1
+                result, learned = self._visit(spec, counted[spec.name], context, facts)
+            move = None
             facts = facts.joined(learned)
             if not reason and result.outcome in (FAILED, TIMEOUT, "declined", "current"):
                 reason = result.reason
@@ -133,7 +150,20 @@ class Engine:
             )
             with shield:
                 result, learned = self._find_obstacle(state, spec) or self._act(state, spec, build, facts)
-        seconds = round(self.world.clock.monotonic() - began, 3)
+        self._leave(build.run_id, spec, result, learned, round(self.world.clock.monotonic() - began, 3))
+        return result, learned
+
+    def _settle(self, spec: StateSpec, move: Move, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+        """Leave the state in which the run was cut off, without entering it again."""
+        result = Result(move.outcome, reason=f"{move.found} {move.reason}")
+        if move.how is How.SALVAGE:
+            deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}")
+            result = self.kinds[spec.kind]().salvage(build(spec, facts, deadline)) or result
+        learned = Facts.of(result.facts)
+        self._leave(build.run_id, spec, result, learned, 0.0)
+        return result, learned
+
+    def _leave(self, run_id: str, spec: StateSpec, result: Result, learned: Facts, seconds: float) -> None:
         payload = {
             "outcome": result.outcome,
             "reason": result.reason,
@@ -141,9 +171,8 @@ class Engine:
             "seconds": seconds,
             "facts": learned.to_json(),
         }
-        self._record(build.run_id, "left", spec, payload)
+        self._record(run_id, "left", spec, payload)
         self.listener.left(spec.name, result.outcome, result.reason, seconds)
-        return result, learned
 
     def _find_obstacle(self, state: State[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
         """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
@@ -252,7 +281,7 @@ def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> 
     down = [
         spec.timeout_s
         for spec in plan.states.values()
-        if kinds[spec.kind].crash_rule.value in ("observe", "restore", "repeat")
+        if kinds[spec.kind].crash_rule.value in ("observe", "restore", "judge", "repeat")
         or (gated and kinds[spec.kind].opens_gate)
     ]
     return sum(down)

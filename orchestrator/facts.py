@@ -32,6 +32,18 @@ class FrozenProject(Fact):
     services: tuple[str, ...]
 
 
+class Place(Fact):
+    """On which engine and which database server a run works; if it is cut off, it goes on there and nowhere else.
+
+    ``system_identifier`` is None where the server could not be asked.
+    """
+
+    fact: ClassVar[str] = "place"
+
+    engine_id: str
+    system_identifier: str | None
+
+
 class Current(Fact):
     """The version that runs when the run begins. ``image_id`` is the engine's own id of its image."""
 

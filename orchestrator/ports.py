@@ -146,6 +146,9 @@ class Platform(Protocol):
     def stop_job(self, name: str) -> None:
         """End the job (grace period, then kill) and leave its container for reading. Repeating is harmless."""
 
+    def end_jobs(self, run_id: str) -> None:
+        """End every container of the run that is still at work, as `stop_job` does."""
+
     def save_job_log(self, name: str, path: Path) -> str:
         """Write all that the job said to ``path`` (0600); returns the last 50 lines as text."""
 

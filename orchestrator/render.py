@@ -12,9 +12,11 @@ import click
 from orchestrator.errors import OrchestratorError, PlanError
 from orchestrator.facts import Receipt
 from orchestrator.inert import make_inert
+from orchestrator.journal import Run
 from orchestrator.model import Progress, Question, Verdict
 from orchestrator.records import BackupCheck, KeptDatabase
 from orchestrator.report import RunReport
+from orchestrator.resume import How, Move
 from orchestrator.service import DryState
 
 _MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
@@ -152,6 +154,18 @@ def render_receipts(receipts: Sequence[Receipt]) -> str:
         f"{r.path.name}  {r.size_bytes / 1024**2:9.1f} MiB  {sum(r.rows.values()):>10} rows  sha256 {r.sha256[:16]}…"
         for r in receipts
     )
+
+
+def render_move(run: Run, move: Move) -> str:
+    """What was found of a run that was cut off, and what follows."""
+    deeds = {
+        How.ENTER: f"{move.state} is done again" if "before" not in move.found else f"it goes on with {move.state}",
+        How.FOLLOW: f"{move.state} is left as {move.outcome}",
+        How.SALVAGE: f"what {move.state} has left at work is ended, then it is judged",
+        How.ABANDON: "it ends; nothing was touched",
+        How.GIVE_UP: "it ends here, for its operator",
+    }
+    return f"Run {run.id}: {move.found} Next: {deeds[move.how]}. {move.reason}"
 
 
 def render_quarantines(kept: Sequence[KeptDatabase]) -> str:

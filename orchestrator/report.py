@@ -22,7 +22,7 @@ from orchestrator.facts import (
     WayBack,
 )
 from orchestrator.journal import Record, Run
-from orchestrator.model import Verdict
+from orchestrator.model import EXIT_CODES, Verdict
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,13 @@ class RunReport:
             "states": [vars(line) for line in self.states],
             "next": list(self.next_steps),
         }
+
+
+def choose_exit_code(verdict: Verdict, signal: int | None) -> int:
+    """The exit code of a verdict; a run that was refused because a signal came first ends by that signal."""
+    if verdict is Verdict.REFUSED and signal is not None:
+        return 128 + signal
+    return EXIT_CODES[verdict]
 
 
 def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:

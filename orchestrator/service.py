@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,7 @@ from orchestrator.errors import (
     UnfinishedRunError,
     UsageError,
 )
-from orchestrator.facts import CommittedRun, Facts, FailedRun, Leftovers, Receipt, Target
+from orchestrator.facts import CommittedRun, Facts, FailedRun, Leftovers, Place, Receipt, Target
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.machine import choose_forward
@@ -33,7 +34,7 @@ from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
 from orchestrator.records import Records, open_journal, read_report
 from orchestrator.releases import Choice, ReleaseRequest, refuse_failed
-from orchestrator.report import RunReport, build_runbook
+from orchestrator.report import RunReport, build_runbook, choose_exit_code
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Service:
     world: World
     interruption: Interruption = field(default_factory=Interruption)
     make_run_id: Callable[[], str] | None = None
-    operation: str = "upgrade"
+    operation: Mapping[str, str | bool] = field(default_factory=lambda: {"operation": "upgrade"})
 
     @property
     def records(self) -> Records:
@@ -107,19 +108,20 @@ class Service:
             self._refuse_unfinished(journal)
             run = self._begin(journal, run_id, request)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
-            exit_code = self._exit_code(ending.verdict)
+            exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             return read_report(journal, run.id)
 
     def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
         """Go back to the version and the data that the last upgrade replaced. Raises as `run`."""
-        way = replace(self, plan=derive_rollback(self.plan, self.kinds), operation="rollback")
+        way = replace(self, plan=derive_rollback(self.plan, self.kinds), operation={"operation": "rollback"})
         return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
 
     def restore_backup(self, file: Path, *, foreign: bool, assume_yes: bool, listener: Listener) -> RunReport:
         """Exchange the data for those of a backup; ``foreign`` takes a file that no run has proven. Raises as `run`."""
         plan = derive_reload(self.plan, self.kinds, file, foreign=foreign)
-        way = replace(self, plan=plan, operation="restore")
+        operation: Mapping[str, str | bool] = {"operation": "restore", "file": str(file), "foreign": foreign}
+        way = replace(self, plan=plan, operation=operation)
         return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
 
     def check(self, request: ReleaseRequest) -> Choice:
@@ -166,11 +168,14 @@ class Service:
             return
         steps = build_runbook(journal.facts(unfinished.id))
         listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
+        plan = self.plan.source
         raise UnfinishedRunError(
             "run.unfinished",
             f"Run {unfinished.id} was cut off and has no end.",
             meaning="Nothing was touched now; the app may be down since then.",
-            hint=f"To bring the old version back by hand:\n{listed}\nThen `orchestrator close {unfinished.id}`.",
+            hint=f"`orchestrator resume {plan}` goes on with it, `orchestrator recover {plan}` ends it, by going back"
+            f" where that is possible. To bring the old version back by hand:\n{listed}\n"
+            f"Then `orchestrator close {unfinished.id}`.",
         )
 
     def close(self, run_id: str) -> RunReport:
@@ -201,7 +206,7 @@ class Service:
             plan_source=str(self.plan.source),
             pid=os.getpid(),
             boot_id=_boot_id(),
-            request={"operation": self.operation, **vars(request)},
+            request={**self.operation, **vars(request)},
             began_at=self.world.clock.now(),
             ended_at=None,
             verdict=None,
@@ -230,13 +235,20 @@ class Service:
         except OrchestratorError as error:
             return Ending("internal", Verdict.INTERNAL_ERROR, error.story())
 
+    def _find_place(self) -> Place:
+        server = None
+        if self.world.database is not None:
+            with suppress(StateError):  # a state that needs it says so in its own words
+                server = self.world.database.inspect().system_identifier
+        return Place(engine_id=self.world.platform.inspect_engine().engine_id, system_identifier=server)
+
     def _open(
         self, journal: Journal, run_id: str, directory: Path, request: ReleaseRequest
     ) -> tuple[Facts, Ending | None]:
         """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
         _write_private(directory, "plan.yaml", self.plan.text)
         project = self.world.platform.freeze(directory)
-        facts = Facts.of((project,))
+        facts = Facts.of((project, self._find_place()))
         settled = None
         if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
             choice = self.world.finder.find(request)
@@ -247,12 +259,6 @@ class Service:
                 settled = Ending("opening", Verdict.UP_TO_DATE, f"{choice.current.version} is up to date.")
         journal.append(run_id, self.world.clock.now(), "opened", "", {"facts": facts.to_json()})
         return facts, settled
-
-    def _exit_code(self, verdict: Verdict) -> int:
-        asked = self.interruption.signal
-        if verdict is Verdict.REFUSED and asked is not None:
-            return 128 + asked
-        return EXIT_CODES[verdict]
 
     def _dry_state(self, build: ContextBuilder, name: str, facts: Facts) -> tuple[DryState, Facts]:
         spec = self.plan.states[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -24,13 +25,16 @@ from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.contract import World
 from orchestrator.errors import InvariantError
-from orchestrator.plan.load import load_plan
+from orchestrator.journal import Journal
+from orchestrator.plan.load import load_plan, parse_plan
+from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.variables import resolve_variables
 from orchestrator.ports import Database, Operator, ReleaseFeed
 from orchestrator.releases import ReleaseFinder
 from orchestrator.service import Service
 from orchestrator.stages import Stages
+from orchestrator.takeover import Takeover
 from states.registry import KINDS
 
 GITHUB_API = "https://api.github.com"
@@ -58,6 +62,32 @@ def build_service(path: Path, operator: Operator) -> Service:
     environment = environment_file.read_text(encoding="utf-8") if environment_file.is_file() else ""
     plan = resolve_variables(plan, read_environment(environment))
     return Service(plan, KINDS, build_world(plan, operator))
+
+
+def build_takeover(path: Path, operator: Operator) -> Takeover:
+    """What brings the project's unfinished run to its end: with the plan and the ``.env`` that it was begun with.
+
+    Raises:
+        PlanError: the plan at ``path`` cannot be used; it says where the journal is.
+    """
+    service = build_service(path, operator)
+    plan = _find_confirmed_plan(service.plan) or service.plan
+    return Takeover(plan, KINDS, build_world(plan, operator))
+
+
+def _find_confirmed_plan(plan: Plan) -> Plan | None:
+    journal = Journal.open_existing(plan.journal_directory)
+    if journal is None:
+        return None
+    with closing(journal):
+        run = journal.find_unfinished()
+    folder = plan.journal_directory / "runs" / run.id if run else None
+    if run is None or folder is None or not (folder / "plan.yaml").is_file():
+        return None
+    confirmed = parse_plan((folder / "plan.yaml").read_text(encoding="utf-8"), Path(run.plan_source), KINDS)
+    environment = folder / "env"
+    text = environment.read_text(encoding="utf-8") if environment.is_file() else ""
+    return derive_again(resolve_variables(confirmed, read_environment(text)), KINDS, run.request)
 
 
 def build_world(plan: Plan, operator: Operator) -> World:

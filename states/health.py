@@ -29,7 +29,7 @@ class Health(State[HealthOptions]):
     kind = "health"
     summary = "Wait until the new version is healthy, the right one, and steady."
     scope = EffectScope.DATABASE  # the app it watches writes
-    crash_rule = CrashRule.RESTORE
+    crash_rule = CrashRule.JUDGE
     timeout_s = 300.0
     provides = (Serving,)
     Options = HealthOptions

@@ -63,6 +63,21 @@ class Migrate(State[MigrateOptions]):
             )
         return Result("done", (report,))
 
+    def salvage(self, ctx: StateContext[MigrateOptions]) -> Result | None:
+        """What the engine says of the container that outlived us; anything but exit code 0 is taken back."""
+        name, log = job_name(ctx.run_id), ctx.directory / "migrate.log"
+        if not _command(ctx):
+            return Result("done", reason="The app migrates as it starts.")
+        status = ctx.world.platform.inspect_job(name)
+        if status is None:
+            return None
+        ctx.world.platform.save_job_log(name, log)
+        ctx.world.platform.remove_job(name)
+        if status.exit_code != 0 or end_leftovers(ctx):
+            return None
+        report = MigrationReport(container=name, exit_code=0, duration_s=0.0, log=log)
+        return Result("done", (report,), "It had come to its end with exit code 0 while nobody watched.")
+
     def observe(self, ctx: StateContext[MigrateOptions]) -> Observation:
         """Over with exit code 0 as the engine reported it, and nothing of it is left at work."""
         report = ctx.find(MigrationReport)

@@ -23,7 +23,7 @@ class Start(State[StartOptions]):
     kind = "start"
     summary = "Pin the new version and start it."
     scope = EffectScope.DATABASE  # many apps migrate as they start
-    crash_rule = CrashRule.RESTORE
+    crash_rule = CrashRule.JUDGE
     timeout_s = 300.0
     provides = (Started,)
     Options = StartOptions

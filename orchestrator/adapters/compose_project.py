@@ -229,6 +229,10 @@ class ComposeProject:
         """See `Platform.stop_job`."""
         self._jobs.stop(name)
 
+    def end_jobs(self, run_id: str) -> None:
+        """See `Platform.end_jobs`."""
+        self._jobs.end_all(run_id)
+
     def save_job_log(self, name: str, path: Path) -> str:
         """See `Platform.save_job_log`."""
         return self._jobs.save_log(name, path)

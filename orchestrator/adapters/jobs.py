@@ -48,6 +48,12 @@ class Jobs:
         if container is not None and container.up:
             self._engine.end_container(container)
 
+    def end_all(self, run_id: str) -> None:
+        """Grace period, then kill, for each container of a run that is up."""
+        for container in self._engine.find_containers({RUN_LABEL: run_id}):
+            if container.up:
+                self._engine.end_container(container)
+
     def save_log(self, name: str, path: Path) -> str:
         """All that it said, 0600; the last `TAIL_LINES` lines, `TAIL_BYTES` at most.
 

@@ -11,6 +11,7 @@ import click
 
 from orchestrator.cli.boundary import (
     boundary,
+    find_plan,
     json_option,
     open_service,
     plan_argument,
@@ -22,6 +23,8 @@ from orchestrator.cli.boundary import (
 from orchestrator.cli.group import main
 
 if TYPE_CHECKING:
+    from orchestrator.journal import Run
+    from orchestrator.resume import Move
     from orchestrator.service import Service
 
 EXIT_NEWER = 100
@@ -88,6 +91,22 @@ def rollback(plan: Path | None, force: bool, as_json: bool) -> None:
 
 @main.command()
 @plan_argument
+@json_option
+def resume(plan: Path | None, as_json: bool) -> None:
+    """Go on with a run that was cut off, as far as what is there shows that this is right."""
+    _take_up(plan, as_json, "resume")
+
+
+@main.command()
+@plan_argument
+@json_option
+def recover(plan: Path | None, as_json: bool) -> None:
+    """End a run that was cut off with nobody watching: back before the commit, forward after it."""
+    _take_up(plan, as_json, "recover")
+
+
+@main.command()
+@plan_argument
 @version_option
 @prerelease_option
 @json_option
@@ -97,6 +116,26 @@ def check(plan: Path | None, version: str | None, prerelease: bool, as_json: boo
 
     with boundary(as_json):
         sys.exit(_print_check(open_service(plan), ReleaseRequest(version=version, prerelease=prerelease), as_json))
+
+
+def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
+    from orchestrator import render
+    from orchestrator.render import TerminalOperator
+    from orchestrator.resume import Mode
+    from orchestrator.wiring import build_takeover
+
+    def announce(run: Run, move: Move) -> None:
+        click.echo(render.render_move(run, move), err=True)
+
+    with boundary(as_json):
+        way = build_takeover(find_plan(plan), TerminalOperator())
+        listener = render.LineListener(sys.stderr)
+        with signals(way.interruption):
+            report = way.take_up(Mode(word), announce=announce, listener=listener)
+        if report is None:
+            click.echo(json.dumps({"schema": 1, "run": None}) if as_json else "No run is unfinished; nothing was done.")
+            sys.exit(0)
+        sys.exit(print_end(report, as_json))
 
 
 def _print_run(service: Service, request: Any, force: bool, as_json: bool) -> int:

@@ -51,6 +51,15 @@ def derive_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign:
     )
 
 
+def derive_again(plan: Plan, kinds: Mapping[str, Kind], request: Mapping[str, object]) -> Plan:
+    """The machine of an earlier run, from what its journal says that it was for."""
+    if request.get("operation") == "rollback":
+        return derive_rollback(plan, kinds)
+    if request.get("operation") == "restore":
+        return derive_reload(plan, kinds, Path(str(request["file"])), foreign=bool(request["foreign"]))
+    return plan
+
+
 def _exchange(*, before: str) -> dict[str, Json]:
     """From the stop to an end; ``before`` is where it goes on once the version of before serves again."""
     return {

@@ -187,6 +187,12 @@ class FakePlatform:
         with self._world.script.effect("platform.stop_job", name):
             self._jobs.stop(name)
 
+    def end_jobs(self, run_id: str) -> None:
+        with self._world.script.effect("platform.end_jobs", run_id):
+            for job in self._world.jobs.values():
+                if job.run_id == run_id and job.running:
+                    self._jobs.stop(job.name)
+
     def save_job_log(self, name: str, path: Path) -> str:
         with self._world.script.effect("platform.save_job_log", name):
             return self._jobs.save_log(name, path)

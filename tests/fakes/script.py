@@ -25,6 +25,10 @@ class _Planned:
     times: int
 
 
+class Killed(BaseException):
+    """SIGKILL: nobody handles it, and what would tidy up afterwards finds that nothing works any more."""
+
+
 @dataclass
 class Script:
     """Traces effects in order and lets planned things happen around calls.
@@ -34,6 +38,8 @@ class Script:
 
     calls: list[Call] = field(default_factory=list)
     _plans: list[_Planned] = field(default_factory=list)
+    _dies_at: tuple[int, When] | None = None
+    _dead: bool = False
 
     def fail(self, method: str, error: BaseException, *, times: int = 1, when: When = "before") -> None:
         """Let the next calls of a method raise; ``after`` does the work first, as when the answer is lost."""
@@ -50,18 +56,36 @@ class Script:
     @contextmanager
     def effect(self, method: str, *arguments: str) -> Iterator[None]:
         """Around everything that changes the world."""
+        number = len(self.calls)
+        self._die_if(self._dies_at == (number, "before"))
         self.calls.append(Call(method, arguments))
         self._meet(method, "before")
         yield
         self._meet(method, "after")
+        self._die_if(self._dies_at == (number, "after"))
 
     def look(self, method: str) -> None:
         """At the beginning of everything that only reads."""
+        self._die_if(due=False)
         self._meet(method, "before")
 
     def chain(self) -> list[str]:
         """The effects' names alone, in order."""
         return [call.method for call in self.calls]
+
+    def die_at(self, number: int, when: When) -> None:
+        """Let the process be killed around the effect with this number, counted from 0: nothing works after it."""
+        self._dies_at = (len(self.calls) + number, when)
+
+    def revive(self) -> None:
+        """Another process looks at the same world."""
+        self._dies_at = None
+        self._dead = False
+
+    def _die_if(self, due: bool) -> None:
+        self._dead = self._dead or due
+        if self._dead:
+            raise Killed
 
     def _meet(self, method: str, when: When) -> None:
         due = [plan for plan in self._plans if plan.method == method and plan.when == when and plan.times > 0]

@@ -1,0 +1,117 @@
+"""Taking up a run that was cut off: what it left at work ends first, then it goes on from where the journal ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.contract import CrashRule, State, World
+from orchestrator.deadline import Interruption
+from orchestrator.engine import Ending, Engine, Listener
+from orchestrator.errors import JournalError, OrchestratorError, UnfinishedRunError
+from orchestrator.facts import Committed, Facts, Fence, Place
+from orchestrator.journal import Journal, Run
+from orchestrator.model import Verdict
+from orchestrator.plan.schema import Plan
+from orchestrator.records import open_journal, read_report
+from orchestrator.releases import ReleaseRequest
+from orchestrator.report import RunReport, choose_exit_code
+from orchestrator.resume import How, Mode, Move, choose_move, count_attempts
+
+_APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
+
+Announce = Callable[[Run, Move], None]
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """The plan of the run as it was confirmed, and the world that it is about."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    interruption: Interruption = field(default_factory=Interruption)
+
+    def take_up(self, mode: Mode, *, announce: Announce, listener: Listener) -> RunReport | None:
+        """Bring the unfinished run of the project to an end; None where there is none.
+
+        ``announce`` is told what was found and what follows, before anything is done.
+
+        Raises:
+            BusyError: the run is at work. UnfinishedRunError: this is another engine or server than the run's.
+            JournalError: what happens could not be recorded, so nothing more was done.
+        """
+        with open_journal(self.plan, f"{mode.value} of an unfinished run") as journal:
+            run = journal.find_unfinished()
+            if run is None:
+                return None
+            records = journal.records(run.id)
+            move = choose_move(self.plan, self.kinds, records, mode)
+            announce(run, move)
+            ending = self._go_on(journal, run, move, mode, listener)
+            exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
+            journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            return read_report(journal, run.id)
+
+    def _go_on(self, journal: Journal, run: Run, move: Move, mode: Mode, listener: Listener) -> Ending:
+        facts = journal.facts(run.id)
+        self._check_place(facts)
+        payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}
+        journal.append(run.id, self.world.clock.now(), "resumed", move.state, payload)
+        reason = f"{move.found} {move.reason}"
+        if move.how is How.ABANDON:
+            return Ending(move.state, Verdict.REFUSED, reason)
+        if move.how is How.GIVE_UP:
+            return Ending(move.state, Verdict.NEEDS_OPERATOR, reason)
+        engine = Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption)
+        directory = self.plan.journal_directory / "runs" / run.id
+        attempts = count_attempts(journal.records(run.id))
+        request = _read_request(run)
+        try:
+            self._end_what_is_left(run.id, move, facts)
+            return engine.walk(run.id, directory, facts, request, assume_yes=True, move=move, attempts=attempts)
+        except JournalError:
+            raise
+        except OrchestratorError as error:
+            # The world could not be looked at, so nothing more was done to it: the same command tries again.
+            raise UnfinishedRunError(
+                "run.still_unfinished",
+                f"Run {run.id} could not go on: {error.what}",
+                meaning="It has no end yet; what it had reached is as it was.",
+                hint=error.hint or "Look at what is said above, then run the same command again.",
+            ) from error
+
+    def _check_place(self, facts: Facts) -> None:
+        """See that this is the engine and the server of the run, or do nothing at all."""
+        place = facts.find(Place)
+        if place is None:
+            return
+        engine = self.world.platform.inspect_engine().engine_id
+        server = None
+        if self.world.database is not None and place.system_identifier is not None:
+            server = self.world.database.inspect().system_identifier
+        if engine != place.engine_id or (server is not None and server != place.system_identifier):
+            raise UnfinishedRunError(
+                "run.other_place",
+                "This is another engine or database server than the one on which the run was cut off.",
+                meaning="Nothing was touched here.",
+                hint="Look at DOCKER_HOST and at `docker context show`; go on where the run began.",
+            )
+
+    # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.
+    def _end_what_is_left(self, run_id: str, move: Move, facts: Facts) -> None:
+        self.world.platform.end_jobs(run_id)
+        if self.world.stages is not None:
+            self.world.stages.sweep(run_id)
+        fence, kind = facts.find(Fence), self.kinds[self.plan.states[move.state].kind]
+        if fence is None or facts.find(Committed) or kind.crash_rule in _APP_MAY_BE_UP or self.world.database is None:
+            return
+        if fence.database in self.world.database.sizes():
+            self.world.database.fence(fence.database)
+            self.world.database.terminate_sessions(fence.database)
+
+
+def _read_request(run: Run) -> ReleaseRequest:
+    known = ReleaseRequest.__dataclass_fields__
+    return ReleaseRequest(**{name: value for name, value in run.request.items() if name in known})

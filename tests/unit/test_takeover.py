@@ -1,0 +1,202 @@
+"""Killed anywhere, a run is brought to a named end by one command, and nothing that was saved is lost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import UnfinishedRunError
+from orchestrator.journal import Journal, Run
+from orchestrator.model import Verdict
+from orchestrator.report import RunReport
+from orchestrator.resume import Mode, Move
+from orchestrator.takeover import Takeover
+from states.registry import KINDS
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.fakes.build import make_ports
+from tests.fakes.script import Killed, When
+
+OPEN = WITHOUT_REHEARSAL.replace('"gate": "closed"', '"gate": "open"')
+STORIES = {
+    "rehearsed and good": ("", "v1.1.0"),
+    "good": (WITHOUT_REHEARSAL, "v1.1.0"),
+    "good behind no gate": (OPEN, "v1.1.0"),
+    "migration fails": (WITHOUT_REHEARSAL, "v1.2.0"),
+    "never healthy": (WITHOUT_REHEARSAL, "v1.3.0"),
+    "never healthy behind no gate": (OPEN, "v1.3.0"),
+}
+WHEN: tuple[When, ...] = ("before", "after")
+
+
+@dataclass
+class Killing:
+    """Runs of one story, killed around each of its effects in turn."""
+
+    folder: Path
+    machine: str
+    version: str
+
+    def count(self) -> int:
+        bench = self.begin("count")
+        before = len(bench.world.calls)
+        bench.run(self.version)
+        return len(bench.world.calls) - before
+
+    def begin(self, name: str) -> Bench:
+        folder = self.folder / name
+        folder.mkdir()
+        bench = Bench(folder, self.machine)
+        bench.world.users_write(3)
+        return bench
+
+    def kill(self, number: int, when: When) -> Bench:
+        bench = self.begin(f"{number}-{when}")
+        bench.world.script.die_at(number, when)
+        with pytest.raises(Killed):
+            bench.run(self.version)
+        bench.world.script.revive()
+        return bench
+
+
+def take_up(bench: Bench, mode: Mode, told: list[Move] | None = None) -> RunReport | None:
+    """What a second process would do."""
+
+    def announce(run: Run, move: Move) -> None:
+        if told is not None:
+            told.append(move)
+
+    way = Takeover(bench.plan, KINDS, make_ports(bench.world))
+    return way.take_up(mode, announce=announce, listener=bench.recorder)
+
+
+def check(bench: Bench, report: RunReport, where: str) -> None:
+    world = bench.world
+    serving = {Verdict.COMMITTED: report.to_version, Verdict.ROLLED_BACK: "1.0.0", Verdict.REFUSED: "1.0.0"}
+    assert report.run.verdict in serving, f"{where}: {report.run.verdict}: {report.run.reason}"
+    assert serving_version(world) == f"v{serving[report.run.verdict]}", where
+    assert world.lost() == [], where
+    named = {world.live, *report.quarantine}
+    rows = {row for name in named for row in world.databases[name].tables["public.entries"]}
+    assert not [entry for entry in world.acknowledged if entry not in rows], where
+    assert not world.databases[world.live].fenced, where
+    assert not [job for job in world.jobs.values() if job.running], where
+    assert world.stages == {}, where
+    assert world.containers["app"].restart_policy == world.restart_policy, where
+
+
+@pytest.fixture(params=STORIES)
+def killing(request: pytest.FixtureRequest, tmp_path: Path) -> Killing:
+    machine, version = STORIES[request.param]
+    return Killing(tmp_path, machine, version)
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOVER, Mode.RESUME])
+def test_wherever_it_is_killed_one_command_brings_it_to_a_good_end(killing: Killing, mode: Mode) -> None:
+    for number in range(killing.count()):
+        for when in WHEN:
+            bench = killing.kill(number, when)
+            where = f"killed {when} effect {number}, behind {bench.world.chain()[-3:]}"
+            report = take_up(bench, mode)
+            assert report is not None, where
+            check(bench, report, where)
+            calls = len(bench.world.calls)
+            assert take_up(bench, mode) is None, where
+            assert len(bench.world.calls) == calls, where
+
+
+def test_a_host_that_reboots_in_between_changes_nothing_of_that(killing: Killing) -> None:
+    for number in range(killing.count()):
+        bench = killing.kill(number, "after")
+        where = f"rebooted after effect {number}, {bench.world.chain()[-1]}"
+        bench.world.reboot()
+        bench.world.clock.advance(5)
+        bench.world.users_write(2)
+        report = take_up(bench, Mode.RECOVER)
+        assert report is not None, where
+        check(bench, report, where)
+
+
+def test_killed_again_while_it_is_taken_up_it_still_comes_to_a_good_end(killing: Killing) -> None:
+    total = killing.count()
+    for number in range(0, total, 3):
+        second = 0
+        while True:
+            bench = killing.begin(f"{number}-{second}-twice")
+            bench.world.script.die_at(number, "after")
+            with pytest.raises(Killed):
+                bench.run(killing.version)
+            bench.world.script.revive()
+            bench.world.script.die_at(second, "after")
+            try:
+                report = take_up(bench, Mode.RECOVER)
+            except Killed:
+                bench.world.script.revive()
+                report = take_up(bench, Mode.RECOVER)
+                assert report is not None
+                check(bench, report, f"killed after {number} and then after {second}")
+                second += 4
+                continue
+            break
+
+
+def test_the_next_run_says_that_one_is_unfinished_and_offers_both_ways(tmp_path: Path) -> None:
+    killing = Killing(tmp_path, WITHOUT_REHEARSAL, "v1.1.0")
+    bench = killing.kill(killing.count() // 2, "after")
+    with pytest.raises(UnfinishedRunError, match="was cut off") as caught:
+        bench.run("v1.1.0")
+    assert "orchestrator resume" in caught.value.hint
+    assert "orchestrator recover" in caught.value.hint
+
+
+def test_what_was_found_and_what_follows_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    killing = Killing(tmp_path, WITHOUT_REHEARSAL, "v1.1.0")
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("platform.start_job", lambda: bench.world.script.die_at(0, "before"))
+    del killing
+    with pytest.raises(Killed):
+        bench.run("v1.1.0")
+    bench.world.script.revive()
+    told: list[Move] = []
+    calls = len(bench.world.calls)
+
+    def announce(run: Run, move: Move) -> None:
+        assert len(bench.world.calls) == calls
+        told.append(move)
+
+    Takeover(bench.plan, KINDS, make_ports(bench.world)).take_up(
+        Mode.RECOVER, announce=announce, listener=bench.recorder
+    )
+    assert [(move.state, move.found) for move in told] == [("migrate", "It was cut off in migrate.")]
+
+
+def test_another_engine_is_left_alone(tmp_path: Path) -> None:
+    killing = Killing(tmp_path, WITHOUT_REHEARSAL, "v1.1.0")
+    bench = killing.kill(killing.count() // 2, "after")
+    bench.world.system_identifier = "another"
+    calls = len(bench.world.calls)
+    with pytest.raises(UnfinishedRunError, match="another engine or database server") as caught:
+        take_up(bench, Mode.RECOVER)
+    assert caught.value.exit_code == 30
+    assert len(bench.world.calls) == calls
+
+
+def test_a_run_that_is_cut_off_again_and_again_needs_its_operator(tmp_path: Path) -> None:
+    bench = Killing(tmp_path, WITHOUT_REHEARSAL, "v1.2.0").kill(12, "after")
+    for _ in range(9):
+        bench.world.script.die_at(0, "after")
+        try:
+            report = take_up(bench, Mode.RECOVER)
+        except Killed:
+            bench.world.script.revive()
+            continue
+        break
+    else:
+        pytest.fail("it went on for ever")
+    assert report is not None
+    assert report.run.verdict is Verdict.NEEDS_OPERATOR
+    assert report.next_steps
+    with closing(Journal.open(bench.plan.journal_directory)) as journal:
+        assert sum(record.record == "resumed" for record in journal.records(report.run.id)) == 6
