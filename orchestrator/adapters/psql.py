@@ -112,8 +112,9 @@ class Psql:
             _log.warning("database.program_left", application=self._application, reason=error.what)
 
     def has_lost(self, outcome: Outcome) -> bool:
-        """Whether a program that failed had no connection, or none any more, or ended with its container."""
-        return outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED or not outcome.errors
+        """Whether a program failed because it had no connection, or none any more, or ended with its container."""
+        ended = outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED
+        return outcome.exit_code != 0 and (ended or not outcome.errors)
 
     def refuse(self, outcome: Outcome, database: str, code: str) -> NoReturn:
         """Raise what a failed program stands for."""

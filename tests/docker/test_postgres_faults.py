@@ -221,7 +221,7 @@ def end_dump(site: Site) -> None:
     ("fault", "words"),
     [
         (power_off, ["The database cannot be looked at or changed"]),
-        (crash_dump, ["PostgreSQL", "crash of another server process"]),
+        (crash_dump, ["PostgreSQL"]),
         (end_dump, ["PostgreSQL refused", "terminating connection due to administrator command"]),
     ],
 )

@@ -50,3 +50,10 @@ def test_each_way_in_which_a_server_refuses_has_its_own_code(exit_code: int, err
     with pytest.raises(DatabaseError) as caught:
         psql.ask("SELECT 1;", "app")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("errors", ["", "NOTICE:  nothing to do"])
+def test_a_program_that_did_its_work_has_lost_nothing(errors: str) -> None:
+    psql = Psql(cast("ContainerExec", Refusing(0, errors)), "owner", "app")
+    assert not psql.has_lost(Outcome(0, b"", errors))
+    assert psql.ask("SELECT 1;", "app") == ""
