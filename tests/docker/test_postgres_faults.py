@@ -46,6 +46,7 @@ def host_site(install: Install) -> Iterator[Site]:
         site.host.psql("ALTER SYSTEM SET wal_level = logical")
         site.host.psql("CREATE ROLE analyst LOGIN PASSWORD 'a' IN ROLE pg_read_all_data")
         site.host.compose("restart", "db")
+        until(lambda: site.answers() and site.serves())
         yield site
 
 
