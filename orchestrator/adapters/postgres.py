@@ -235,7 +235,7 @@ class Postgres:
         if "LOCK TABLE" in outcome.errors and "timeout" in outcome.errors:
             raise DatabaseError(
                 "database.locked",
-                f"A table was locked for 30 s, so the dump gave up: {find_reason(outcome.errors)}",
+                f"A table was locked for 30 s, so the dump gave up: {_find_lock(outcome.errors)}",
                 meaning="The app goes on as before; there is no new backup.",
                 hint="Find out who holds the lock in `pg_locks` and try again.",
             )
@@ -250,3 +250,8 @@ class Postgres:
             meaning="It was not changed.",
             hint="Stop what is connected to it and try again.",
         )
+
+
+def _find_lock(errors: str) -> str:
+    """The statement that waited, which names the table."""
+    return next((line for line in errors.splitlines() if "LOCK TABLE" in line), errors)
