@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.contract import StateContext
 from orchestrator.errors import DatabaseError, DeadlineExceededError
-from orchestrator.facts import Fence, Snapshot
+from orchestrator.facts import Fence, Serving, Snapshot, Started
 from orchestrator.model import ServiceStatus, Session
 from orchestrator.ports import Database
 
@@ -47,9 +47,12 @@ def close_fence(ctx: StateContext[Any], name: str, app: tuple[ServiceStatus, ...
 
 @contextmanager
 def fence_opened(ctx: StateContext[Any]) -> Iterator[None]:
-    """Let the tool of this state in, and close the fence behind it, whatever it ends with."""
+    """Let the tool of this state in, and close the fence behind it, whatever it ends with.
+
+    Where a version was let in already, it stays open: closed behind a tool it would keep that version out.
+    """
     fence = ctx.find(Fence)
-    if fence is None:
+    if fence is None or ctx.find(Started) is not None or ctx.find(Serving) is not None:
         yield
         return
     lift_fence(ctx)
