@@ -66,11 +66,11 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
     database, live = ctx.database(), _live(ctx)
     aside = quarantine_name(live, ctx.run_id)
     existing = database.sizes()
-    if aside in existing and live in existing:
-        # The names tell: what was swapped in is gone under its own.
+    if aside in existing and live in existing and not _is_as_stopped(ctx, database, live):
         snapshot = ctx.find(Snapshot)
         source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
         return _swapped_already(aside, source)
+    aside = _choose_free(aside, existing)
     database.fence(live)
     database.terminate_sessions(live)
     way = _choose_way(ctx, database)
@@ -82,6 +82,17 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
     database.swap(live, source, aside)
     kept = Quarantine(database=aside, restored_from=source)
     return Result("done", (way, kept), f"The failed database is kept as {aside}.")
+
+
+# The names alone do not tell a swap: somebody else may have a database of the name that ours was to get.
+def _is_as_stopped(ctx: StateContext[RestoreOptions], database: Database, live: str) -> bool:
+    snapshot = ctx.find(Snapshot)
+    return snapshot is not None and database.mark(live).database == snapshot.mark.database
+
+
+def _choose_free(name: str, existing: Mapping[str, int]) -> str:
+    others = (f"{name}_{number}" for number in range(2, 10))
+    return name if name not in existing else next((other for other in others if other not in existing), name)
 
 
 def _live(ctx: StateContext[RestoreOptions]) -> str:

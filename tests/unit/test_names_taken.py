@@ -1,9 +1,10 @@
-"""Steps of the operator's own beside a version that was let in."""
+"""Names that others have taken, and steps of the operator's own beside a version that was let in."""
 
 from pathlib import Path
 
 from orchestrator.model import Verdict
 from tests.fakes.bench import Bench, serving_version
+from tests.fakes.things import FakeDb
 
 SHIPPED = Path(__file__).parents[2] / "plans" / "upgrade.yaml"
 
@@ -22,3 +23,24 @@ def test_a_step_after_the_start_leaves_the_new_version_its_database(tmp_path: Pa
     assert report.run.verdict is Verdict.COMMITTED, report.run.reason
     assert not bench.world.databases["ledger"].fenced
     assert serving_version(bench.world) == "v1.1.0"
+
+
+def test_a_foreign_database_of_the_quarantines_name_is_no_swap_and_stays(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.world.users_write(4)
+    foreign: dict[str, FakeDb] = {}
+
+    def take_the_name() -> None:
+        snapshot = next(name for name in bench.world.databases if "__snapshot_" in name)
+        name = snapshot.replace("__snapshot_", "__failed_")
+        foreign[name] = bench.world.databases[name] = FakeDb(schema=9, tables={"theirs": ["row"]})
+
+    bench.world.happen("platform.start_job", take_the_name)
+    report = bench.run("v1.2.0")
+    ((name, theirs),) = foreign.items()
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert bench.world.databases[name] is theirs
+    assert theirs.tables == {"theirs": ["row"]}
+    assert report.quarantine == (f"{name}_2",)
+    assert bench.world.databases["ledger"].schema == 1
+    assert bench.world.missing() == []
