@@ -19,6 +19,7 @@ from orchestrator.facts import (
     Retention,
     Snapshot,
     Target,
+    WayBack,
 )
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
@@ -123,9 +124,8 @@ class _Past:
         )
 
     def _snapshot(self, run: Run, facts: Facts) -> str | None:
-        # After a restore the snapshot bears the live name: only a committed run still has it under its own.
         snapshot = facts.find(Snapshot)
-        if snapshot is None or run.verdict is not Verdict.COMMITTED or snapshot.database in self._used:
+        if snapshot is None or not _is_superfluous(run, facts) or snapshot.database in self._used:
             return None
         return snapshot.database if snapshot.database not in self.removed.databases else None
 
@@ -139,6 +139,14 @@ class _Past:
 
 def _failed(run: Run) -> bool:
     return run.verdict in _FAILED and run.end_state != _CUT_OFF
+
+
+# After a swap the snapshot bears the live name, and where an operator is needed it is his. It is left under its own
+# name by a run that was committed, and by one that went back without it because nothing had been written.
+def _is_superfluous(run: Run, facts: Facts) -> bool:
+    way = facts.find(WayBack)
+    unwritten = run.verdict is Verdict.ROLLED_BACK and (way is None or way.decision == "image_only")
+    return run.verdict is Verdict.COMMITTED or unwritten
 
 
 def _receipts(facts: Facts) -> tuple[Receipt, ...]:

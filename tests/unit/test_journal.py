@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from orchestrator.errors import JournalError
-from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot
+from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot, WayBack
 from orchestrator.history import JournalHistory
 from orchestrator.journal import FORMAT, Journal, Run
 from orchestrator.model import Verdict
@@ -105,12 +106,23 @@ def test_receipts_are_those_that_no_cleanup_has_removed_newest_first(journal: Jo
     assert [receipt.path.name for receipt in JournalHistory(journal).receipts()] == ["3.sql.gz", "2.sql.gz"]
 
 
-def test_a_snapshot_is_left_over_by_a_committed_run_only(journal: Journal) -> None:
-    snapshot = Snapshot(database="app__snapshot_x", source="app", size_bytes=1, mark=words.MARK, taken_at=NOW)
+def test_a_snapshot_is_left_over_by_a_run_that_was_committed_or_had_nothing_to_swap(journal: Journal) -> None:
     image = PulledImage(image_id="i", digest="sha256:" + "0" * 64, size_bytes=1, kept_as="kept:x")
-    for number, verdict in (("r-1", Verdict.COMMITTED), ("r-2", Verdict.ROLLED_BACK)):
-        journal.begin(make_run(number, NOW.replace(day=int(number[-1]))), tool_version="0")
-        journal.append(number, NOW, "left", "stop", {"facts": Facts.of((snapshot, image)).to_json()})
-        journal.end(number, NOW, verdict, "end", 0, "")
-    found = {run.run_id: (run.snapshot, run.kept_image) for run in JournalHistory(journal).leftovers()}
-    assert found == {"r-1": ("app__snapshot_x", "kept:x"), "r-2": (None, "kept:x")}
+    ways: tuple[tuple[Verdict, Literal["image_only", "keep_data", "swap"] | None], ...] = (
+        (Verdict.COMMITTED, None),
+        (Verdict.ROLLED_BACK, None),
+        (Verdict.ROLLED_BACK, "image_only"),
+        (Verdict.ROLLED_BACK, "swap"),
+        (Verdict.ROLLED_BACK, "keep_data"),
+        (Verdict.NEEDS_OPERATOR, None),
+    )
+    for number, (verdict, decision) in enumerate(ways, 1):
+        name = f"r-{number}"
+        snapshot = Snapshot(database=f"app__{name}", source="app", size_bytes=1, mark=words.MARK, taken_at=NOW)
+        facts = (snapshot, image, *([WayBack(decision=decision, evidence="seen")] if decision else ()))
+        journal.begin(make_run(name, NOW.replace(day=number)), tool_version="0")
+        journal.append(name, NOW, "left", "stop", {"facts": Facts.of(facts).to_json()})
+        journal.end(name, NOW, verdict, "end", 0, "")
+    found = JournalHistory(journal).leftovers()
+    assert {run.run_id for run in found if run.snapshot} == {"r-1", "r-2", "r-3"}
+    assert {run.kept_image for run in found} == {"kept:x"}
