@@ -227,13 +227,16 @@ class DatabaseLoad(Word):
     """What would keep an upgrade from having the database to itself.
 
     ``prepared``: names of prepared transactions; ``slots``: names of logical replication slots;
-    ``oldest_s``: age of the oldest open transaction of somebody else, ``oldest`` whose it is.
+    ``oldest_s``: age of the oldest open transaction of somebody else, ``oldest`` whose it is; ``sharers``: containers
+    of others that may write into its volume; ``anonymous``: that volume, where it has no name that would keep it.
     """
 
     prepared: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
     oldest_s: float = 0.0
     oldest: Session | None = None
+    sharers: tuple[str, ...] = ()
+    anonymous: str = ""
     free_connections: int
 
 

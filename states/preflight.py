@@ -3,7 +3,7 @@
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.errors import RefusedError, StateError
 from orchestrator.facts import Current, FrozenProject, Target
-from orchestrator.model import EngineFacts
+from orchestrator.model import DatabaseLoad, EngineFacts
 
 _ANSWER_TIMEOUT_S = 5.0
 _RESERVE_BYTES = 256 * 1024**2
@@ -142,6 +142,7 @@ def _look_at_load(ctx: StateContext[Options]) -> None:
         return
     name = ctx.world.database.inspect().name
     load = ctx.world.database.inspect_load(name)
+    _look_at_storage(load)
     if load.prepared:
         raise RefusedError(
             "refused.prepared",
@@ -166,6 +167,22 @@ def _look_at_load(ctx: StateContext[Options]) -> None:
             "refused.connections",
             f"The database server has {load.free_connections} connections left; {_CONNECTIONS_NEEDED} are needed.",
             hint="Raise max_connections, or end what holds them.",
+        )
+
+
+def _look_at_storage(load: DatabaseLoad) -> None:
+    if load.sharers:
+        raise RefusedError(
+            "refused.volume_shared",
+            f"Others may write into the volume of the database: {', '.join(load.sharers)}.",
+            hint="Two servers on one volume destroy it: give each project a volume of its own, or mount it read-only.",
+        )
+    if load.anonymous:
+        raise RefusedError(
+            "refused.volume_anonymous",
+            f"The database lies in a volume without a name ({load.anonymous[:12]}…), which Compose replaces by an empty"
+            " one when its container is made anew.",
+            hint="Move it into a named volume: stop the app, copy the data over, and list it under `volumes:`.",
         )
 
 

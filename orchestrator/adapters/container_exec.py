@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol, cast
 import docker
 from docker.errors import DockerException
 
+from orchestrator.adapters.storage import MOUNTERS, MOUNTS, Storage, find_sharers, find_volume
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, InvariantError
@@ -20,6 +21,7 @@ from orchestrator.errors import DatabaseError, InvariantError
 _ERRORS_KEPT_BYTES = 64 * 1024
 _EXIT_CODE_WITHIN_S = 10.0
 _FRAME_HEADER = struct.Struct(">B3xL")
+_ANONYMOUS_LABEL = "com.docker.volume.anonymous"
 _STDOUT = 1
 _STDERR = 2
 
@@ -61,6 +63,18 @@ class ContainerExec:
             client = self._client()
             entries = client.api.inspect_container(self._find(client))["Config"].get("Env") or []
         return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+    def inspect_storage(self, directory: str) -> Storage:
+        """In which volume a directory of the container lies, and who else may write there. Raises as above."""
+        with _translated():
+            client = self._client()
+            mounts = MOUNTS.validate_python(client.api.inspect_container(self._find(client))["Mounts"])
+            volume = find_volume(mounts, directory)
+            if not volume:
+                return Storage()
+            labels = client.api.inspect_volume(volume).get("Labels") or {}
+            mounters = MOUNTERS.validate_python(client.api.containers(all=True, filters={"volume": volume}))
+            return Storage(volume, _ANONYMOUS_LABEL in labels, find_sharers(mounters, volume, self._project()))
 
     def run(
         self,

@@ -64,7 +64,11 @@ class Postgres:
 
     def inspect_load(self, name: str) -> DatabaseLoad:
         """What would keep us from having the database to ourselves."""
-        return DatabaseLoad.model_validate_json(self._psql.ask(evidence.build_load(name), self._psql.maintenance(name)))
+        maintenance = self._psql.maintenance(name)
+        load = DatabaseLoad.model_validate_json(self._psql.ask(evidence.build_load(name), maintenance))
+        storage = self._psql.executor.inspect_storage(self._psql.ask("SHOW data_directory;", maintenance))
+        anonymous = storage.volume if storage.anonymous else ""
+        return load.model_copy(update={"sharers": storage.sharers, "anonymous": anonymous})
 
     def properties(self, name: str) -> DatabaseProperties:
         """Encoding, locale, owner, grants, settings. ``database.missing``."""

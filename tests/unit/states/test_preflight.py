@@ -56,6 +56,14 @@ def somebody_forgot_a_transaction(world: FakeWorld) -> None:
     world.database_load = DatabaseLoad(oldest=analyst, oldest_s=7200, free_connections=90)
 
 
+def somebody_shares_the_volume(world: FakeWorld) -> None:
+    world.database_load = DatabaseLoad(sharers=("old-db-1 (project old)",), free_connections=90)
+
+
+def the_volume_has_no_name(world: FakeWorld) -> None:
+    world.database_load = DatabaseLoad(anonymous="0123456789abcdef", free_connections=90)
+
+
 def all_connections_are_taken(world: FakeWorld) -> None:
     world.database_load = DatabaseLoad(free_connections=2)
 
@@ -75,6 +83,8 @@ def all_connections_are_taken(world: FakeWorld) -> None:
         (a_subscriber_reads_from_the_database, "warehouse"),
         (somebody_forgot_a_transaction, "analyst (psql 7) has had a transaction open in ledger for 120 min"),
         (all_connections_are_taken, "2 connections left"),
+        (somebody_shares_the_volume, "old-db-1 (project old)"),
+        (the_volume_has_no_name, "a volume without a name (0123456789ab…)"),
     ],
 )
 def test_each_missing_precondition_is_refused(tmp_path: Path, break_it: Callable[[FakeWorld], None], told: str) -> None:
