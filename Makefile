@@ -55,6 +55,7 @@ test: setup ## all tests, on a real engine
 .PHONY: soak
 soak: setup ## many upgrades in a row under load, most of them bad (MINUTES=30 ROUNDS=20 RATE=200 SEED=…)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --rounds $(ROUNDS) --rate $(RATE) $(if $(SEED),--seed $(SEED))
+	$(BIN)/pytest $(DOCKER_TESTS) -m soak
 
 .PHONY: test-unit
 test-unit: venv ## the tests that need no engine
