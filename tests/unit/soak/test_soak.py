@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+from tests.docker.installation import leave_out
 from tests.soak.evidence import Data, find_differences
 from tests.soak.rounds import UNHEALTHY, Kind, Step, choose_rounds
 from tests.soak.table import Ran, build_table
@@ -54,3 +55,14 @@ def test_the_table_has_a_line_for_each_kind_and_sums_up() -> None:
     assert len(lines) == 2 + len(Kind) + 1
     assert lines[2].split() == ["good", "upgrade", "2", "14", "2", "2", "2.00", "s", "3.00", "s", "4.00", "s"]
     assert lines[-1].split()[:3] == ["all", "2", "14"]
+
+
+def test_a_state_that_is_left_out_is_led_past() -> None:
+    states: dict[str, dict[str, object]] = {
+        "backup": {"kind": "backup", "then": {"done": "rehearse", "failed": "refused"}},
+        "rehearse": {"kind": "rehearse", "then": {"done": "stop", "failed": "refused"}},
+        "stop": {"kind": "stop", "then": {"done": "upgraded"}},
+    }
+    left = leave_out({"states": states}, "rehearse")
+    assert list(left) == ["backup", "stop"]
+    assert left["backup"]["then"] == {"done": "stop", "failed": "refused"}
