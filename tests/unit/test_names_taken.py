@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orchestrator.model import Verdict
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.things import FakeDb
 
 SHIPPED = Path(__file__).parents[2] / "plans" / "upgrade.yaml"
@@ -26,7 +26,7 @@ def test_a_step_after_the_start_leaves_the_new_version_its_database(tmp_path: Pa
 
 
 def test_a_foreign_database_of_the_quarantines_name_is_no_swap_and_stays(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.users_write(4)
     foreign: dict[str, FakeDb] = {}
 
