@@ -6,12 +6,13 @@ never inherits what going forward has left.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
+from orchestrator.errors import CheckpointError, DeadlineExceededError, InterruptedByOperatorError
 
 T = TypeVar("T")
 
@@ -27,14 +28,24 @@ class Timer(Protocol):
 
 
 class Interruption:
-    """The operator's wish that the current state stops; ``defer`` holds it back where stopping would harm."""
+    """The operator's wish that the current state stops; ``defer`` holds it back where stopping would harm.
+
+    ``may_leave``: the app was changed, so that a SIGTERM no longer waits for the way back, which can take minutes
+    that a host which shuts down does not give.
+    """
 
     def __init__(self) -> None:
         self.event = threading.Event()
         self.signal: int | None = None
+        self.may_leave = False
         self._deferred = False
         self._lock = threading.RLock()  # re-entrant: a signal handler runs on the thread that may hold it
         self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the run is to be left where it is."""
+        return self.may_leave and self.signal == signal.SIGTERM
 
     def request(self, signal_number: int) -> bool:
         """Ask to stop. Returns whether the wish takes effect now (False: it is deferred)."""
@@ -96,7 +107,15 @@ class Deadline:
         Raises:
             DeadlineExceededError: the time is over.
             InterruptedByOperatorError: a signal asked to stop.
+            CheckpointError: a signal asked to leave.
         """
+        if self._interruption.event.is_set() and self._interruption.leaving:
+            raise CheckpointError(
+                "run.left",
+                f"{self.what or 'The run'} was left by a signal, as it was.",
+                meaning="The run has no end yet, and the app may be down.",
+                hint="`orchestrator recover` ends it; `orchestrator resume` goes on with it.",
+            )
         if self._interruption.event.is_set():
             raise InterruptedByOperatorError(
                 "run.interrupted", f"{self.what or 'The state'} was interrupted by a signal."

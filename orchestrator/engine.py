@@ -40,7 +40,7 @@ from orchestrator.model import Progress, Verdict
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest
-from orchestrator.resume import How, Move
+from orchestrator.resume import How, Move, changes_app
 
 _log = structlog.get_logger(__name__)
 
@@ -138,6 +138,7 @@ class Engine:
         entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
         self._record(build.run_id, "entered", spec, entered)
         self.listener.entered(spec.name, spec.kind)
+        self.interruption.may_leave = self.interruption.may_leave or changes_app(state)
         if spec.attempts is not None and attempt > spec.attempts:
             result, learned = (
                 Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times."),

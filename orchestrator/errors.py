@@ -76,6 +76,12 @@ class UnfinishedRunError(OrchestratorError):
     exit_code = 30
 
 
+class CheckpointError(OrchestratorError):
+    """SIGTERM: the host may be going down, so the run was left where it is, for `recover` to end."""
+
+    exit_code = 143
+
+
 class JournalError(OrchestratorError):
     """The journal cannot be read or written, or was written by a newer version."""
 

@@ -83,7 +83,12 @@ def count_attempts(records: Sequence[Record]) -> dict[str, int]:
 def is_touched(kinds: Mapping[str, type[State[Any]]], records: Sequence[Record]) -> bool:
     """Whether a state was entered that changes the app or its database."""
     entered = (kinds[str(record.payload["kind"])] for record in records if record.record == "entered")
-    return any(kind.scope not in _CHANGES_NOTHING_OF_THE_APP for kind in entered)
+    return any(changes_app(kind) for kind in entered)
+
+
+def changes_app(kind: type[State[Any]] | State[Any]) -> bool:
+    """Whether a state of this kind may change the app or its database."""
+    return kind.scope not in _CHANGES_NOTHING_OF_THE_APP
 
 
 def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> Move | None:

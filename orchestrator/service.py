@@ -16,6 +16,7 @@ from orchestrator.contract import State, World
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.engine import ContextBuilder, Ending, Engine, Listener
 from orchestrator.errors import (
+    CheckpointError,
     InterruptedByOperatorError,
     JournalError,
     OrchestratorError,
@@ -230,7 +231,7 @@ class Service:
         except StateError as error:
             # Only opening can raise it: inside the loop the engine turns it into an outcome.
             return Ending("opening", Verdict.REFUSED, error.story())
-        except JournalError:
+        except (JournalError, CheckpointError):
             raise
         except OrchestratorError as error:
             return Ending("internal", Verdict.INTERNAL_ERROR, error.story())

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.contract import CrashRule, State, World
 from orchestrator.deadline import Interruption
 from orchestrator.engine import Ending, Engine, Listener
-from orchestrator.errors import JournalError, OrchestratorError, UnfinishedRunError
+from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, UnfinishedRunError
 from orchestrator.facts import Committed, Facts, Fence, Place
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
@@ -17,7 +17,7 @@ from orchestrator.plan.schema import Plan
 from orchestrator.records import open_journal, read_report
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport, choose_exit_code
-from orchestrator.resume import How, Mode, Move, choose_move, count_attempts
+from orchestrator.resume import How, Mode, Move, choose_move, count_attempts, is_touched
 
 _APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
 
@@ -66,12 +66,14 @@ class Takeover:
             return Ending(move.state, Verdict.NEEDS_OPERATOR, reason)
         engine = Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption)
         directory = self.plan.journal_directory / "runs" / run.id
-        attempts = count_attempts(journal.records(run.id))
+        records = journal.records(run.id)
+        self.interruption.may_leave = is_touched(self.kinds, records)
+        attempts = count_attempts(records)
         request = _read_request(run)
         try:
             self._end_what_is_left(run.id, move, facts)
             return engine.walk(run.id, directory, facts, request, assume_yes=True, move=move, attempts=attempts)
-        except JournalError:
+        except (JournalError, CheckpointError):
             raise
         except OrchestratorError as error:
             # The world could not be looked at, so nothing more was done to it: the same command tries again.

@@ -65,10 +65,13 @@ def print_end(report: RunReport, as_json: bool) -> int:
 
 @contextmanager
 def signals(interruption: Interruption) -> Iterator[None]:
-    """SIGINT and SIGTERM ask the current state to stop and take the way back; some states are not stopped."""
+    """SIGINT asks the current state to stop and takes the way back, SIGTERM leaves; some states are not stopped."""
 
     def ask(number: int, _frame: object) -> None:
-        if interruption.request(number):
+        taken = interruption.request(number)
+        if taken and interruption.leaving:
+            click.echo("\nLeaving: `orchestrator recover` ends the run.", err=True)
+        elif taken:
             click.echo("\nInterrupted: the current state stops and its way back is taken.", err=True)
         else:
             click.echo("\nGoing back or committing cannot be interrupted safely; it goes on to its end.", err=True)

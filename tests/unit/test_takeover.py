@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UnfinishedRunError
+from orchestrator.errors import CheckpointError, UnfinishedRunError
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
 from orchestrator.report import RunReport
@@ -200,3 +201,32 @@ def test_a_run_that_is_cut_off_again_and_again_needs_its_operator(tmp_path: Path
     assert report.next_steps
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         assert sum(record.record == "resumed" for record in journal.records(report.run.id)) == 6
+
+
+@pytest.mark.parametrize("method", ["database.copy", "platform.start_job", "platform.start_services"])
+def test_a_host_that_shuts_down_leaves_the_run_for_the_next_boot(tmp_path: Path, method: str) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.users_write(3)
+    bench.world.happen(method, lambda: bench.service.interruption.request(signal.SIGTERM))
+    with pytest.raises(CheckpointError) as left:
+        bench.run("v1.1.0")
+    assert left.value.exit_code == 143
+    assert "orchestrator recover" in left.value.hint
+    assert "database.swap" not in bench.world.chain()
+    bench.world.reboot()
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    check(bench, report, method)
+
+
+def test_before_the_app_was_touched_a_shutdown_just_refuses(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("backups.write", lambda: bench.service.interruption.request(signal.SIGTERM))
+    report = bench.run("v1.1.0")
+    assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 143)
+
+
+def test_going_back_is_not_left_half_way(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("database.swap", lambda: bench.service.interruption.request(signal.SIGTERM))
+    assert bench.run("v1.2.0").run.verdict is Verdict.ROLLED_BACK
