@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport, choose_exit_code
 from orchestrator.resume import How, Mode, Move, choose_move, count_attempts, is_touched
 
+_ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
 _APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
 
 Announce = Callable[[Run, Move], None]
@@ -56,33 +58,24 @@ class Takeover:
 
     def _go_on(self, journal: Journal, run: Run, move: Move, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)
-        self._check_place(facts)
-        payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}
-        journal.append(run.id, self.world.clock.now(), "resumed", move.state, payload)
-        reason = f"{move.found} {move.reason}"
-        if move.how is How.ABANDON:
-            return Ending(move.state, Verdict.REFUSED, reason)
-        if move.how is How.GIVE_UP:
-            return Ending(move.state, Verdict.NEEDS_OPERATOR, reason)
-        engine = Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption)
-        directory = self.plan.journal_directory / "runs" / run.id
-        records = journal.records(run.id)
-        self.interruption.may_leave = is_touched(self.kinds, records)
-        attempts = count_attempts(records)
-        request = _read_request(run)
-        try:
+        with _still_unfinished(run):
+            self._check_place(facts)
+            payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}
+            journal.append(run.id, self.world.clock.now(), "resumed", move.state, payload)
+            if move.how in _ENDS:
+                return Ending(move.state, _ENDS[move.how], f"{move.found} {move.reason}")
+            records = journal.records(run.id)
+            self.interruption.may_leave = is_touched(self.kinds, records)
             self._end_what_is_left(run.id, move, facts)
-            return engine.walk(run.id, directory, facts, request, assume_yes=True, move=move, attempts=attempts)
-        except (JournalError, CheckpointError):
-            raise
-        except OrchestratorError as error:
-            # The world could not be looked at, so nothing more was done to it: the same command tries again.
-            raise UnfinishedRunError(
-                "run.still_unfinished",
-                f"Run {run.id} could not go on: {error.what}",
-                meaning="It has no end yet; what it had reached is as it was.",
-                hint=error.hint or "Look at what is said above, then run the same command again.",
-            ) from error
+            return Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption).walk(
+                run.id,
+                self.plan.journal_directory / "runs" / run.id,
+                facts,
+                _read_request(run),
+                assume_yes=True,
+                move=move,
+                attempts=count_attempts(records),
+            )
 
     def _check_place(self, facts: Facts) -> None:
         """See that this is the engine and the server of the run, or do nothing at all."""
@@ -112,6 +105,22 @@ class Takeover:
         if fence.database in self.world.database.sizes():
             self.world.database.fence(fence.database)
             self.world.database.terminate_sessions(fence.database)
+
+
+@contextmanager
+def _still_unfinished(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except (JournalError, CheckpointError, UnfinishedRunError):
+        raise
+    except OrchestratorError as error:
+        # The world could not be looked at, so nothing more was done to it: the same command tries again.
+        raise UnfinishedRunError(
+            "run.still_unfinished",
+            f"Run {run.id} could not go on: {error.what}",
+            meaning="It has no end yet; what it had reached is as it was.",
+            hint=error.hint or "Look at what is said above, then run the same command again.",
+        ) from error
 
 
 def _read_request(run: Run) -> ReleaseRequest:

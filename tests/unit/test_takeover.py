@@ -230,3 +230,17 @@ def test_going_back_is_not_left_half_way(tmp_path: Path) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.happen("database.swap", lambda: bench.service.interruption.request(signal.SIGTERM))
     assert bench.run("v1.2.0").run.verdict is Verdict.ROLLED_BACK
+
+
+def test_a_server_that_is_not_up_yet_leaves_the_run_for_the_next_attempt(tmp_path: Path) -> None:
+    killing = Killing(tmp_path, WITHOUT_REHEARSAL, "v1.2.0")
+    bench = killing.kill(killing.count() // 2, "after")
+    bench.world.database_up = False
+    for _ in range(7):
+        with pytest.raises(UnfinishedRunError, match="could not go on: The database server does not answer") as caught:
+            take_up(bench, Mode.RECOVER)
+        assert caught.value.exit_code == 30
+    bench.world.database_up = True
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    check(bench, report, "the server is up")
