@@ -19,7 +19,7 @@ from orchestrator.model import Progress, Verdict
 from orchestrator.releases import ReleaseRequest
 from tests.docker.installation import Ended, Installation, leave_out, write_ledger_plan
 from tests.docker.small_disk import MIB, SmallDisk, small_disk
-from tests.fakes.bench import Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import announce_up_to
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -62,7 +62,7 @@ class Filler:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    bench = Bench(tmp_path)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.users_write(9)
     return bench
 
