@@ -13,7 +13,7 @@ from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.errors import BackupError, DatabaseError
 from orchestrator.model import DatabaseProperties
-from tests.damage import DAMAGES, Damage
+from tests.damage import DAMAGES, FLIPS, Damage
 from tests.docker.test_postgres import ROLES, TABLES, Server, allow, ignore
 
 pytestmark = pytest.mark.docker
@@ -68,7 +68,14 @@ def test_the_whole_backup_is_proven_and_loads(backup: Backup) -> None:
     backup.database.drop("restored")
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=str)
+LONG = {f"bit-flip-of-seed-{seed}" for seed in range(30, FLIPS)}
+
+
+# Every one of them is tried at every door of the product without a server; here the first flips stand for the rest.
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(one, marks=[pytest.mark.soak] if str(one) in LONG else [], id=str(one)) for one in DAMAGES],
+)
 def test_a_damaged_backup_is_not_proven_and_does_not_load(backup: Backup, tmp_path: Path, damage: Damage) -> None:
     damaged = tmp_path / backup.path.name
     copyfile(backup.path, damaged)

@@ -120,7 +120,13 @@ def assert_as_before(site: Site, ended: Ended, before: str, *, writes: bool = Tr
     site.tidy()
 
 
-@pytest.mark.parametrize("bad", BAD, ids=str)
+LONG = {"ignores SIGTERM", "says that all is well half-way", "talks too much"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [pytest.param(bad, marks=[pytest.mark.soak] if str(bad) in LONG else [], id=str(bad)) for bad in BAD],
+)
 def test_a_bad_migration_is_taken_back_with_all_that_it_did(site: Site, bad: Bad) -> None:
     before = site.host.psql(CONTENT)
     timeouts = {"migrate": bad.timeout, "health": "8s"}

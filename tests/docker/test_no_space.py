@@ -67,7 +67,7 @@ def bench(tmp_path: Path) -> Bench:
     return bench
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
+@pytest.fixture(params=["tmpfs", pytest.param("ext4", marks=pytest.mark.soak)])
 def disk(bench: Bench, request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
     """Where the journal and the run's files are."""
     with small_disk(bench.plan.journal_directory, request.param, 4 * MIB) as disk:

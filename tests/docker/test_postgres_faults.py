@@ -413,6 +413,7 @@ def test_a_stranger_who_comes_back_all_the_time_does_not_keep_the_data_from_comi
     site.assert_whole(ended)
 
 
+@pytest.mark.soak
 def test_a_server_lost_before_the_old_version_starts_is_waited_for(site: Site) -> None:
     with site.upgrading(Setting(migrate=NO_MIGRATION, pauses=("rollback",))) as upgrade:
         with upgrade.paused("rollback"):
@@ -424,6 +425,7 @@ def test_a_server_lost_before_the_old_version_starts_is_waited_for(site: Site) -
     site.assert_whole(ended)
 
 
+@pytest.mark.soak
 def test_a_server_lost_while_the_new_version_is_watched_costs_no_upgrade(site: Site) -> None:
     setting = Setting(options={"health": {"steady_for": "3s"}})
     with site.upgrading(setting) as upgrade:
