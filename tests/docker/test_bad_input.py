@@ -1,7 +1,6 @@
 """Each bad input has its own message and exit code, and changes nothing."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from tests.docker.installation import (
     orchestrator,
     write_ledger_plan,
 )
+from tests.docker.small_disk import small_disk
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -160,14 +160,9 @@ def test_a_backup_folder_that_cannot_be_written(ledger: Installation, tmp_path: 
     assert "/proc/backups" in ended.said
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system of its own needs root to mount")
 def test_a_backup_folder_that_is_too_full(ledger: Installation, tmp_path: Path) -> None:
-    options = f"size={TINY_DISK_BYTES}"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path)], check=True)
-    try:
-        ended = _edited(ledger, "directory: backups", f"directory: {tmp_path}")
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+    with small_disk(tmp_path / "backups", "tmpfs", TINY_DISK_BYTES) as disk:
+        ended = _edited(ledger, "directory: backups", f"directory: {disk.folder}")
     assert ended.exit_code == 10, ended.said
     assert "room" in ended.said
 
