@@ -13,6 +13,9 @@ PLANS = $(wildcard plans/*.yaml)
 UNIT_TESTS := tests/unit tests/contract
 DOCKER_TESTS := tests/docker
 
+# How many files of real tests run side by side: they wait for health checks far more than they compute.
+WORKERS ?= 3
+
 # How long `make soak` goes on, how much of everything it tries, and which order it takes (empty: any).
 MINUTES ?= 30
 ROUNDS ?= 20
@@ -50,7 +53,7 @@ check: venv ## format, lint, types, layers, shell scripts, plans
 .PHONY: test
 test: setup ## all tests, on a real engine
 	$(BIN)/pytest $(UNIT_TESTS)
-	$(BIN)/pytest $(DOCKER_TESTS) -m 'not soak'
+	$(BIN)/pytest $(DOCKER_TESTS) -m 'not soak' --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: soak
 soak: setup ## many upgrades in a row under load, most of them bad (MINUTES=30 ROUNDS=20 RATE=200 SEED=…)

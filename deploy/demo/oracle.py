@@ -16,7 +16,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 REQUEST_TIMEOUT_S = 1.0
-PROBE_TIMEOUT_S = 0.5
+PROBE_TIMEOUT_S = 5.0  # what is down refuses at once; what is slow on a busy host is not down
 JOIN_TIMEOUT_S = 10.0
 PAGE = 1000
 

@@ -74,7 +74,7 @@ services:
     image: {postgres}
     labels: &labels {{{label}: {owner}}}
     environment: {{POSTGRES_USER: keeper, POSTGRES_PASSWORD: "s3cret'$$word", POSTGRES_DB: shop-data}}
-    healthcheck: {{test: [CMD, pg_isready, -h, 127.0.0.1], interval: 1s}}
+    healthcheck: {{test: [CMD, pg_isready, -h, 127.0.0.1], interval: 1s, retries: 60}}
     volumes: ["data:/var/lib/postgresql/data"]
   web:
     image: {repository}:${{TAG:-none}}

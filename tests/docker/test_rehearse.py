@@ -181,14 +181,20 @@ def test_an_interrupted_rehearsal_leaves_nothing_and_the_app_as_it_was(story: St
         running.send_signal(signal.SIGINT)
         said, _ = running.communicate(timeout=120)
     assert running.returncode == 128 + signal.SIGINT, said.decode()
-    assert find_labelled(host.client) == []
+    assert find_labelled(host.client, newest_run(installation)) == []
     assert _app_containers(host) == before
     assert find_belongings(host.client, host.project) == own
 
 
-def find_labelled(client: docker.DockerClient, run: str | None = None) -> list[str]:
-    """Names of all containers, networks and volumes that carry the label of a run, or of any."""
-    wanted: dict[str, str | list[str] | bool] = {"label": RUN_LABEL if run is None else f"{RUN_LABEL}={run}"}
+def newest_run(installation: Installation) -> str:
+    """The id of the last run of this installation."""
+    with closing(Journal.open(installation.host.folder / ".orchestrator")) as journal:
+        return journal.runs()[0].id
+
+
+def find_labelled(client: docker.DockerClient, run: str) -> list[str]:
+    """Names of all containers, networks and volumes that carry the label of a run."""
+    wanted: dict[str, str | list[str] | bool] = {"label": f"{RUN_LABEL}={run}"}
     found = [
         *client.containers.list(all=True, filters=wanted),
         *client.networks.list(filters=wanted),
