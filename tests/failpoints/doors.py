@@ -1,0 +1,94 @@
+"""Every method of every port: whether it only looks or has an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator import ports, stages
+from orchestrator.journal import Journal
+
+Touch = Literal["look", "effect"]
+
+
+@dataclass(frozen=True)
+class Door:
+    """One port as points name it. ``leads_to``: methods and properties that give out another door, by its name."""
+
+    name: str
+    protocol: type
+    looks: frozenset[str] = frozenset()
+    effects: frozenset[str] = frozenset()
+    leads_to: Mapping[str, str] = field(default_factory=dict)
+
+    def touch(self, method: str) -> Touch:
+        """What a method is.
+
+        Raises:
+            AttributeError: nobody has said it here.
+        """
+        if method in self.looks:
+            return "look"
+        if method in self.effects:
+            return "effect"
+        raise AttributeError(f"{self.protocol.__name__}.{method} is neither a look nor an effect: classify it.")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_DATABASE_LOOKS = _words(
+    "inspect sizes sessions inspect_load properties inventory mark rows longest_lock_s"
+    # It only reads; what is done with the bytes is the effect of whoever takes them.
+    " dump"
+)
+_DATABASE_EFFECTS = _words("copy restore fence unfence swap terminate_sessions drop")
+
+DOORS: Mapping[str, Door] = {
+    door.name: door
+    for door in (
+        Door("clock", ports.Clock, _words("now monotonic wait")),
+        Door(
+            "platform",
+            ports.Platform,
+            _words(
+                "inspect_engine check_pin_writable read_pin find_image inspect_services check_gate find_private_url"
+                " inspect_job wait_job read_logs"
+            ),
+            _words(
+                "freeze write_pin pull_image keep_image forget_image stop_services start_services start_job stop_job"
+                " end_jobs save_job_log remove_job run_host_command"
+            ),
+        ),
+        Door("registry", ports.Registry, _words("resolve")),
+        Door("database", ports.Database, _DATABASE_LOOKS, _DATABASE_EFFECTS),
+        Door("backups", ports.BackupStore, _words("inspect_folder prove read"), _words("write remove")),
+        Door("probe", ports.Probe, _words("get")),
+        Door("operator", ports.Operator, _words("confirm")),
+        Door("feed", ports.ReleaseFeed, _words("list_releases")),
+        Door("stages", stages.Stages, _words("find_left"), _words("open sweep"), {"open": "stage"}),
+        Door(
+            "stage",
+            stages.Stage,
+            _words("disk_usage inspect_services find_url inspect_job"),
+            _words("start_services stop_services start_job save_log"),
+            {"database": "stage.database"},
+        ),
+        Door("stage.database", ports.Database, _DATABASE_LOOKS, _DATABASE_EFFECTS),
+        Door(
+            "journal",
+            Journal,
+            # The history of earlier runs is read through these as well.
+            _words("runs records"),
+            _words("open begin append end free_reserve"),
+        ),
+    )
+}
+
+#: What the ports hand out and take, without a way to the outside of its own.
+VALUES: frozenset[type] = frozenset({ports.Proof, ports.History})
+
+#: Methods of the journal that go through those above, or touch nothing that lasts.
+JOURNAL_DERIVED = _words("open_existing close find_run find_unfinished facts short_of_room")
