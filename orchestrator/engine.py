@@ -169,6 +169,7 @@ class Engine:
             "outcome": result.outcome,
             "reason": result.reason,
             "to": spec.then[result.outcome],
+            "kind": spec.kind,  # a run that was cut off before a state leaves it without having entered it
             "seconds": seconds,
             "facts": learned.to_json(),
         }

@@ -4,7 +4,7 @@ Records are facts in the past tense, one row each, in the order in which they ha
 
 ``entered``   a state was entered (payload: kind, attempt, deadline_s)
 ``prepared``  what undoing will need is known (facts); only now may the state change anything
-``left``      it is over (outcome, reason, code, facts, to, seconds)
+``left``      it is over (kind, outcome, reason, facts, to, seconds)
 ``noted``     something worth telling later (text)
 
 A reader that sees any prefix of them knows a position that the world is not behind of by more than one state.

@@ -166,9 +166,9 @@ def _outage_s(facts: Facts) -> float | None:
 
 
 def _lines(records: tuple[Record, ...]) -> tuple[StateLine, ...]:
-    kinds = {record.state: str(record.payload["kind"]) for record in records if record.record == "entered"}
+    kinds = {record.state: str(record.payload["kind"]) for record in records if "kind" in record.payload}
     return tuple(
-        StateLine(r.state, kinds[r.state], r.payload["outcome"], r.payload["seconds"], r.payload["reason"])
+        StateLine(r.state, kinds.get(r.state, ""), r.payload["outcome"], r.payload["seconds"], r.payload["reason"])
         for r in records
         if r.record == "left"
     )

@@ -99,12 +99,17 @@ class Takeover:
         self.world.platform.end_jobs(run_id)
         if self.world.stages is not None:
             self.world.stages.sweep(run_id)
-        fence, kind = facts.find(Fence), self.kinds[self.plan.states[move.state].kind]
-        if fence is None or facts.find(Committed) or kind.crash_rule in _APP_MAY_BE_UP or self.world.database is None:
+        fence = facts.find(Fence)
+        if fence is None or facts.find(Committed) or self._may_app_be_up(move) or self.world.database is None:
             return
         if fence.database in self.world.database.sizes():
             self.world.database.fence(fence.database)
             self.world.database.terminate_sessions(fence.database)
+
+    def _may_app_be_up(self, move: Move) -> bool:
+        if move.state in self.plan.ends:
+            return True  # what came to its end has let in whom it was to let in
+        return self.kinds[self.plan.states[move.state].kind].crash_rule in _APP_MAY_BE_UP
 
 
 @contextmanager

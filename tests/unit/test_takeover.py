@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from orchestrator.report import RunReport
 from orchestrator.resume import Mode, Move
 from orchestrator.takeover import Takeover
 from states.registry import KINDS
+from tests.failpoints import points as failpoints
+from tests.failpoints.wrapping import journal_watched, wrap
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
 from tests.fakes.script import Killed, When
@@ -71,6 +73,18 @@ def take_up(bench: Bench, mode: Mode, told: list[Move] | None = None) -> RunRepo
 
     way = Takeover(bench.plan, KINDS, make_ports(bench.world))
     return way.take_up(mode, announce=announce, listener=bench.recorder)
+
+
+def kill_at(bench: Bench, point: str, version: str) -> None:
+    """The process dies at a named point."""
+
+    def die() -> None:
+        raise Killed
+
+    points = failpoints.Killing(die_at=point, kill=die)
+    bench.service = replace(bench.service, world=wrap(bench.service.world, points))
+    with journal_watched(points), pytest.raises(Killed):
+        bench.run(version)
 
 
 def check(bench: Bench, report: RunReport, where: str) -> None:
@@ -244,3 +258,28 @@ def test_a_server_that_is_not_up_yet_leaves_the_run_for_the_next_attempt(tmp_pat
     report = take_up(bench, Mode.RECOVER)
     assert report is not None
     check(bench, report, "the server is up")
+
+
+@pytest.mark.parametrize("mode", [Mode.RECOVER, Mode.RESUME])
+@pytest.mark.parametrize("version", ["v1.1.0", "v1.2.0"])
+def test_a_run_that_lacks_nothing_but_its_end_is_given_it(tmp_path: Path, version: str, mode: Mode) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    kill_at(bench, "journal.end.before", version)
+    calls = len(bench.world.calls)
+    report = take_up(bench, mode)
+    assert report is not None
+    assert report.run.verdict is (Verdict.COMMITTED if version == "v1.1.0" else Verdict.ROLLED_BACK)
+    assert bench.world.chain()[calls:] == ["platform.end_jobs", "stage.sweep"]
+    check(bench, report, "only the end was not recorded")
+
+
+@pytest.mark.parametrize("entry", range(1, 10))
+def test_a_run_that_is_cut_off_between_two_states_can_be_told_of(tmp_path: Path, entry: int) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.users_write(3)
+    kill_at(bench, "journal.entered.before" + (f"#{entry}" if entry > 1 else ""), "v1.1.0")
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    check(bench, report, f"cut off before its state {entry}")
+    assert all(line.kind for line in report.states)
+    assert bench.service.records.reports() == (report,)
