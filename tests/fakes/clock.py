@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ class FakeClock:
     def __init__(self, start: datetime = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)) -> None:
         self._start = start
         self._elapsed_s = 0.0
-        self._order = itertools.count()
+        self._order = 0
         self._planned: list[tuple[float, int, Callable[[], object]]] = []
 
     def now(self) -> datetime:
@@ -37,7 +36,8 @@ class FakeClock:
 
     def at(self, moment_s: float, happening: Callable[[], object]) -> None:
         """Let something happen when `monotonic` reaches ``moment_s``."""
-        heapq.heappush(self._planned, (moment_s, next(self._order), happening))
+        self._order += 1
+        heapq.heappush(self._planned, (moment_s, self._order, happening))
 
     def after(self, seconds: float, happening: Callable[[], object]) -> None:
         """Let something happen ``seconds`` from now."""

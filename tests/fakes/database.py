@@ -75,7 +75,7 @@ class FakeDatabase:
         self._look("mark")
         database = self._get(name)
         return WriteMark(
-            database=str(id(database)),
+            database=database.identity,
             server_began=self._world.system_identifier,
             catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
             written=zlib.crc32(json.dumps(database.tables).encode()),

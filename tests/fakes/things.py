@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 from orchestrator.model import Grant, Session
 
@@ -20,7 +22,10 @@ def digest_of(text: str) -> str:
 
 @dataclass
 class FakeDb:
-    """A database. ``torn``: a migration began on it and has not ended; no version can serve on it."""
+    """A database. ``torn``: a migration began on it and has not ended; no version can serve on it.
+
+    ``identity`` is what the server knows it by, whatever its name.
+    """
 
     schema: Schema
     tables: dict[str, list[str]]
@@ -30,6 +35,7 @@ class FakeDb:
     fixed_size_bytes: int | None = None
     fenced: bool = False
     grants: tuple[Grant, ...] | None = None
+    identity: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
 
     @property
     def size_bytes(self) -> int:
@@ -45,12 +51,7 @@ class FakeDb:
 
 def migrate_to(schema: Schema) -> Migration:
     """A migration that works; doing it twice changes nothing."""
-
-    def migrate(database: FakeDb) -> int:
-        database.schema = schema
-        return 0
-
-    return migrate
+    return partial(_set_schema, schema)
 
 
 @dataclass
@@ -141,3 +142,8 @@ class FakeJob:
     @property
     def running(self) -> bool:
         return self.exit_code is None
+
+
+def _set_schema(schema: Schema, database: FakeDb) -> int:
+    database.schema = schema
+    return 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -75,7 +74,7 @@ class FakeWorld:
     database_load: DatabaseLoad = field(default_factory=lambda: DatabaseLoad(free_connections=90))
     backup_free_bytes: int = 10_000_000_000
     backup_problem: str = ""
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _numbers: list[int] = field(default_factory=lambda: [0])  # shared with the stages
 
     # --- what a test plans and reads ---
 
@@ -247,7 +246,8 @@ class FakeWorld:
 
     def number(self) -> int:
         """A number that was not given out before."""
-        return next(self._numbers)
+        self._numbers[0] += 1
+        return self._numbers[0]
 
     def _fits(self, release: FakeRelease) -> bool:
         live = self.databases.get(self.live)
