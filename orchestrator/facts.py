@@ -78,6 +78,16 @@ class Target(Fact):
         return f"{self.repository}:{self.release.version}@{self.digest[:19]}…"
 
 
+class Intent(Fact):
+    """Names of what the run is about to make; if it is cut off before it could say more of it, it is found by them."""
+
+    fact: ClassVar[str] = "intent"
+
+    kept_image: str | None = None
+    backup: Path | None = None
+    snapshot: str | None = None
+
+
 class PulledImage(Fact):
     """The new image on this host, and the name under which the old one is kept from being pruned."""
 

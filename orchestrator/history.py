@@ -11,6 +11,7 @@ from orchestrator.facts import (
     Current,
     Facts,
     FailedRun,
+    Intent,
     Leftovers,
     PulledImage,
     Quarantine,
@@ -112,7 +113,8 @@ class _Past:
         return None
 
     def _leftovers(self, run: Run, facts: Facts) -> Leftovers:
-        image, quarantine = facts.find(PulledImage), facts.find(Quarantine)
+        image, quarantine, intent = facts.find(PulledImage), facts.find(Quarantine), facts.find(Intent)
+        kept_image = image.kept_as if image else intent.kept_image if intent else None
         set_aside = quarantine.database if quarantine else None
         return Leftovers(
             run_id=run.id,
@@ -120,7 +122,7 @@ class _Past:
             committed=run.verdict is Verdict.COMMITTED,
             snapshot=self._snapshot(run, facts),
             quarantine=set_aside if set_aside not in self.removed.databases else None,
-            kept_image=image.kept_as if image and image.kept_as not in self.removed.images else None,
+            kept_image=kept_image if kept_image not in self.removed.images else None,
         )
 
     def _snapshot(self, run: Run, facts: Facts) -> str | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.contract import CrashRule, State, World
 from orchestrator.deadline import Interruption
 from orchestrator.engine import Ending, Engine, Listener
-from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, UnfinishedRunError
-from orchestrator.facts import Committed, Facts, Fence, Place
+from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
+from orchestrator.facts import Committed, Facts, Fence, Intent, Place, Snapshot
+from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
 from orchestrator.plan.schema import Plan
@@ -66,7 +67,7 @@ class Takeover:
                 return Ending(move.state, _ENDS[move.how], f"{move.found} {move.reason}")
             records = journal.records(run.id)
             self.interruption.may_leave = is_touched(self.kinds, records)
-            self._end_what_is_left(run.id, move, facts)
+            self._end_what_is_left(journal, run.id, move, facts)
             return Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption).walk(
                 run.id,
                 self.plan.journal_directory / "runs" / run.id,
@@ -95,16 +96,32 @@ class Takeover:
             )
 
     # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.
-    def _end_what_is_left(self, run_id: str, move: Move, facts: Facts) -> None:
+    def _end_what_is_left(self, journal: Journal, run_id: str, move: Move, facts: Facts) -> None:
         self.world.platform.end_jobs(run_id)
         if self.world.stages is not None:
             self.world.stages.sweep(run_id)
+        with suppress(StateError):  # what cannot be taken away now is in nobody's way
+            self._take_away_unfinished(journal, facts)
         fence = facts.find(Fence)
         if fence is None or facts.find(Committed) or self._may_app_be_up(move) or self.world.database is None:
             return
         if fence.database in self.world.database.sizes():
             self.world.database.fence(fence.database)
             self.world.database.terminate_sessions(fence.database)
+
+    def _take_away_unfinished(self, journal: Journal, facts: Facts) -> None:
+        """A copy and a dump of which the journal does not say that they are whole: nobody has relied on them."""
+        intent = facts.find(Intent)
+        if intent is None or facts.find(Snapshot) is not None:
+            return
+        # Of any run: where the clock was set back, an earlier one may have a proven file of the same name.
+        proven = {receipt.path for receipt in JournalHistory(journal).receipts()}
+        if intent.backup is not None and intent.backup not in proven:
+            self.world.backups.remove(intent.backup)
+        if intent.snapshot is None or self.world.database is None:
+            return
+        if intent.snapshot in self.world.database.sizes():
+            self.world.database.drop(intent.snapshot)
 
     def _may_app_be_up(self, move: Move) -> bool:
         if move.state in self.plan.ends:

@@ -1,9 +1,10 @@
 """backup: a dump of the live database that was read back in full before anybody relies on it."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.facts import Current, Receipt
+from orchestrator.facts import Current, Intent, Receipt
 from orchestrator.model import EffectScope
-from states.proving import dump_and_prove
+from states.intending import intend
+from states.proving import choose_backup, dump_and_prove
 
 
 class Backup(State[Options]):
@@ -14,7 +15,7 @@ class Backup(State[Options]):
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
-    provides = (Receipt,)
+    provides = (Receipt, Intent)
     needs_database = True
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
@@ -22,9 +23,15 @@ class Backup(State[Options]):
         folder = ctx.world.backups.inspect_folder()
         return (f"dump the database into {folder.path}, then read the file back",)
 
+    def prepare(self, ctx: StateContext[Options]) -> tuple[Intent]:
+        """The name of the file."""
+        return (intend(ctx, backup=choose_backup(ctx, version=ctx.require(Current).version)),)
+
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Dump, then prove the file; a file that exists is no backup."""
-        return Result("done", (dump_and_prove(ctx, version=ctx.require(Current).version),))
+        version, path = ctx.require(Current).version, ctx.require(Intent).backup
+        name = (path or choose_backup(ctx, version=version)).name
+        return Result("done", (dump_and_prove(ctx, name=name, version=version),))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The proof in ``perform`` is the observation: it has read the durable file from its first byte to its last."""

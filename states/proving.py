@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from orchestrator.contract import StateContext
@@ -14,10 +15,17 @@ from orchestrator.model import DatabaseProperties, Inventory, Sequence
 from orchestrator.ports import Database
 
 
-def dump_and_prove(ctx: StateContext[Any], *, version: str, label: str = "") -> Receipt:
-    """Dump the live database into the backup folder and read the file back in full.
+def choose_backup(ctx: StateContext[Any], *, version: str, label: str = "") -> Path:
+    """Where a backup that is begun now goes.
 
     ``label`` is a part of the file's name that tells this backup from the usual ones.
+    """
+    name = f"{ctx.world.clock.now():%Y-%m-%d_%H%M%S}_v{version.removeprefix('v')}{label}.sql.gz"
+    return ctx.world.backups.inspect_folder().path / name
+
+
+def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Receipt:
+    """Dump the live database into the file ``name`` of the backup folder and read it back in full.
 
     Raises:
         BackupError, DatabaseError: there is no backup; what is left of the file is not counted as one.
@@ -26,7 +34,6 @@ def dump_and_prove(ctx: StateContext[Any], *, version: str, label: str = "") -> 
     facts = database.inspect()
     properties, inventory = database.properties(facts.name), database.inventory(facts.name, deadline=ctx.deadline)
     began, taken_at = clock.monotonic(), clock.now()
-    name = f"{taken_at:%Y-%m-%d_%H%M%S}_v{version.removeprefix('v')}{label}.sql.gz"
     path, sha256, dump_bytes = store.write(
         name, lambda write: database.dump(write, deadline=ctx.deadline), report=ctx.report
     )

@@ -2,8 +2,9 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import PlatformError
-from orchestrator.facts import Current, PulledImage, Target
+from orchestrator.facts import Current, Intent, PulledImage, Target
 from orchestrator.model import EffectScope, LocalImage
+from states.intending import intend
 
 
 class PullOptions(Options):
@@ -20,7 +21,7 @@ class Pull(State[PullOptions]):
     scope = EffectScope.IMAGES
     crash_rule = CrashRule.OBSERVE
     timeout_s = 1800.0
-    provides = (PulledImage,)
+    provides = (PulledImage, Intent)
     Options = PullOptions
 
     def describe(self, ctx: StateContext[PullOptions]) -> tuple[str, ...]:
@@ -28,6 +29,10 @@ class Pull(State[PullOptions]):
         target = ctx.find(Target)
         image = target.shown if target else f"the new image of {ctx.target.image}"
         return (f"download {image}" if ctx.options.network else f"assert that {image} is here, without the network",)
+
+    def prepare(self, ctx: StateContext[PullOptions]) -> tuple[Intent]:
+        """The name under which the old image will be kept."""
+        return (intend(ctx, kept_image=kept_name(ctx.run_id)),)
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:
         """Keep the old image first, then fetch the new one unless it is here."""

@@ -2,10 +2,11 @@
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.errors import DatabaseError
-from orchestrator.facts import Current, Fence, Receipt, Snapshot, StoppedServices
+from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
 from orchestrator.model import DatabaseFacts, EffectScope, WriteMark
 from states.fencing import close_fence
-from states.proving import dump_and_prove, find_other_properties, find_other_rows
+from states.intending import intend
+from states.proving import choose_backup, dump_and_prove, find_other_properties, find_other_rows
 
 _RESERVE_BYTES = 64 * 1024**2
 _NO_SPACE = "database.no_space"
@@ -29,7 +30,7 @@ class Stop(State[StopOptions]):
     scope = EffectScope.APP
     crash_rule = CrashRule.OBSERVE
     timeout_s = 600.0
-    provides = (StoppedServices, Fence, Snapshot)
+    provides = (StoppedServices, Fence, Intent, Snapshot)
     Options = StopOptions
 
     def describe(self, ctx: StateContext[StopOptions]) -> tuple[str, ...]:
@@ -41,13 +42,18 @@ class Stop(State[StopOptions]):
             steps.append("copy the quiesced database beside itself")
         return tuple(steps)
 
-    def prepare(self, ctx: StateContext[StopOptions]) -> tuple[StoppedServices] | tuple[StoppedServices, Fence]:
-        """Which containers run now, with the restart policies to give back, and which database to close."""
+    def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Fact, ...]:
+        """Which containers run now, with the restart policies to give back; which database to close and to copy."""
         services = ctx.world.platform.inspect_services(ctx.target.services)
         stopped = StoppedServices(at=ctx.world.clock.now(), services=services)
         if ctx.world.database is None:
             return (stopped,)
-        return (stopped, Fence(database=ctx.world.database.inspect().name))
+        live = ctx.world.database.inspect().name
+        if not _wants_snapshot(ctx):
+            return (stopped, Fence(database=live))
+        name, dump = snapshot_name(live, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
+        ours = None if name in ctx.world.database.sizes() else name  # what is there already is somebody else's
+        return (stopped, Fence(database=live), intend(ctx, snapshot=ours, backup=dump))
 
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
         """Stop, close, copy."""
@@ -121,9 +127,9 @@ def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark)
 
 
 def _dump(ctx: StateContext[StopOptions], mark: WriteMark) -> Receipt:
-    database = ctx.database()
-    current = ctx.find(Current)
-    receipt = dump_and_prove(ctx, version=current.version if current else "unknown", label="_stopped")
+    database, path = ctx.database(), ctx.require(Intent).backup
+    name = (path or choose_backup(ctx, version=_version(ctx), label="_stopped")).name
+    receipt = dump_and_prove(ctx, name=name, version=_version(ctx))
     different = find_other_rows(database.rows(receipt.database, deadline=ctx.deadline), receipt.rows)
     if different:
         raise DatabaseError(
@@ -136,3 +142,8 @@ def _dump(ctx: StateContext[StopOptions], mark: WriteMark) -> Receipt:
             hint="Find out what uses the database beside the app, and stop it.",
         )
     return receipt
+
+
+def _version(ctx: StateContext[StopOptions]) -> str:
+    current = ctx.find(Current)
+    return current.version if current else "unknown"

@@ -139,11 +139,15 @@ class BackupFolder:
             _refuse_damaged(path)
 
     def remove(self, path: Path) -> None:
-        """Delete a file of the folder, if it is there. ``backup.outside``, ``backup.not_writable``."""
+        """Delete a file of the folder and what a process that was killed has left of it, if they are there.
+
+        ``backup.outside``, ``backup.not_writable``.
+        """
         if path.parent != self._directory or path.name != _checked(path.name):
             raise BackupError("backup.outside", f"{path} is not in {self._directory}.", meaning="It was not deleted.")
         with self._writing(), suppress(FileNotFoundError), self._opened(self._directory) as folder:
-            os.unlink(path.name, dir_fd=folder)
+            for name in (*_find_partial(folder, path.name), path.name):
+                os.unlink(name, dir_fd=folder)
             os.fsync(folder)
 
     def _compress(self, sink: _HashedFile, produce: Callable[[Callable[[bytes], None]], None], report: Report) -> int:
@@ -237,6 +241,10 @@ def _checked(name: str) -> str:
     if not name or name.startswith(".") or "/" in name or "\0" in name:
         raise BackupError("backup.name", f"{name!r} cannot be the name of a backup.")
     return name
+
+
+def _find_partial(folder: int, name: str) -> list[str]:
+    return [each for each in os.listdir(folder) if each.startswith(f".{name}.") and each.endswith(".partial")]
 
 
 def _refuse_existing(folder: int, path: Path) -> None:

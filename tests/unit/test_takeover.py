@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
 from orchestrator.report import RunReport
 from orchestrator.resume import Mode, Move
+from orchestrator.service import Service
 from orchestrator.takeover import Takeover
 from states.registry import KINDS
 from tests.failpoints import points as failpoints
 from tests.failpoints.wrapping import journal_watched, wrap
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
+from tests.fakes.clock import FakeClock
 from tests.fakes.script import Killed, When
 
 OPEN = WITHOUT_REHEARSAL.replace('"gate": "closed"', '"gate": "open"')
@@ -283,3 +286,49 @@ def test_a_run_that_is_cut_off_between_two_states_can_be_told_of(tmp_path: Path,
     check(bench, report, f"cut off before its state {entry}")
     assert all(line.kind for line in report.states)
     assert bench.service.records.reports() == (report,)
+
+
+@pytest.mark.parametrize("point", ["database.copy.after", "backups.write.after", "journal.left.before#6"])
+def test_what_was_not_told_of_yet_is_taken_away(tmp_path: Path, point: str) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    kill_at(bench, point, "v1.1.0")
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    assert list(bench.world.databases) == ["ledger"]
+    assert list(bench.world.files) == [report.backup.path for _ in range(1) if report.backup]
+    assert report.snapshot is None
+
+
+def test_taken_up_by_a_person_it_copies_the_database_again_and_goes_on(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    kill_at(bench, "database.copy.after", "v1.1.0")
+    report = take_up(bench, Mode.RESUME)
+    assert report is not None
+    assert report.run.verdict is Verdict.COMMITTED
+
+
+def test_a_proven_backup_of_an_earlier_run_is_not_taken_for_an_unfinished_one(tmp_path: Path) -> None:
+    class Standing(FakeClock):
+        """It is always the same moment, for people."""
+
+        def now(self) -> datetime:
+            return datetime(2026, 1, 5, tzinfo=UTC)
+
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.clock = Standing()
+    bench.service = Service(bench.plan, KINDS, make_ports(bench.world))
+    first = bench.run("v1.2.0")
+    assert first.backup is not None
+    kill_at(bench, "backups.write.before", "v1.1.0")
+    assert take_up(bench, Mode.RECOVER) is not None
+    assert first.backup.path in bench.world.files
+
+
+def test_the_name_that_keeps_the_old_image_is_found_by_a_later_cleanup(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    kill_at(bench, "platform.keep_image.after", "v1.1.0")
+    assert take_up(bench, Mode.RECOVER) is not None
+    bench.service = Service(bench.plan, KINDS, make_ports(bench.world))
+    done = bench.run("v1.1.0")
+    kept = {name for image in bench.world.images for name in image.names if name.startswith("upgrade-orchestrator")}
+    assert kept == {f"upgrade-orchestrator/kept:{done.run.id}"}
