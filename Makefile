@@ -16,10 +16,12 @@ DOCKER_TESTS := tests/docker
 # How many files of real tests run side by side: they wait for health checks far more than they compute.
 WORKERS ?= 3
 
-# How long `make soak` goes on, how much of everything it tries, and which order it takes (empty: any).
-MINUTES ?= 30
-ROUNDS ?= 20
+# How long `make soak` goes on, how much of everything it tries, which share of that is cut off or disturbed, and in
+# which order (empty: any). KEEP=1 leaves the installation as it is at the first thing that does not hold.
+MINUTES ?= 90
+ROUNDS ?= 34
 RATE ?= 200
+KILLS ?= 0.7
 SEED ?=
 
 export KEEP
@@ -56,8 +58,9 @@ test: setup ## all tests, on a real engine
 	$(BIN)/pytest $(DOCKER_TESTS) -m 'not soak' --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: soak
-soak: setup ## many upgrades in a row under load, most of them bad (MINUTES=30 ROUNDS=20 RATE=200 SEED=…)
-	$(BIN)/python -m tests.soak --minutes $(MINUTES) --rounds $(ROUNDS) --rate $(RATE) $(if $(SEED),--seed $(SEED))
+soak: setup ## 100 upgrades and rollbacks under load, most of them killed (MINUTES=90 ROUNDS=34 RATE=200 KILLS=0.7 SEED=…)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --rounds $(ROUNDS) --rate $(RATE) --kills $(KILLS) \
+	  $(if $(SEED),--seed $(SEED))
 	$(BIN)/pytest $(DOCKER_TESTS) -m soak
 
 .PHONY: test-unit

@@ -211,7 +211,7 @@ class LedgerHost:
         return {"label": [f"{_COMPOSE_LABEL}.project={self.project}", *labels]}
 
     def _containers(self, *labels: str) -> list[Container]:
-        return self.client.containers.list(all=True, filters=self._filter(*labels))
+        return self.client.containers.list(all=True, filters=self._filter(*labels), ignore_removed=True)
 
 
 def set_variable(text: str, name: str, value: str) -> str:

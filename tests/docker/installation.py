@@ -145,7 +145,7 @@ def leave_out(document: Document, kind: str) -> dict[str, Document]:
 def find_belongings(client: docker.DockerClient, project: str) -> dict[str, set[str]]:
     """Names of all on the engine that speaks of a project, and the ids of its containers."""
     return {
-        "containers": _naming(client.containers.list(all=True), project),
+        "containers": _naming(client.containers.list(all=True, ignore_removed=True), project),
         "volumes": _naming(client.volumes.list(), project),
         "networks": _naming(client.networks.list(), project),
     }

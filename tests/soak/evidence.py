@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from deploy.demo.bed import LedgerHost
+from tests.soak.server import LIVE, SYSTEM, Server
 
-LIVE = "ledger"
-SYSTEM = ("postgres", "template0", "template1")
+_ALWAYS = {"postgres", "template0", "template1"}
 _TABLES = """SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"""
 _UNSTABLE = re.compile(r"^(\\(un)?restrict .*|-- Dumped .*)$", re.MULTILINE)
@@ -23,18 +23,18 @@ class Data:
     last_id: int
 
 
-def read_data(host: LedgerHost) -> Data:
+def read_data(server: Server) -> Data:
     """All of it. Only while nobody writes do two of these have to be equal."""
-    names = host.psql(_TABLES).splitlines()
-    tables = {name: host.psql(_hash(f"SELECT * FROM {name}")) for name in names}
-    return Data(_schema(host), tables, _last_id(host))
+    names = [name for (name,) in server.ask(_TABLES)]
+    tables = {name: server.read_one(_hash(f"SELECT * FROM {name}")) for name in names}
+    return Data(_read_schema(server), tables, _last_id(server))
 
 
-def read_entries_upto(host: LedgerHost, last_id: int | None = None) -> Data:
+def read_entries_upto(server: Server, last_id: int | None = None) -> Data:
     """The schema, and the entries up to ``last_id`` (None: the newest one there is); they are never changed."""
-    last = _last_id(host) if last_id is None else last_id
-    entries = host.psql(_hash(f"SELECT id, body, prev_hash, hash FROM entries WHERE id <= {last}"))
-    return Data(_schema(host), {"entries": entries}, last)
+    last = _last_id(server) if last_id is None else last_id
+    entries = server.read_one(_hash(f"SELECT id, body, prev_hash, hash FROM entries WHERE id <= {last}"))
+    return Data(_read_schema(server), {"entries": entries}, last)
 
 
 def find_differences(before: Data, after: Data) -> list[str]:
@@ -47,28 +47,40 @@ def find_differences(before: Data, after: Data) -> list[str]:
     return found
 
 
-def read_ids(host: LedgerHost, database: str = LIVE) -> dict[int, str]:
-    """The ledger of any database as id to hash."""
-    rows = host.psql("SELECT id, hash FROM entries", database=database).splitlines()
-    return {int(number): digest for number, digest in (row.split("|") for row in rows)}
+def find_leftovers(server: Server, must: set[str], may: set[str]) -> list[str]:
+    """Sentences about the server: a fence, a session, a database beside those that must or may be there, or none."""
+    rows = server.ask("SELECT datname, datallowconn FROM pg_database", SYSTEM)
+    doors = {name: door == "True" for name, door in rows}
+    found = [] if doors.get(LIVE) else [f"{LIVE} is fenced"]
+    found += [f"database {name} is left" for name in sorted({*doors} - {LIVE, *_ALWAYS} - must - may)]
+    found += [f"database {name} is gone" for name in sorted({LIVE, *must} - {*doors})]
+    ours = "SELECT pid, query FROM pg_stat_activity WHERE application_name LIKE 'upgrade-orchestrator%'"
+    return found + [f"session {pid} of the upgrade is left: {query}" for pid, query in server.ask(ours, SYSTEM)]
 
 
-def find_leftovers(host: LedgerHost, expected: set[str]) -> list[str]:
-    """Sentences about what should not be on the server: a fence, a session, a database beside ``expected``."""
-    rows = host.psql("SELECT datname, datallowconn FROM pg_database", database="postgres").splitlines()
-    doors = dict(row.split("|") for row in rows)
-    found = [] if doors.get(LIVE) == "t" else [f"{LIVE} is fenced"]
-    found += [f"database {name} is left" for name in sorted({*doors} - {LIVE, *SYSTEM} - expected)]
-    found += [f"database {name} is gone" for name in sorted({LIVE, *expected} - {*doors})]
-    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'upgrade-orchestrator%'"
-    sessions = host.psql(ours, database="postgres")
-    found += [] if sessions == "0" else [f"{sessions} sessions of the upgrade are left"]
-    policy = host.container("app").attrs["HostConfig"]["RestartPolicy"]["Name"]
-    return found + ([] if policy == "unless-stopped" else [f"the app's restart policy is {policy!r}"])
+def find_other_policies(host: LedgerHost) -> list[str]:
+    """Sentences about services that would not come back by themselves as they did before."""
+    policies = {name: host.container(name).attrs["HostConfig"]["RestartPolicy"]["Name"] for name in ("app", "db")}
+    return [f"{name}: restart policy {one!r}" for name, one in policies.items() if one != "unless-stopped"]
 
 
-def _last_id(host: LedgerHost) -> int:
-    return int(host.psql("SELECT coalesce(max(id), 0) FROM entries"))
+def find_labelled(host: LedgerHost, run: str) -> list[str]:
+    """Sentences about what on the engine still carries the label of a run."""
+    wanted: dict[str, str | list[str] | bool] = {"label": f"upgrade-orchestrator.run={run}"}
+    client = host.client
+    names = [one.name for one in client.containers.list(all=True, filters=wanted, ignore_removed=True)]
+    names += [one.name for one in client.networks.list(filters=wanted)]
+    names += [one.name for one in client.volumes.list(filters=wanted)]
+    return [f"{name} is left, labelled with the run" for name in names]
+
+
+def read_version(host: LedgerHost) -> str:
+    """The version of the app's container, as its image says it."""
+    return str(host.container("app").labels["org.opencontainers.image.version"]).removeprefix("v")
+
+
+def _last_id(server: Server) -> int:
+    return int(server.read_one("SELECT coalesce(max(id), 0) FROM entries"))
 
 
 def _hash(query: str) -> str:
@@ -78,6 +90,5 @@ def _hash(query: str) -> str:
     )
 
 
-def _schema(host: LedgerHost) -> str:
-    dump = host.compose("exec", "--no-TTY", "db", "pg_dump", "--schema-only", "--username", "ledger", LIVE)
-    return hashlib.sha256(_UNSTABLE.sub("", dump).encode()).hexdigest()
+def _read_schema(server: Server) -> str:
+    return hashlib.sha256(_UNSTABLE.sub("", server.dump_schema()).encode()).hexdigest()

@@ -23,6 +23,7 @@ class Kind(StrEnum):
 
 
 GOES_BACK = (Kind.BAD_MIGRATION, Kind.UNHEALTHY_CLOSED, Kind.UNHEALTHY_OPEN)
+OPENS_GATE = (Kind.UNHEALTHY_OPEN,)
 
 
 @dataclass(frozen=True)

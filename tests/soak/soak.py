@@ -1,22 +1,33 @@
-"""The soak itself: one host, its writers and its prober, and a look at everything after each run."""
+"""The soak itself: one host, its writers and its prober, and a look at everything after each operation."""
 
-import json
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import yaml
 
 from deploy.demo.bed import Acknowledged, Bed, Prober, missing
-from tests.docker.installation import Ended, build_ledger_plan, find_belongings, leave_out, orchestrator
+from orchestrator.history import JournalHistory
+from orchestrator.journal import Journal
+from orchestrator.records import read_report
+from tests.docker.installation import build_ledger_plan, find_belongings, leave_out, orchestrator
+from tests.soak import evidence
+from tests.soak.course import NOT_BEGUN, Course, Courses
 from tests.soak.crowd import Crowd
-from tests.soak.evidence import Data, find_differences, find_leftovers, read_data, read_entries_upto, read_ids
-from tests.soak.rounds import FIRST, RELEASES, Kind, Step, choose_rounds
+from tests.soak.evidence import Data, find_differences, read_data, read_entries_upto
+from tests.soak.harm import Harm, Measure, choose_harm
+from tests.soak.kept import COMMITTED, Kept
+from tests.soak.operation import Operator
+from tests.soak.rounds import FIRST, GOES_BACK, GOOD, OPENS_GATE, RELEASES, Kind, Step, choose_rounds
+from tests.soak.server import Server
 from tests.soak.table import Ran
 
 _BETWEEN = 40
-_PROBE_EVERY_S = 0.05
-_PLAN, _OPEN_PLAN = "plan.yaml", "plan-open.yaml"
+_PROBE_EVERY_S = 0.1
+_GOOD_HEALTH, _BAD_HEALTH = "90s", "8s"
+_UNMEASURED = Measure(seconds=10.0, records=30)
+
+Document = dict[str, object]
 
 
 class Soak:
@@ -24,16 +35,18 @@ class Soak:
 
     def __init__(self, bed: Bed, per_second: float) -> None:
         self._feed = bed.feed(*RELEASES)
-        self._host = bed.host(FIRST)
-        self._host.install()
-        self._plans = {gate: self._write_plan(name, gate) for gate, name in (("closed", _PLAN), ("open", _OPEN_PLAN))}
-        self._belongings = find_belongings(self._host.client, self._host.project)
-        self._crowd = Crowd(self._host.url, per_second)
-        self._prober = Prober(self._host.url, period_s=_PROBE_EVERY_S)
+        self.host = bed.host(FIRST)
+        self.host.install()
+        self._server = Server(self.host)
+        self._plans = {kind: self._write_plan(kind) for kind in Kind}
+        self._belongings = find_belongings(self.host.client, self.host.project)
+        self._courses = Courses(Operator(self.host), str(self._plans[Kind.UPGRADE]))
+        self._measures: dict[Kind, Measure] = {}
+        self._crowd = Crowd(self.host.url, per_second)
+        self._prober = Prober(self.host.url, period_s=_PROBE_EVERY_S)
         self._settled: set[tuple[int, str]] = set()
-        self._snapshots: set[str] = set()
-        self._upgraded: object = None
-        self._origin: Data | None = None
+        self._kept = Kept()
+        self._origin: tuple[Data, bool] | None = None
         self._began = 0.0
         self.rounds = 0
         self.ran: list[Ran] = []
@@ -46,116 +59,148 @@ class Soak:
         served = now - self._began - self._prober.unreachable_s(self._began, now)
         return len(self._crowd.acknowledged) / served if served > 0 else 0.0
 
-    def run(self, seed: int, rounds: int, *, ends_at: float) -> None:
-        """Round after round; none begins after ``ends_at`` (`time.monotonic()`)."""
+    def run(self, seed: int, rounds: int, *, kills: float, ends_at: float) -> None:
+        """Round after round; none begins after ``ends_at`` (`time.monotonic()`), and the first problem ends it."""
         self._began = time.monotonic()
         with self._prober, self._crowd:
+            number = 0
             for steps in choose_rounds(seed, rounds):
                 if time.monotonic() > ends_at:
-                    break
+                    return
                 for step in steps:
-                    self._take(step)
+                    number += 1
+                    if not self._set_right(step) or not self._take(step, choose_harm(seed, number, kills)):
+                        return
                 self.rounds += 1
 
-    def _take(self, step: Step) -> None:
+    def _set_right(self, step: Step) -> bool:
+        """What was hit may have left the other version: bring the one back that this step starts from."""
+        serving = evidence.read_version(self.host)
+        if step.kind is Kind.UPGRADE and serving == GOOD:
+            assert self._origin is not None
+            return self._take(Step(Kind.ROLLBACK, FIRST, self._origin[1]), None)
+        if step.kind is Kind.ROLLBACK and serving == FIRST:
+            return self._take(Step(Kind.UPGRADE, GOOD, step.quiet), None)
+        return True
+
+    def _take(self, step: Step, harm: Harm | None) -> bool:
+        """One operation and the look at everything after it; whether all of it is as it must be."""
         self._crowd.await_acknowledged(_BETWEEN)
         before = len(self._crowd.acknowledged)
         with self._crowd.resting() if step.quiet else nullcontext():
-            look = read_data(self._host) if step.quiet else read_entries_upto(self._host)
-            began = time.monotonic()
-            ended = self._orchestrate(step)
-            back = self._find_what_must_be_back(step, look)
+            look = read_data(self._server) if step.quiet else read_entries_upto(self._server)
+            serving, env, began = evidence.read_version(self.host), self._read_env(), time.monotonic()
+            course = self._operate(step, harm)
+            document = self._read_document(course)
+            back = self._find_what_must_be_back(step, look, str(document["verdict"]))
             differences = find_differences(back, self._look_again(back, quiet=step.quiet)) if back else []
         self._crowd.await_acknowledged(_BETWEEN)
-        document = ended.document
         ran = Ran(
             step,
             str(document["verdict"]),
-            ended.exit_code,
+            _find_exit_code(course, document),
             self._prober.unreachable_s(began, time.monotonic()),
+            (serving, evidence.read_version(self.host)),
             acknowledged=len(self._crowd.acknowledged) - before,
-            differences=differences,
+            landed=course.landed,
+            takings=course.takings,
+            differences=[*course.problems, *differences],
         )
+        if ran.verdict != COMMITTED and self._read_env() != env:
+            ran.differences.append(".env is not what it was")
         self._account(ran, document)
         self.ran.append(ran)
-        self._tell(ran, ended)
+        self._tell(ran, course)
+        return not ran.problems and not self.broken
 
-    def _orchestrate(self, step: Step) -> Ended:
-        plan = self._plans["open" if step.kind is Kind.UNHEALTHY_OPEN else "closed"]
+    def _operate(self, step: Step, harm: Harm | None) -> Course:
+        plan = str(self._plans[step.kind])
+        arguments = ["run", plan, "--force", "--retry", "--version", f"v{step.release}", "--json"]
         if step.kind is Kind.ROLLBACK:
-            return orchestrator("rollback", str(plan), "--force", "--json")
-        return orchestrator("run", str(plan), "--force", "--retry", "--version", f"v{step.release}", "--json")
+            arguments = ["rollback", plan, "--force", "--json"]
+        measure = self._measures.get(step.kind, _UNMEASURED)
+        course, self._measures[step.kind] = self._courses.take(arguments, harm, measure)
+        return course
 
-    def _find_what_must_be_back(self, step: Step, look: Data) -> Data | None:
+    def _read_document(self, course: Course) -> Document:
+        if not course.run:
+            return {"run": None, "verdict": NOT_BEGUN, "exit_code": 0, "snapshot": None, "quarantine": [], "states": []}
+        with closing(Journal.open(self.host.folder / ".orchestrator")) as journal:
+            return read_report(journal, course.run).to_json()
+
+    def _find_what_must_be_back(self, step: Step, look: Data, verdict: str) -> Data | None:
         """The data as it was when the app was stopped: just now, or for a rollback before the good upgrade."""
-        if step.kind is Kind.UPGRADE:
-            self._origin = look
-            return None
-        return self._origin if step.kind is Kind.ROLLBACK else look
+        if verdict != COMMITTED:
+            return look
+        if step.kind is Kind.ROLLBACK and self._origin is not None:
+            return self._origin[0]
+        self._origin = (look, step.quiet)
+        return None
 
     def _look_again(self, back: Data, *, quiet: bool) -> Data:
-        return read_data(self._host) if quiet else read_entries_upto(self._host, back.last_id)
+        return read_data(self._server) if quiet else read_entries_upto(self._server, back.last_id)
 
-    def _account(self, ran: Ran, document: dict[str, object]) -> None:
+    def _account(self, ran: Ran, document: Document) -> None:
         acknowledged = [one for one in self._crowd.acknowledged if (one.id, one.hash) not in self._settled]
-        not_live = missing(acknowledged, read_ids(self._host))
+        not_live = missing(acknowledged, self._server.read_ids())
         lost = self._read_quarantine(not_live, document)
         ran.missing, ran.aside = len(lost), len(not_live) - len(lost)
         # Once told, not told again with every run that follows.
         self._settled |= {(one.id, one.hash) for one in not_live}
-        self._note_snapshots(ran.step, document)
-        ran.differences += find_leftovers(self._host, self._snapshots)
-        if find_belongings(self._host.client, self._host.project) != self._belongings:
+        self._kept.note(ran.step, document)
+        ran.differences += evidence.find_leftovers(self._server, self._kept.must, self._kept.may)
+        ran.differences += evidence.find_other_policies(self.host)
+        ran.differences += evidence.find_labelled(self.host, str(document["run"]))
+        if find_belongings(self.host.client, self.host.project) != self._belongings:
             ran.differences.append("containers, volumes or networks are not those of the beginning")
         ran.differences += self._find_odd_files()
 
-    def _read_quarantine(self, entries: list[Acknowledged], document: dict[str, object]) -> list[Acknowledged]:
+    def _read_quarantine(self, entries: list[Acknowledged], document: Document) -> list[Acknowledged]:
         """What of ``entries`` is not in the databases that the run has set aside; they are dropped then."""
         names = document["quarantine"]
         assert isinstance(names, list)
         for name in names:
-            entries = missing(entries, read_ids(self._host, name))
-            plan = str(self._plans["closed"])
+            entries = missing(entries, self._server.read_aside(name))
+            plan = str(self._plans[Kind.UPGRADE])
             dropped = orchestrator("quarantine", "drop", str(document["run"]), "--plan", plan, "--force")
             if dropped.exit_code != 0:
                 self.broken.append(f"quarantine drop: {dropped.said}")
         return entries
 
-    def _note_snapshots(self, step: Step, document: dict[str, object]) -> None:
-        # A good upgrade lets go of all snapshots but its own; going back uses that one up.
-        snapshot = document["snapshot"]
-        if step.kind is Kind.UPGRADE:
-            self._snapshots, self._upgraded = set(), snapshot
-        if step.kind is Kind.ROLLBACK:
-            self._snapshots.discard(str(self._upgraded))
-        if snapshot:
-            self._snapshots.add(str(snapshot))
-
     def _find_odd_files(self) -> list[str]:
-        listed = orchestrator("backups", "list", str(self._plans["closed"]), "--json").document["backups"]
-        assert isinstance(listed, list)
-        known = {Path(one["path"]).name for one in listed}
-        there = {path.name for path in (self._host.folder / "backups").iterdir()}
+        with closing(Journal.open(self.host.folder / ".orchestrator")) as journal:
+            known = {receipt.path.name for receipt in JournalHistory(journal).receipts()}
+        there = {path.name for path in (self.host.folder / "backups").iterdir()}
         return [f"backup folder: {name} is on one side only" for name in sorted(known ^ there)]
 
-    def _tell(self, ran: Ran, ended: Ended) -> None:
+    def _read_env(self) -> bytes:
+        return (self.host.folder / ".env").read_bytes()
+
+    def _tell(self, ran: Ran, course: Course) -> None:
+        hits = "".join(f"{one.blow.value} at {one.command} in {one.state}, " for one in ran.landed)
         print(
             f"{time.monotonic() - self._began:7.1f} s  {ran.step.kind.value} to {ran.step.release}"
-            f"{' (quiet)' if ran.step.quiet else ''}: {ran.verdict}, {ran.unreachable_s:.2f} s down,"
+            f"{' (quiet)' if ran.step.quiet else ''}: {hits}{ran.verdict}, {ran.unreachable_s:.2f} s down,"
             f" {ran.acknowledged} acknowledged, {ran.aside} aside, {ran.missing} missing",
             flush=True,
         )
         for problem in ran.problems:
             print(f"           differs: {problem}", flush=True)
-        if ran.problems:
-            print(f"           it said: {json.dumps(ended.document.get('states'))}", flush=True)
+        for said in course.said if ran.problems else ():
+            print(f"           {said}", flush=True)
 
-    def _write_plan(self, name: str, gate: str) -> Path:
-        document = build_ledger_plan(self._host, self._feed, "upgrade.yaml")
+    def _write_plan(self, kind: Kind) -> Path:
+        document = build_ledger_plan(self.host, self._feed, "upgrade.yaml")
         states = leave_out(document, "rehearse")
-        states["start"]["with"] = {"gate": gate}
-        states["health"]["timeout"] = "10s"
+        states["start"]["with"] = {"gate": "open" if kind in OPENS_GATE else "closed"}
+        # A good version has all the time that it may need beside others; for a bad one it is only time lost.
+        states["health"]["timeout"] = _BAD_HEALTH if kind in GOES_BACK else _GOOD_HEALTH
         document["backups"] = {"directory": "backups", "keep": 3}
-        path = self._host.folder / name
+        path = self.host.folder / f"plan-{kind.name.lower()}.yaml"
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         return path
+
+
+# Undisturbed, the command itself must say it; after a recovery the journal does.
+def _find_exit_code(course: Course, document: Document) -> int:
+    return int(str(document["exit_code"])) if course.landed else course.exit_code

@@ -9,7 +9,7 @@ from tests.soak.rounds import UNHEALTHY, Kind, Step, choose_rounds
 from tests.soak.table import Ran, build_table
 
 DATA = Data("schema", {"entries": "2 rows, ab", "schema_version": "1 rows, cd"}, 2)
-GOOD = Ran(Step(Kind.UPGRADE, "1.1.0", quiet=False), "committed", 0, 2.0, acknowledged=7, aside=1)
+GOOD = Ran(Step(Kind.UPGRADE, "1.1.0", quiet=False), "committed", 0, 2.0, ("1.0.0", "1.1.0"), 7, aside=1)
 
 
 def test_twenty_rounds_hold_as_many_of_everything_as_is_promised() -> None:
@@ -35,7 +35,8 @@ def test_a_seed_chooses_the_order_and_every_round_ends_at_its_start() -> None:
 def test_a_good_run_has_no_problem_and_each_thing_that_is_wrong_is_one() -> None:
     assert GOOD.problems == []
     for bad in (
-        replace(GOOD, verdict="rolled_back"),
+        replace(GOOD, verdict="rolled_back", served=("1.0.0", "1.0.0")),
+        replace(GOOD, served=("1.0.0", "1.0.0")),
         replace(GOOD, exit_code=30),
         replace(GOOD, missing=1),
         replace(GOOD, differences=["ledger is fenced"]),
@@ -53,8 +54,8 @@ def test_data_that_came_back_differently_are_named() -> None:
 def test_the_table_has_a_line_for_each_kind_and_sums_up() -> None:
     lines = build_table([GOOD, replace(GOOD, unreachable_s=4.0, missing=2)]).splitlines()
     assert len(lines) == 2 + len(Kind) + 1
-    assert lines[2].split() == ["good", "upgrade", "2", "14", "2", "2", "2.00", "s", "3.00", "s", "4.00", "s"]
-    assert lines[-1].split()[:3] == ["all", "2", "14"]
+    assert lines[2].split() == ["good", "upgrade", "2", "0", "14", "2", "2", "2.00", "s", "3.00", "s", "4.00", "s"]
+    assert lines[-1].split()[:3] == ["all", "2", "0"]
 
 
 def test_a_state_that_is_left_out_is_led_past() -> None:
