@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Snapshot, Started, WayBack
+from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Replacement, Snapshot, Started, WayBack
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
 from states.patience import repeat_while_away
@@ -116,6 +116,10 @@ def _receipt(ctx: StateContext[RestoreOptions]) -> Receipt:
 
 def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBack:
     snapshot, started, rehearsal = ctx.find(Snapshot), ctx.find(Started), ctx.find(Rehearsal)
+    replacement = ctx.find(Replacement)
+    if replacement is not None and replacement.database in database.sizes():
+        evidence = f"{replacement.database} was not swapped in yet, so {_live(ctx)} is what it was; it stays."
+        return WayBack(decision="image_only", evidence=evidence)
     if snapshot is None:
         return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
     mark = database.mark(snapshot.source)
