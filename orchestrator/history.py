@@ -96,9 +96,18 @@ class _Past:
                     ended_at=run.ended_at,
                     current=current,
                     target=target,
-                    snapshot=facts.find(Snapshot) if self._snapshot(run, facts) else None,
+                    snapshot=self._follow(facts.find(Snapshot)) if self._snapshot(run, facts) else None,
                 )
         return None
+
+    def _follow(self, snapshot: Snapshot | None) -> Snapshot | None:
+        """Where the data of a snapshot are after ways back that were tried with it and had to be taken back."""
+        if snapshot is None or snapshot.database is None:
+            return snapshot
+        name = snapshot.database
+        while name in self._put_aside_again:
+            name = self._put_aside_again[name]
+        return snapshot.model_copy(update={"database": name})
 
     def find_failure(self, digest: str) -> FailedRun | None:
         for run, facts in self.runs:
@@ -116,12 +125,13 @@ class _Past:
         image, quarantine, intent = facts.find(PulledImage), facts.find(Quarantine), facts.find(Intent)
         kept_image = image.kept_as if image else intent.kept_image if intent else None
         set_aside = quarantine.database if quarantine else None
+        gone = {*self.removed.databases, *self._swapped_in, *self._put_aside_again}
         return Leftovers(
             run_id=run.id,
             ended_at=run.ended_at,
             committed=run.verdict is Verdict.COMMITTED,
             snapshot=self._snapshot(run, facts),
-            quarantine=set_aside if set_aside not in self.removed.databases else None,
+            quarantine=set_aside if set_aside not in gone else None,
             kept_image=kept_image if kept_image not in self.removed.images else None,
         )
 
@@ -135,12 +145,25 @@ class _Past:
     def _used(self) -> frozenset[str]:
         """Databases that have got another name since: swapped in, or set aside with what users wrote."""
         quarantines = [found.database for _, facts in self.runs if (found := facts.find(Quarantine))]
-        swapped = [found.restored_from for _, facts in self.runs if (found := facts.find(Quarantine))]
-        return frozenset((*quarantines, *swapped))
+        return frozenset((*quarantines, *self._swapped_in))
+
+    @cached_property
+    def _swapped_in(self) -> frozenset[str]:
+        return frozenset(found.restored_from for _, facts in self.runs if (found := facts.find(Quarantine)))
+
+    @cached_property
+    def _put_aside_again(self) -> dict[str, str]:
+        """Name that data had before they were swapped in on request → where they are since that was taken back."""
+        found = [(facts.find(Replacement), facts.find(Quarantine)) for run, facts in self.runs if _went_back(run)]
+        return {one.database: other.database for one, other in found if one is not None and other is not None}
 
 
 def _failed(run: Run) -> bool:
     return run.verdict in _FAILED and run.end_state != _CUT_OFF
+
+
+def _went_back(run: Run) -> bool:
+    return run.verdict is Verdict.ROLLED_BACK
 
 
 # After a swap the snapshot bears the live name, and where an operator is needed it is his. It is left under its own

@@ -52,6 +52,24 @@ def test_going_back_brings_version_and_data_of_before_and_keeps_what_was_saved_s
     assert report.backup.version == "v1.1.0"
 
 
+def test_a_way_back_that_was_taken_back_can_be_tried_again(bench: Bench) -> None:
+    bench.world.users_write(2)
+    upgrade(bench)
+    bench.world.users_write(3)
+    for _ in range(2):
+        bench.world.fail("platform.start_services", PlatformError("compose.failed", "No memory."))
+        assert roll_back(bench).run.verdict is Verdict.ROLLED_BACK
+        assert serving_version(bench.world) == "v1.1.0"
+        assert bench.world.missing() == []
+    assert len(bench.service.records.quarantines()) == 1
+    report = roll_back(bench)
+    assert report.run.verdict is Verdict.COMMITTED, report.run.reason
+    assert serving_version(bench.world) == "v1.0.0"
+    assert len(bench.world.missing()) == 3
+    assert bench.world.lost() == []
+    assert [kept.database for kept in bench.service.records.quarantines()] == list(report.quarantine)
+
+
 def test_the_question_says_how_much_was_committed_since(tmp_path: Path) -> None:
     operator = FakeOperator(True)
     bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator=operator)
