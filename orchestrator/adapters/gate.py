@@ -18,8 +18,10 @@ from orchestrator.adapters.gated_rendering import (
     choose_placeholders,
     find_networks,
     impossible,
+    name_gated,
 )
 from orchestrator.adapters.private_file import write_private
+from orchestrator.adapters.rendering import read_name
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
@@ -44,6 +46,7 @@ def start_gated(
         PlatformError: ``gate.impossible``, ``compose.failed``.
     """
     check_gate(engine, rendering, services)
+    remove_half_connected(engine, rendering, services)
     file = project.template.with_name("compose.gated.json")
     write_private(file, build_gated_rendering(rendering, services).encode())
     create = create_command(project.directory, services, file=file, name=project.name)
@@ -53,6 +56,18 @@ def start_gated(
     start = start_command(project.directory, services, file=file, name=project.name)
     with _old_addresses_taken(engine, project.name, rendering, services):
         compose.run(start, project.directory, deadline=deadline)
+
+
+def remove_half_connected(engine: DockerEngine, rendering: str, services: Sequence[str]) -> None:
+    """Remove containers behind the gate that a run was cut off from connecting anew: they have never been started.
+
+    What else Compose had given them in the network that they left is not known any more.
+    """
+    for service in services:
+        name = name_gated(read_name(rendering), service)
+        container = engine.find_container(name)
+        if container is not None and not {*find_networks(rendering, service)} <= {*container.networks}:
+            engine.remove_container(name)
 
 
 # The engine gives out the lowest free address: that of the container which was stopped, and which a proxy may

@@ -98,6 +98,13 @@ class Passage:
         look = self.platform.inspect_services
         within(60).poll(lambda: all(s.health in healthy for s in look(["app"])) or None, every_s=0.1)
 
+    def cut_off(self, service: str) -> None:
+        """As a run leaves it that is killed while it connects the container anew."""
+        container = self.host.container(service)
+        container.kill()
+        for network in container.attrs["NetworkSettings"]["Networks"]:
+            self.host.client.networks.get(network).disconnect(container)
+
     def _address(self, service: str) -> str:
         (network,) = self.host.container(service).attrs["NetworkSettings"]["Networks"].values()
         return str(network["IPAddress"])
@@ -120,6 +127,8 @@ def passage(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Itera
     passage = Passage(host, platform, platform.freeze(tmp_path_factory.mktemp("frozen")))
     passage.look("before")
     platform.stop_services(SERVICES, deadline=within(60))
+    passage.start(Gate.CLOSED)
+    passage.cut_off("worker")
     for at, gate in (("gated", Gate.CLOSED), ("again", Gate.CLOSED), ("open", Gate.OPEN)):
         passage.start(gate)
         passage.await_healthy()

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.adapters.compose import create_command, start_command
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import ContainerDocument
-from orchestrator.adapters.gate import build_url_past_gate, check_gate
+from orchestrator.adapters.gate import build_url_past_gate, check_gate, remove_half_connected
 from orchestrator.adapters.gated_rendering import (
     Connection,
     Published,
@@ -61,6 +61,37 @@ def container_at(**addresses: str) -> ContainerDocument:
         "Config": {"Image": "shop:v2"}, "NetworkSettings": {"Networks": networks},
     }  # fmt: skip
     return ContainerDocument.model_validate(document)
+
+
+class EngineWithContainer(Engine):
+    def __init__(self, container: ContainerDocument | None) -> None:
+        super().__init__("bridge")
+        self.container = container
+        self.removed: list[str] = []
+
+    def find_container(self, name: str) -> ContainerDocument | None:
+        return self.container
+
+    def remove_container(self, name: str) -> None:
+        self.removed.append(name)
+
+
+@pytest.mark.parametrize(
+    ("container", "removed"),
+    [
+        (None, []),
+        (container_at(p_default="10.0.0.2", p_back="10.0.0.7"), []),
+        (container_at(p_back="10.0.0.7"), ["p-app-gated"]),
+        (container_at(), ["p-app-gated"]),
+    ],
+    ids=["not there", "whole", "cut off from one network", "cut off from all"],
+)
+def test_a_container_that_a_kill_has_left_without_its_network_is_made_anew(
+    container: ContainerDocument | None, removed: list[str]
+) -> None:
+    engine = EngineWithContainer(container)
+    remove_half_connected(engine, PROJECT, ["app"])
+    assert engine.removed == removed
 
 
 def test_nothing_that_leads_users_to_a_gated_service_is_left() -> None:
