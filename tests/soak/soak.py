@@ -143,11 +143,13 @@ class Soak:
     def _account(self, ran: Ran, document: Document) -> None:
         acknowledged = [one for one in self._crowd.acknowledged if (one.id, one.hash) not in self._settled]
         not_live = missing(acknowledged, self._server.read_ids())
+        self._kept.note(ran.step, document)
         lost = self._read_quarantine(not_live, document)
         ran.missing, ran.aside = len(lost), len(not_live) - len(lost)
+        if ran.aside and not ran.may_set_aside:
+            ran.differences.append(f"{ran.aside} entries that users saved before the stop are only in the quarantine")
         # Once told, not told again with every run that follows.
         self._settled |= {(one.id, one.hash) for one in not_live}
-        self._kept.note(ran.step, document)
         ran.differences += evidence.find_leftovers(self._server, self._kept.must, self._kept.may)
         ran.differences += evidence.find_other_policies(self.host)
         ran.differences += evidence.find_labelled(self.host, str(document["run"]))
@@ -156,16 +158,19 @@ class Soak:
         ran.differences += self._find_odd_files()
 
     def _read_quarantine(self, entries: list[Acknowledged], document: Document) -> list[Acknowledged]:
-        """What of ``entries`` is not in the databases that the run has set aside; they are dropped then."""
+        """What of ``entries`` is not in the databases that the run has set aside; what nobody needs is dropped then."""
         names = document["quarantine"]
         assert isinstance(names, list)
         for name in names:
             entries = missing(entries, self._server.read_aside(name))
-            plan = str(self._plans[Kind.UPGRADE])
-            dropped = orchestrator("quarantine", "drop", str(document["run"]), "--plan", plan, "--force")
-            if dropped.exit_code != 0:
-                self.broken.append(f"quarantine drop: {dropped.said}")
+            if name not in self._kept.must:
+                self._drop_quarantine(str(document["run"]))
         return entries
+
+    def _drop_quarantine(self, run: str) -> None:
+        dropped = orchestrator("quarantine", "drop", run, "--plan", str(self._plans[Kind.UPGRADE]), "--force")
+        if dropped.exit_code != 0:
+            self.broken.append(f"quarantine drop: {dropped.said}")
 
     def _find_odd_files(self) -> list[str]:
         with closing(Journal.open(self.host.folder / ".orchestrator")) as journal:

@@ -9,7 +9,7 @@ from tests.soak.course import NOT_BEGUN
 from tests.soak.harm import Blow
 from tests.soak.kept import COMMITTED
 from tests.soak.operation import Landed
-from tests.soak.rounds import Kind, Step
+from tests.soak.rounds import OPENS_GATE, Kind, Step
 
 _HEADINGS = ("kind", "runs", "hit", "acknowledged", "aside", "missing", "outage min", "median", "max")
 _CODES = {"committed": {0}, "rolled_back": {20}, "refused": {10, 130, 143}}
@@ -46,6 +46,12 @@ class Ran:
         if self.missing:
             found.append(f"{self.missing} acknowledged entries are missing")
         return found
+
+    @property
+    def may_set_aside(self) -> bool:
+        """Whether users could save anything that a way back takes from them: they were told so, or let in too early."""
+        told = self.step.kind is Kind.ROLLBACK and self.verdict == COMMITTED
+        return told or self.step.kind in OPENS_GATE or any(one.blow is Blow.APP for one in self.landed)
 
     def _judge_undisturbed(self) -> list[str]:
         if (self.verdict, self.exit_code) == self.step.expected:

@@ -180,6 +180,29 @@ def test_what_must_be_beside_the_live_database_follows_from_the_reports() -> Non
     assert (kept.must, kept.may) == (set(), set())
 
 
+def test_data_that_were_swapped_in_and_taken_back_must_stay_for_the_next_attempt() -> None:
+    kept = Kept()
+    kept.note(UPGRADE, report("committed", snapshot="first"))
+    kept.note(BACK, report("rolled_back", quarantine=("again",)))
+    assert kept.must == {"again"}
+    kept.note(BACK, report("committed", quarantine=("replaced",)))
+    assert kept.must == set()
+
+
+@pytest.mark.parametrize(
+    ("ran", "may"),
+    [
+        (HARMED, False),
+        (replace(HARMED, step=BACK), False),
+        (replace(HARMED, step=BACK, verdict="committed"), True),
+        (replace(HARMED, step=Step(Kind.UNHEALTHY_OPEN, "1.3.0", quiet=False)), True),
+        (replace(HARMED, landed=[Landed(Blow.APP, "run", "migrate")]), True),
+    ],
+)
+def test_only_what_users_saved_in_a_version_that_had_to_go_may_be_aside(ran: Ran, may: bool) -> None:
+    assert ran.may_set_aside is may
+
+
 def test_a_cleanup_that_failed_may_leave_what_it_would_have_removed() -> None:
     kept = Kept()
     kept.note(UPGRADE, report("committed", snapshot="first"))
@@ -202,5 +225,8 @@ def test_the_tables_count_blows_by_state_and_ends_of_what_was_hit() -> None:
     assert total.split() == ["all", "0", "0", "1", "0", "1"]
 
 
-def report(verdict: str, snapshot: str | None = None, cleaned: str = "done") -> dict[str, object]:
-    return {"verdict": verdict, "snapshot": snapshot, "states": [{"kind": "cleanup", "outcome": cleaned}]}
+def report(
+    verdict: str, snapshot: str | None = None, cleaned: str = "done", quarantine: tuple[str, ...] = ()
+) -> dict[str, object]:
+    states = [{"kind": "cleanup", "outcome": cleaned}]
+    return {"verdict": verdict, "snapshot": snapshot, "quarantine": list(quarantine), "states": states}
