@@ -10,7 +10,7 @@ SHELL_SCRIPTS = $(shell find . -name '*.sh' -not -path './.venv/*' -not -path '.
 PLANS = $(wildcard plans/*.yaml)
 
 # What is unit-tested reaches no engine; what is marked docker needs all of the set-up.
-UNIT_TESTS := tests/unit tests/contract
+UNIT_TESTS := tests/unit tests/contract tests/crash
 DOCKER_TESTS := tests/docker
 
 # How many files of real tests run side by side: they wait for health checks far more than they compute.

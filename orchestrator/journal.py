@@ -108,8 +108,21 @@ class Journal:
 
     @classmethod
     def open_existing(cls, directory: Path) -> Journal | None:
-        """Open the journal for reading if there is one; creates nothing."""
-        return cls.open(directory) if (directory / "journal.sqlite3").is_file() else None
+        """Open the journal for reading if there is one; creates and changes nothing."""
+        path = directory / "journal.sqlite3"
+        if not path.is_file():
+            return None
+        with _translated(path):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+            journal = cls(path, connection)
+            try:
+                if journal._read_format():
+                    return journal
+            except BaseException:
+                journal.close()
+                raise
+            journal.close()
+        return None  # somebody is just about to make it
 
     def close(self) -> None:
         """Close the file."""
@@ -208,10 +221,14 @@ class Journal:
         return facts
 
     def _prepare(self) -> None:
-        self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if self._read_format() == 0:
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+
+    def _read_format(self) -> int:
+        self._connection.row_factory = sqlite3.Row
+        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         if version > FORMAT:
             raise JournalError(
                 "journal.newer_format",
@@ -219,8 +236,7 @@ class Journal:
                 meaning="Nothing was touched.",
                 hint="Use that version or a newer one.",
             )
-        if version == 0:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        return version
 
     def _write(self, statement: str, values: tuple[str | int, ...]) -> int:
         """Write durably, on a full disk with the room that was held; how many rows were changed."""

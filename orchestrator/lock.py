@@ -8,19 +8,26 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.errors import BusyError, JournalError
 
+_NAMED_WITHIN = 100  # looks
+_LOOK_EVERY_S = 0.02
+
 
 @contextmanager
-def project_lock(directory: Path, *, run_id: str) -> Iterator[None]:
+def project_lock(directory: Path, *, run_id: str, describe: Callable[[], str] = lambda: "") -> Iterator[None]:
     """Hold the lock of the project whose ``.orchestrator`` folder is ``directory``.
 
+    ``describe`` says in one sentence how far the owner is, where it is somebody else.
+
     Raises:
-        BusyError: somebody else holds it; the sentence names run and process.
+        BusyError: somebody else holds it; the sentences name run, process, since when, and how far it is.
         JournalError: the folder cannot be written.
     """
     path = directory / "lock"
@@ -35,33 +42,57 @@ def project_lock(directory: Path, *, run_id: str) -> Iterator[None]:
             hint="Run as a user who may write the project's folder.",
         ) from error
     try:
-        _take(descriptor, path, run_id)
-        yield
+        _take(descriptor, path, run_id, describe)
+        try:
+            yield
+        finally:
+            _release(descriptor)
     finally:
-        # A child that is just being started may have the file open for a moment more; unlocking binds it too.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path, run_id: str) -> None:
+def _take(descriptor: int, path: Path, run_id: str, describe: Callable[[], str]) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise BusyError(
             "lock.held",
-            f"{_owner(descriptor)} is upgrading this project.",
+            " ".join(filter(None, (f"{_name_owner(descriptor)} is upgrading this project.", describe()))),
             meaning="That run is not disturbed; nothing was touched.",
             hint=f"Wait until it is over (`orchestrator status` shows how far it is; the lock is {path}).",
         ) from error
     # The lock holds without its owner's name, too: on a full disk there may be no room for it.
+    owner = {"run": run_id, "pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"run": run_id, "pid": os.getpid()}).encode(), 0)
+        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
 
 
-def _owner(descriptor: int) -> str:
+def _release(descriptor: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+    # A child that is just being started may have the file open for a moment more; unlocking binds it too.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+# Whoever has just taken the lock writes his name a moment later; until then there may be that of one who was killed.
+def _name_owner(descriptor: int) -> str:
+    name = "Another run"
+    for _ in range(_NAMED_WITHIN):
+        with suppress(ValueError, KeyError, TypeError, OverflowError):
+            owner = json.loads(os.pread(descriptor, 4096, 0))
+            name = f"Run {owner['run']} (process {owner['pid']}, since {owner['since']} UTC)"
+            if _is_alive(int(owner["pid"])):
+                break
+        threading.Event().wait(_LOOK_EVERY_S)
+    return name
+
+
+def _is_alive(pid: int) -> bool:
     try:
-        owner = json.loads(os.pread(descriptor, 4096, 0))
-        return f"Run {owner['run']} (process {owner['pid']})"
-    except (ValueError, KeyError, TypeError):
-        return "Another run"
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from orchestrator.contract import World
@@ -164,8 +165,9 @@ class Records:
 @contextmanager
 def open_journal(plan: Plan, run_id: str) -> Iterator[Journal]:
     """The journal of a project, with the project locked for ``run_id``."""
+    folder = plan.target.project / ".orchestrator"
     with (
-        project_lock(plan.target.project / ".orchestrator", run_id=run_id),
+        project_lock(folder, run_id=run_id, describe=partial(_describe_owner, plan.journal_directory)),
         closing(Journal.open(plan.journal_directory)) as journal,
     ):
         yield journal
@@ -177,6 +179,23 @@ def read_report(journal: Journal, run_id: str) -> RunReport:
     if run is None:
         raise JournalError("journal.run_vanished", f"Run {run_id} is not in the journal any more.")
     return build_report(run, journal.records(run_id))
+
+
+def _describe_owner(folder: Path) -> str:
+    try:
+        journal = Journal.open_existing(folder)
+        if journal is None:
+            return ""
+        with closing(journal):
+            run = journal.find_unfinished()
+            entered = [record for record in journal.records(run.id) if record.record == "entered"] if run else []
+    except JournalError:
+        return ""  # that it is busy must be said all the same
+    if run is None:
+        return ""
+    if not entered:
+        return f"{run.id} has just begun."
+    return f"{run.id} has been in {entered[-1].state} since {entered[-1].at:%H:%M:%S} UTC."
 
 
 def is_same_place(one: Path, other: Path) -> bool:

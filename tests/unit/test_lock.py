@@ -1,7 +1,9 @@
 """One run at a time per project."""
 
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,17 @@ def test_a_second_holder_is_told_who_the_first_one_is(tmp_path: Path) -> None:
     ):
         pass
     assert caught.value.exit_code == 75
+
+
+def test_who_was_killed_is_not_taken_for_the_holder(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with project_lock(tmp_path, run_id="r-first"):
+        lock, ours = tmp_path / "lock", (tmp_path / "lock").read_text()
+        lock.write_text(ours.replace("r-first", "r-gone").replace(str(os.getpid()), str(gone.pid)))
+        threading.Timer(0.2, lambda: lock.write_text(ours)).start()
+        with pytest.raises(BusyError, match="Run r-first"), project_lock(tmp_path, run_id="r-second"):
+            pass
 
 
 def test_the_lock_is_free_again_afterwards_and_its_file_stays(tmp_path: Path) -> None:
