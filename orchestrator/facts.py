@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
+from pydantic import Field
+
 from orchestrator.model import DatabaseProperties, Digest, Gate, Inventory, Pin, Release, ServiceStatus, Word, WriteMark
 
 
@@ -20,7 +22,10 @@ class Fact(Word):
 
 
 class FrozenProject(Fact):
-    """The project as it was when the run began; going back uses this, not what somebody edited meanwhile."""
+    """The project as it was when the run began; going back uses this, not what somebody edited meanwhile.
+
+    ``files``: path → hash of each file that says what is done, the plan among them; it tells who edits them.
+    """
 
     fact: ClassVar[str] = "project"
 
@@ -30,6 +35,7 @@ class FrozenProject(Fact):
     template_sha256: str
     pin_text: str
     services: tuple[str, ...]
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 class Place(Fact):

@@ -64,6 +64,13 @@ class Platform(Protocol):
         (the file has no version variable), ``env.variable_unused`` (a service's image does not follow it).
         """
 
+    def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
+        """Names of the files that are not what they were when the project was frozen; empty if none is.
+
+        A change that no file of its own shows has the name ``what Compose reads of the project``. The pin is left
+        out of account. Reads only.
+        """
+
     def check_pin_writable(self) -> None:
         """Raise ``env.not_writable`` if the pin could not be replaced. Changes nothing."""
 

@@ -109,6 +109,7 @@ def render_report(report: RunReport) -> str:
         lines.append(f"  snapshot  database {report.snapshot}, the data as it was before the upgrade")
     lines += [f"  data      {report.way_back}"] if report.way_back else []
     lines += [f"  kept      database {name}, the data of the version that failed" for name in report.quarantine]
+    lines += [f"  note      {_indented(note)}" for note in report.notes]
     lines.append(f"  run       {run.id}  (orchestrator show {run.id})")
     for number, step in enumerate(report.next_steps, 1):
         lines.append(f"  {'next' if number == 1 else '':<8}  {number}. {step}")

@@ -39,7 +39,10 @@ class StateLine:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What is told of a run. ``outage_s`` is None where the app was never stopped."""
+    """What is told of a run. ``outage_s`` is None where the app was never stopped.
+
+    ``notes``: what else is worth knowing, one sentence each: files that were edited meanwhile, what was dropped.
+    """
 
     run: Run
     from_version: str | None
@@ -49,6 +52,7 @@ class RunReport:
     snapshot: str | None
     quarantine: tuple[str, ...]
     way_back: str
+    notes: tuple[str, ...]
     states: tuple[StateLine, ...]
     next_steps: tuple[str, ...]
 
@@ -79,6 +83,7 @@ class RunReport:
             "snapshot": self.snapshot,
             "quarantine": list(self.quarantine),
             "way_back": self.way_back or None,
+            "notes": list(self.notes),
             "states": [vars(line) for line in self.states],
             "next": list(self.next_steps),
         }
@@ -107,6 +112,7 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
         snapshot=snapshot.database if snapshot and not quarantine and not facts.find(Replacement) else None,
         quarantine=(quarantine.database,) if quarantine else (),
         way_back=way_back.evidence if way_back else "",
+        notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),
         states=_lines(records),
         next_steps=build_next_steps(run, facts),
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.contract import State, World
 from orchestrator.deadline import Deadline, Interruption
+from orchestrator.edits import add_plan, note_edits_at_end
 from orchestrator.engine import ContextBuilder, Ending, Engine, Listener
 from orchestrator.errors import (
     CheckpointError,
@@ -109,6 +110,7 @@ class Service:
             self._refuse_unfinished(journal)
             run = self._begin(journal, run_id, request)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
+            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             return read_report(journal, run.id)
@@ -204,7 +206,7 @@ class Service:
             id=run_id,
             plan_name=self.plan.name,
             plan_sha256=hashlib.sha256(self.plan.text.encode()).hexdigest(),
-            plan_source=str(self.plan.source),
+            plan_source=str(self.plan.source.absolute()),
             pid=os.getpid(),
             boot_id=_boot_id(),
             request={**self.operation, **vars(request)},
@@ -248,7 +250,7 @@ class Service:
     ) -> tuple[Facts, Ending | None]:
         """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
         _write_private(directory, "plan.yaml", self.plan.text)
-        project = self.world.platform.freeze(directory)
+        project = add_plan(self.world.platform.freeze(directory), self.plan)
         facts = Facts.of((project, self._find_place()))
         settled = None
         if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.contract import CrashRule, State, World
 from orchestrator.deadline import Interruption
+from orchestrator.edits import note_edits, note_edits_at_end
 from orchestrator.engine import Ending, Engine, Listener
 from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
 from orchestrator.facts import Committed, Facts, Fence, Intent, Place, Snapshot
@@ -36,10 +37,13 @@ class Takeover:
     world: World
     interruption: Interruption = field(default_factory=Interruption)
 
-    def take_up(self, mode: Mode, *, announce: Announce, listener: Listener) -> RunReport | None:
+    def take_up(
+        self, mode: Mode, *, announce: Announce, listener: Listener, warn: Callable[[str], None] = lambda _: None
+    ) -> RunReport | None:
         """Bring the unfinished run of the project to an end; None where there is none.
 
-        ``announce`` is told what was found and what follows, before anything is done.
+        ``announce`` is told what was found and what follows, and ``warn`` what was edited meanwhile, before
+        anything is done.
 
         Raises:
             BusyError: the run is at work. UnfinishedRunError: this is another engine or server than the run's.
@@ -52,7 +56,10 @@ class Takeover:
             records = journal.records(run.id)
             move = choose_move(self.plan, self.kinds, records, mode)
             announce(run, move)
+            for text in note_edits(journal, run.id, self.plan, self.world):
+                warn(text)
             ending = self._go_on(journal, run, move, mode, listener)
+            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             return read_report(journal, run.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
@@ -24,8 +26,8 @@ from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.contract import World
-from orchestrator.errors import InvariantError
-from orchestrator.journal import Journal
+from orchestrator.errors import InvariantError, JournalError, PlanError
+from orchestrator.journal import Journal, Run
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
@@ -57,10 +59,7 @@ def build_service(path: Path, operator: Operator) -> Service:
         PlanError: the plan cannot be used.
     """
     log_to_stderr()
-    plan = read_plan(path)
-    environment_file = plan.target.project / ".env"
-    environment = environment_file.read_text(encoding="utf-8") if environment_file.is_file() else ""
-    plan = resolve_variables(plan, read_environment(environment))
+    plan = _resolve(read_plan(path))
     return Service(plan, KINDS, build_world(plan, operator))
 
 
@@ -68,26 +67,64 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
     """What brings the project's unfinished run to its end: with the plan and the ``.env`` that it was begun with.
 
     Raises:
-        PlanError: the plan at ``path`` cannot be used; it says where the journal is.
+        PlanError: no unfinished run was found, and the plan at ``path`` cannot be used.
+        JournalError: the run's own copy of its plan is not what the journal says.
     """
-    service = build_service(path, operator)
-    plan = _find_confirmed_plan(service.plan) or service.plan
+    log_to_stderr()
+    plan = find_confirmed_plan(path) or _resolve(read_plan(path))
     return Takeover(plan, KINDS, build_world(plan, operator))
 
 
-def _find_confirmed_plan(plan: Plan) -> Plan | None:
-    journal = Journal.open_existing(plan.journal_directory)
+def find_confirmed_plan(path: Path) -> Plan | None:
+    """The plan of the unfinished run that was begun with the plan at ``path``, whatever is in that file now."""
+    for folder in _find_journal_folders(path):
+        journal = Journal.open_existing(folder)
+        if journal is None:
+            continue
+        with closing(journal):
+            run = journal.find_unfinished()
+        if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
+            return _read_confirmed(folder / "runs" / run.id, run)
+    return None
+
+
+def _find_journal_folders(path: Path) -> list[Path]:
+    # Edited or broken since, it may lead elsewhere or nowhere: the run is where its journal names this plan.
+    beside = [parent / ".orchestrator" for parent in path.absolute().parents[:2]]
+    found = [folder for folder in beside if _began_with(path, folder)]
+    with suppress(PlanError):
+        found.append(read_plan(path).journal_directory)
+    return found
+
+
+def _began_with(path: Path, folder: Path) -> bool:
+    journal = Journal.open_existing(folder)
     if journal is None:
-        return None
+        return False
     with closing(journal):
         run = journal.find_unfinished()
-    folder = plan.journal_directory / "runs" / run.id if run else None
-    if run is None or folder is None or not (folder / "plan.yaml").is_file():
-        return None
-    confirmed = parse_plan((folder / "plan.yaml").read_text(encoding="utf-8"), Path(run.plan_source), KINDS)
-    environment = folder / "env"
-    text = environment.read_text(encoding="utf-8") if environment.is_file() else ""
-    return derive_again(resolve_variables(confirmed, read_environment(text)), KINDS, run.request)
+    return run is not None and run.plan_source == str(path.absolute())
+
+
+def _read_confirmed(folder: Path, run: Run) -> Plan:
+    text = (folder / "plan.yaml").read_bytes().decode("utf-8", "surrogateescape")
+    if hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest() != run.plan_sha256:
+        raise JournalError(
+            "journal.plan_changed",
+            f"{folder / 'plan.yaml'} is not the plan that run {run.id} was begun with.",
+            meaning="Nothing was touched.",
+            hint=f"Put it back from a copy, or bring the app up by hand and then `orchestrator close {run.id}`.",
+        )
+    confirmed = parse_plan(text, Path(run.plan_source), KINDS)
+    return derive_again(resolve_variables(confirmed, _read_environment(folder / "env")), KINDS, run.request)
+
+
+def _resolve(plan: Plan) -> Plan:
+    return resolve_variables(plan, _read_environment(plan.target.project / ".env"))
+
+
+def _read_environment(path: Path) -> Mapping[str, str]:
+    return read_environment(path.read_text(encoding="utf-8") if path.is_file() else "")
 
 
 def build_world(plan: Plan, operator: Operator) -> World:

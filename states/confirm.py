@@ -1,7 +1,8 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.facts import Current, Rehearsal, Replacement, Target
+from orchestrator.errors import RefusedError
+from orchestrator.facts import Current, FrozenProject, Rehearsal, Replacement, Target
 from orchestrator.model import Question
 
 
@@ -23,14 +24,30 @@ class Confirm(State[Options]):
         return ("go on without asking (--force)" if ctx.assume_yes else "ask whether to upgrade now",)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
-        """Put the question."""
+        """Put the question; a yes counts for the files that it was asked about."""
         if ctx.assume_yes:
+            _refuse_edited(ctx)
             return Result("accepted", reason="--force was given.")
         answer = ctx.world.operator.confirm(_question(ctx))
         ctx.deadline.check()
         if answer is None:
             return Result("declined", reason="There is no terminal to ask at; --force upgrades without asking.")
-        return Result("accepted" if answer else "declined", reason="" if answer else "Declined by the operator.")
+        if not answer:
+            return Result("declined", reason="Declined by the operator.")
+        _refuse_edited(ctx)
+        return Result("accepted")
+
+
+def _refuse_edited(ctx: StateContext[Options]) -> None:
+    project = ctx.find(FrozenProject)
+    edited = ctx.world.platform.find_edits(project) if project else ()
+    if edited:
+        raise RefusedError(
+            "refused.edited",
+            f"Edited since this run began: {', '.join(edited)}.",
+            meaning="Nothing was changed: what was confirmed is not what is there now.",
+            hint="Run the upgrade again; it begins with the files as they are then.",
+        )
 
 
 def _question(ctx: StateContext[Options]) -> Question:

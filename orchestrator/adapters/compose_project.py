@@ -22,6 +22,7 @@ from orchestrator.adapters.jobs import Jobs
 from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
 from orchestrator.adapters.private_file import write_private
+from orchestrator.adapters.project_files import find_changed, read_marks
 from orchestrator.adapters.rendering import (
     PLACEHOLDER,
     build_job_project,
@@ -38,6 +39,7 @@ from orchestrator.facts import FrozenProject
 from orchestrator.model import EngineFacts, Gate, JobStatus, LocalImage, Pin, ServiceStatus
 from orchestrator.ports import Report
 
+_RENDERING = "what Compose reads of the project"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -98,7 +100,16 @@ class ComposeProject:
             template_sha256=hashlib.sha256(template.encode()).hexdigest(),
             pin_text=pin_text,
             services=self._services,
+            files=read_marks(self._directory, self._variable),
         )
+
+    def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
+        """See `Platform.find_edits`."""
+        changed = find_changed(project.files, project.directory, self._variable) if project.files else ()
+        if changed:
+            return changed
+        template = build_template(self._render(PLACEHOLDER), self._variable, self._pin.read())
+        return () if is_same_project(template, read_frozen(project)) else (_RENDERING,)
 
     def check_pin_writable(self) -> None:
         """See `Platform.check_pin_writable`."""

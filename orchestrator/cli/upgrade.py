@@ -120,6 +120,7 @@ def check(plan: Path | None, version: str | None, prerelease: bool, as_json: boo
 
 def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
     from orchestrator import render
+    from orchestrator.inert import make_inert
     from orchestrator.render import TerminalOperator
     from orchestrator.resume import Mode
     from orchestrator.wiring import build_takeover
@@ -127,11 +128,14 @@ def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
     def announce(run: Run, move: Move) -> None:
         click.echo(render.render_move(run, move), err=True)
 
+    def warn(text: str) -> None:
+        click.echo(f"note: {make_inert(text)}", err=True)
+
     with boundary(as_json):
         way = build_takeover(find_plan(plan), TerminalOperator())
         listener = render.LineListener(sys.stderr)
         with signals(way.interruption):
-            report = way.take_up(Mode(word), announce=announce, listener=listener)
+            report = way.take_up(Mode(word), announce=announce, listener=listener, warn=warn)
         if report is None:
             click.echo(json.dumps({"schema": 1, "run": None}) if as_json else "No run is unfinished; nothing was done.")
             sys.exit(0)

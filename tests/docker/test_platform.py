@@ -289,6 +289,26 @@ def test_a_project_that_was_edited_meanwhile_starts_as_frozen(
     assert (app.running, app.restart_policy) == (True, "unless-stopped")
 
 
+def test_an_edit_is_found_by_its_file_and_the_pin_is_none(
+    platform: ComposeProject, host: LedgerHost, project: FrozenProject
+) -> None:
+    assert platform.find_edits(project) == ()
+    platform.write_pin("v1.1.0")
+    assert platform.find_edits(project) == ()
+    compose = next(host.folder.glob("*compose.y*ml"))
+    compose.write_text(compose.read_text() + "# edited\n")
+    assert platform.find_edits(project) == (compose.name,)
+
+
+def test_what_a_file_brings_in_that_nobody_knows_of_is_seen_in_the_rendering(
+    platform: ComposeProject, host: LedgerHost, project: FrozenProject
+) -> None:
+    compose = next(host.folder.glob("*compose.y*ml"))
+    compose.write_text(compose.read_text().replace("services:", "x-new: 1\nservices:"))
+    unknown = project.model_copy(update={"files": {}})
+    assert platform.find_edits(unknown) == ("what Compose reads of the project",)
+
+
 def test_a_service_whose_image_is_missing_is_not_pulled(
     platform: ComposeProject, project: FrozenProject, bed: Bed
 ) -> None:

@@ -42,6 +42,7 @@ class FakePlatform:
     def freeze(self, directory: Path) -> FrozenProject:
         world = self._world
         with world.script.effect("platform.freeze"):
+            world.edited.clear()
             template = directory / "compose.template.json"
             content = f'{{"name": "{world.project_name}", "image": "{world.repository}:__PIN__"}}\n'.encode()
             write_private(template, content)
@@ -53,6 +54,10 @@ class FakePlatform:
                 pin_text=world.pin,
                 services=world.services,
             )
+
+    def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
+        self._world.script.look("platform.find_edits")
+        return tuple(self._world.edited)
 
     def check_pin_writable(self) -> None:
         self._world.script.look("platform.check_pin_writable")

@@ -57,6 +57,7 @@ class FakeWorld:
     pin: str = ""
     migrate_command: tuple[str, ...] = ("app", "migrate")
     other_commands: dict[tuple[str, ...], Migration] = field(default_factory=dict)
+    edited: list[str] = field(default_factory=list)
     host_commands: dict[str, Callable[[Mapping[str, str]], int]] = field(default_factory=dict)
     acknowledged: list[str] = field(default_factory=list)
 
