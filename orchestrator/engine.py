@@ -9,7 +9,7 @@ Anything that is no `OrchestratorError` is a bug: the run stops where it is, fai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,8 @@ from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
 from orchestrator.journal import NO_SPACE, Journal
 from orchestrator.machine import Machine, choose_forward
-from orchestrator.model import Progress, Verdict
+from orchestrator.model import EffectScope, Progress, Verdict
+from orchestrator.place import require_place
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest
@@ -97,6 +98,7 @@ class Engine:
         ``attempts``: how often each state was entered before.
 
         Raises:
+            UnfinishedRunError: this is not the place where the run began any more; nothing was done here.
             InvariantError: a bug, or a run that would not come to an end.
             JournalError: a record could not be made durable; nothing was done that the journal does not know, but on
             the way back.
@@ -191,6 +193,7 @@ class Engine:
         deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
         try:
             deadline.check()
+            self._look_around(state, facts)
             prepared = Facts.of(state.prepare(build(spec, facts, deadline)))
             self._record(build.run_id, "prepared", spec, {"facts": prepared.to_json()})
             result = state.perform(build(spec, facts.joined(prepared), deadline))
@@ -204,6 +207,12 @@ class Engine:
         if result.outcome not in spec.then:
             raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
         return result, learned
+
+    def _look_around(self, state: State[Any], facts: Facts) -> None:
+        """Before anything is changed: is this still where the run began? What cannot be asked is no other place."""
+        if state.scope is not EffectScope.NOTHING:
+            with suppress(StateError):
+                require_place(facts, self.world)
 
     def _observed(self, state: State[Any], result: Result, ctx: StateContext[Any]) -> Result:
         seen = state.observe(ctx)

@@ -57,6 +57,12 @@ class Platform(Protocol):
     def inspect_engine(self) -> EngineFacts:
         """Ask the engine who it is. ``engine.unreachable``, ``engine.no_compose``."""
 
+    def read_engine_id(self) -> str:
+        """Which engine this is, `EngineFacts.engine_id`, in one call. ``engine.unreachable``."""
+
+    def adopt(self, project: FrozenProject) -> None:
+        """Work on the project under the name that it was frozen with, whatever its files say now."""
+
     def freeze(self, directory: Path) -> FrozenProject:
         """Render the project and keep the rendering in ``directory`` (mode 0600).
 
@@ -186,6 +192,9 @@ class Database(Protocol):
 
     def inspect(self) -> DatabaseFacts:
         """``database.unreachable``, ``database.authentication``, ``database.missing``, ``database.version``."""
+
+    def read_system_identifier(self) -> str:
+        """Which server this is, `DatabaseFacts.system_identifier`, in one short question."""
 
     def sizes(self) -> Mapping[str, int]:
         """All databases of the server with their sizes in bytes."""

@@ -6,7 +6,6 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -27,11 +26,12 @@ from orchestrator.errors import (
     UnfinishedRunError,
     UsageError,
 )
-from orchestrator.facts import CommittedRun, Facts, FailedRun, Leftovers, Place, Receipt, Target
+from orchestrator.facts import CommittedRun, Facts, FailedRun, Leftovers, Receipt, Target
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.machine import choose_forward
 from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
+from orchestrator.place import find_place
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
 from orchestrator.records import Records, open_journal, read_report
@@ -233,17 +233,10 @@ class Service:
         except StateError as error:
             # Only opening can raise it: inside the loop the engine turns it into an outcome.
             return Ending("opening", Verdict.REFUSED, error.story())
-        except (JournalError, CheckpointError):
+        except (JournalError, CheckpointError, UnfinishedRunError):
             raise
         except OrchestratorError as error:
             return Ending("internal", Verdict.INTERNAL_ERROR, error.story())
-
-    def _find_place(self) -> Place:
-        server = None
-        if self.world.database is not None:
-            with suppress(StateError):  # a state that needs it says so in its own words
-                server = self.world.database.inspect().system_identifier
-        return Place(engine_id=self.world.platform.inspect_engine().engine_id, system_identifier=server)
 
     def _open(
         self, journal: Journal, run_id: str, directory: Path, request: ReleaseRequest
@@ -251,7 +244,7 @@ class Service:
         """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
         _write_private(directory, "plan.yaml", self.plan.text)
         project = add_plan(self.world.platform.freeze(directory), self.plan)
-        facts = Facts.of((project, self._find_place()))
+        facts = Facts.of((project, find_place(self.world)))
         settled = None
         if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
             choice = self.world.finder.find(request)

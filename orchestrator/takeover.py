@@ -12,10 +12,11 @@ from orchestrator.deadline import Interruption
 from orchestrator.edits import note_edits, note_edits_at_end
 from orchestrator.engine import Ending, Engine, Listener
 from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
-from orchestrator.facts import Committed, Facts, Fence, Intent, Place, Snapshot
+from orchestrator.facts import Committed, Facts, Fence, FrozenProject, Intent, Snapshot
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
+from orchestrator.place import require_place
 from orchestrator.plan.schema import Plan
 from orchestrator.records import open_journal, read_report
 from orchestrator.releases import ReleaseRequest
@@ -66,8 +67,10 @@ class Takeover:
 
     def _go_on(self, journal: Journal, run: Run, move: Move, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)
+        if (project := facts.find(FrozenProject)) is not None:
+            self.world.platform.adopt(project)
         with _still_unfinished(run):
-            self._check_place(facts)
+            require_place(facts, self.world)
             payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}
             journal.append(run.id, self.world.clock.now(), "resumed", move.state, payload)
             if move.how in _ENDS:
@@ -83,23 +86,6 @@ class Takeover:
                 assume_yes=True,
                 move=move,
                 attempts=count_attempts(records),
-            )
-
-    def _check_place(self, facts: Facts) -> None:
-        """See that this is the engine and the server of the run, or do nothing at all."""
-        place = facts.find(Place)
-        if place is None:
-            return
-        engine = self.world.platform.inspect_engine().engine_id
-        server = None
-        if self.world.database is not None and place.system_identifier is not None:
-            server = self.world.database.inspect().system_identifier
-        if engine != place.engine_id or (server is not None and server != place.system_identifier):
-            raise UnfinishedRunError(
-                "run.other_place",
-                "This is another engine or database server than the one on which the run was cut off.",
-                meaning="Nothing was touched here.",
-                hint="Look at DOCKER_HOST and at `docker context show`; go on where the run began.",
             )
 
     # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.

@@ -16,6 +16,7 @@ from orchestrator.adapters.compose import Compose
 from orchestrator.adapters.compose_project import ComposeProject
 from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.engine_choice import hold_engine
 from orchestrator.adapters.engine_registry import EngineRegistry
 from orchestrator.adapters.env_file import read_environment
 from orchestrator.adapters.github import GitHubFeed
@@ -129,8 +130,9 @@ def _read_environment(path: Path) -> Mapping[str, str]:
 
 def build_world(plan: Plan, operator: Operator) -> World:
     """The real adapters for a plan, not yet connected to anything."""
-    engine = DockerEngine.connect()
-    compose = Compose(os.environ)
+    environment = hold_engine(os.environ)
+    engine = DockerEngine.connect(environment=environment)
+    compose = Compose(environment)
     platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)
     registry = EngineRegistry(engine)
     finder = ReleaseFinder(

@@ -83,6 +83,14 @@ class ComposeProject:
             free_bytes=self._engine.free_bytes(engine.docker_root_dir),
         )
 
+    def read_engine_id(self) -> str:
+        """See `Platform.read_engine_id`."""
+        return self._engine.inspect().id
+
+    def adopt(self, project: FrozenProject) -> None:
+        """See `Platform.adopt`."""
+        self._name = project.name
+
     def freeze(self, directory: Path) -> FrozenProject:
         """See `Platform.freeze`; beside the rendering, ``env`` is a copy of the ``.env``."""
         pin_text = self._pin.read()

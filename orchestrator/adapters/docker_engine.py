@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -43,13 +44,14 @@ class DockerEngine:
     ``engine.refused`` when it answers with an error that has no name of its own here.
     """
 
-    def __init__(self, host: str | None = None) -> None:
+    def __init__(self, host: str | None = None, environment: Mapping[str, str] | None = None) -> None:
         self.host = host
+        self._environment = environment
 
     @classmethod
-    def connect(cls, host: str | None = None) -> DockerEngine:
-        """The engine that the first call will connect to."""
-        return cls(host)
+    def connect(cls, host: str | None = None, environment: Mapping[str, str] | None = None) -> DockerEngine:
+        """The engine that the first call will connect to; without a host the one that ``environment`` means."""
+        return cls(host, environment)
 
     def inspect(self) -> EngineDocument:
         """Who the engine is."""
@@ -96,7 +98,8 @@ class DockerEngine:
         responses: list[requests.Response] = []
 
         def produce() -> Iterator[PullEvent]:
-            client = _connect(self.host)  # of its own, so that cancelling ends this download and nothing else
+            # Of its own, so that cancelling ends this download and nothing else.
+            client = _connect(self.host, self._environment)
             client.api.hooks["response"].append(lambda response, **_: responses.append(response))
             events = client.api.pull(repository, tag=pin.digest, stream=True, decode=True)
             return (PullEvent.model_validate(event) for event in events)
@@ -239,17 +242,17 @@ class DockerEngine:
     def client(self) -> docker.DockerClient:
         """The SDK's own client, for the adapter that works inside containers."""
         with _translated("answer"):
-            return _connect(self.host)
+            return _connect(self.host, self._environment)
 
 
 def _pairs(labels: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in labels.items()]
 
 
-def _connect(host: str | None) -> docker.DockerClient:
+def _connect(host: str | None, environment: Mapping[str, str] | None) -> docker.DockerClient:
     if host is not None:
         return docker.DockerClient(base_url=host, timeout=_CALL_TIMEOUT_S)
-    return docker.from_env(timeout=_CALL_TIMEOUT_S)
+    return docker.from_env(timeout=_CALL_TIMEOUT_S, environment=dict(environment or os.environ))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from orchestrator.errors import DatabaseError, StateError
 from orchestrator.model import DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 
 _CHANGE_S = 600.0
+_WHO_S = 5.0
 _SWAP_ATTEMPTS = 5
 _OLDEST_VERSION = 120000
 _NO_SPACE = "53100"
@@ -53,6 +54,11 @@ class Postgres:
         facts = json.loads(found)
         directory = facts.pop("directory")
         return DatabaseFacts(name=name, free_bytes=self._free_bytes(directory), **facts)
+
+    def read_system_identifier(self) -> str:
+        """Which server this is."""
+        within = self._psql.allow("Asking the database server who it is", _WHO_S)
+        return self._psql.ask(sql.build_system_identifier(), self._psql.maintenance(), within)
 
     def sizes(self) -> Mapping[str, int]:
         """All databases of the server with their sizes in bytes."""

@@ -69,6 +69,11 @@ def build_facts(name: str) -> str:
 FROM pg_database WHERE datname = {quote_text(name)};"""
 
 
+def build_system_identifier() -> str:
+    """The server's own identifier as text."""
+    return "SELECT system_identifier::text FROM pg_control_system();"
+
+
 def build_sizes() -> str:
     """One JSON object: database → bytes."""
     return "SELECT json_object_agg(datname, pg_database_size(oid)) FROM pg_database;"

@@ -309,6 +309,18 @@ def test_what_a_file_brings_in_that_nobody_knows_of_is_seen_in_the_rendering(
     assert platform.find_edits(unknown) == ("what Compose reads of the project",)
 
 
+def test_a_project_that_was_renamed_meanwhile_is_found_under_its_old_name(
+    platform: ComposeProject, host: LedgerHost, project: FrozenProject
+) -> None:
+    host.install()
+    compose = next(host.folder.glob("*compose.y*ml"))
+    compose.write_text("name: renamed\n" + compose.read_text().replace(f"name: {project.name}\n", ""))
+    another = platform_of(host)
+    assert another.inspect_services(["app"]) == ()
+    another.adopt(project)
+    assert [found.service for found in another.inspect_services(["app"])] == ["app"]
+
+
 def test_a_service_whose_image_is_missing_is_not_pulled(
     platform: ComposeProject, project: FrozenProject, bed: Bed
 ) -> None:

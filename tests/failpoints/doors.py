@@ -40,7 +40,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _DATABASE_LOOKS = _words(
-    "inspect sizes sessions inspect_load properties inventory mark rows longest_lock_s"
+    "inspect read_system_identifier sizes sessions inspect_load properties inventory mark rows longest_lock_s"
     # It only reads; what is done with the bytes is the effect of whoever takes them.
     " dump"
 )
@@ -54,8 +54,8 @@ DOORS: Mapping[str, Door] = {
             "platform",
             ports.Platform,
             _words(
-                "inspect_engine check_pin_writable read_pin find_image inspect_services check_gate find_private_url"
-                " inspect_job wait_job read_logs"
+                "inspect_engine read_engine_id adopt find_edits check_pin_writable read_pin find_image inspect_services"
+                " check_gate find_private_url inspect_job wait_job read_logs"
             ),
             _words(
                 "freeze write_pin pull_image keep_image forget_image stop_services start_services start_job stop_job"

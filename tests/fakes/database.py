@@ -35,6 +35,9 @@ class FakeDatabase:
             free_bytes=world.database_free_bytes,
         )
 
+    def read_system_identifier(self) -> str:
+        return self._look("read_system_identifier").system_identifier
+
     def sizes(self) -> Mapping[str, int]:
         world = self._look("sizes")
         return {name: database.size_bytes for name, database in world.databases.items()}
@@ -76,7 +79,7 @@ class FakeDatabase:
         database = self._get(name)
         return WriteMark(
             database=database.identity,
-            server_began=self._world.system_identifier,
+            server_began=self._world.server_began,
             catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
             written=zlib.crc32(json.dumps(database.tables).encode()),
             transactions=len(self._world.acknowledged),

@@ -30,12 +30,19 @@ class FakePlatform:
     def inspect_engine(self) -> EngineFacts:
         self._world.script.look("platform.inspect_engine")
         return EngineFacts(
-            engine_id="engine-1",
+            engine_id=self._world.engine_id,
             server_version="28.0.1",
             compose_version="2.33.0",
             architecture="amd64",
             free_bytes=self._world.engine_free_bytes,
         )
+
+    def read_engine_id(self) -> str:
+        self._world.script.look("platform.read_engine_id")
+        return self._world.engine_id
+
+    def adopt(self, project: FrozenProject) -> None:
+        self._world.script.look("platform.adopt")
 
     # --- the project's files
 

@@ -69,7 +69,9 @@ class FakeWorld:
     gate_problem: str = ""
     restart_policy: str = "unless-stopped"
     server_version: str = "17.2"
+    engine_id: str = "engine-1"
     system_identifier: str = "7455000000000000001"
+    server_began: str = "the first beginning"
     engine_free_bytes: int | None = 10_000_000_000
     database_free_bytes: int | None = 10_000_000_000
     database_load: DatabaseLoad = field(default_factory=lambda: DatabaseLoad(free_connections=90))

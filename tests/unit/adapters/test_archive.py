@@ -130,7 +130,7 @@ def test_a_file_cut_anywhere_is_damage(folder: BackupFolder) -> None:
         assert caught.value.code == "backup.damaged", at
 
 
-@pytest.mark.parametrize("more", [b"\0", gzip.compress(b"more")])
+@pytest.mark.parametrize("more", [b"\0", gzip.compress(b"more")], ids=["a byte", "an archive"])
 def test_anything_behind_the_archive_is_damage(folder: BackupFolder, more: bytes) -> None:
     path = write(folder)
     path.write_bytes(path.read_bytes() + more)

@@ -88,7 +88,7 @@ def test_a_changed_setting_of_the_database_is_swapped_away(bench: Bench) -> None
 
 def test_a_server_restarted_before_the_migration_is_told_from_a_write(bench: Bench) -> None:
     def restart() -> None:
-        bench.world.system_identifier = "another beginning"
+        bench.world.server_began = "another beginning"
 
     bench.world.happen("database.copy", restart, when="after")
     report = bench.run("v1.1.0")
