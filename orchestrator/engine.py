@@ -35,7 +35,7 @@ from orchestrator.errors import DeadlineExceededError, InvariantError, JournalEr
 from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
 from orchestrator.journal import NO_SPACE, Journal
-from orchestrator.machine import Machine, choose_forward
+from orchestrator.machine import Machine, choose_forward, most_transitions
 from orchestrator.model import EffectScope, Progress, Verdict
 from orchestrator.place import require_place
 from orchestrator.plan.schema import Plan, StateSpec
@@ -46,7 +46,6 @@ from orchestrator.resume import How, Move, changes_app
 _log = structlog.get_logger(__name__)
 
 EXHAUSTED = "exhausted"
-_TRANSITIONS_AT_MOST = 64
 
 
 class Listener(Protocol):
@@ -106,7 +105,7 @@ class Engine:
         machine = Machine(self.plan, at=move.state if move else None)
         counted = dict(attempts or {})
         reason = f"{move.found} {move.reason}" if move and move.how is not How.ENTER else ""
-        limit = max(_TRANSITIONS_AT_MOST, 2 * len(self.plan.states))
+        limit = most_transitions(self.plan)
         for _ in range(limit):
             if machine.ended:
                 return Ending(machine.state, self.plan.ends[machine.state], reason)
