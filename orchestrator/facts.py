@@ -126,11 +126,15 @@ class Receipt(Fact):
 
 
 class Fence(Fact):
-    """The database that is closed to everybody but us from `stop` on, until a version may serve on it again."""
+    """The database that is closed to everybody but us from `stop` on, until a version may serve on it again.
+
+    ``mark`` is what it was then, where no snapshot says so; None before it was seen to be closed.
+    """
 
     fact: ClassVar[str] = "fence"
 
     database: str
+    mark: WriteMark | None = None
 
 
 class StoppedServices(Fact):

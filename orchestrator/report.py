@@ -173,6 +173,7 @@ def _outage_s(facts: Facts) -> float | None:
 
 
 def _lines(records: tuple[Record, ...]) -> tuple[StateLine, ...]:
+    # A run that was cut off between two states can leave the second without having entered it.
     kinds = {record.state: str(record.payload["kind"]) for record in records if "kind" in record.payload}
     return tuple(
         StateLine(r.state, kinds.get(r.state, ""), r.payload["outcome"], r.payload["seconds"], r.payload["reason"])

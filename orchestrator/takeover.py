@@ -12,7 +12,7 @@ from orchestrator.deadline import Interruption
 from orchestrator.edits import note_edits, note_edits_at_end
 from orchestrator.engine import Ending, Engine, Listener
 from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
-from orchestrator.facts import Committed, Facts, Fence, FrozenProject, Intent, Snapshot
+from orchestrator.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
@@ -96,7 +96,7 @@ class Takeover:
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
             self._take_away_unfinished(journal, facts)
         fence = facts.find(Fence)
-        if fence is None or facts.find(Committed) or self._may_app_be_up(move) or self.world.database is None:
+        if fence is None or self.world.database is None or self._is_let_in(move, facts):
             return
         if fence.database in self.world.database.sizes():
             self.world.database.fence(fence.database)
@@ -116,9 +116,10 @@ class Takeover:
         if intent.snapshot in self.world.database.sizes():
             self.world.database.drop(intent.snapshot)
 
-    def _may_app_be_up(self, move: Move) -> bool:
-        if move.state in self.plan.ends:
-            return True  # what came to its end has let in whom it was to let in
+    def _is_let_in(self, move: Move, facts: Facts) -> bool:
+        """Whether a version may be up that must not be kept out; it is what serves then, or what is to be judged."""
+        if move.state in self.plan.ends or facts.find(Committed) or facts.find(Serving):
+            return True
         return self.kinds[self.plan.states[move.state].kind].crash_rule in _APP_MAY_BE_UP
 
 

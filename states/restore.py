@@ -120,6 +120,8 @@ def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBac
     if replacement is not None and replacement.database in database.sizes():
         evidence = f"{replacement.database} was not swapped in yet, so {_live(ctx)} is what it was; it stays."
         return WayBack(decision="image_only", evidence=evidence)
+    if snapshot is None and _is_as_closed(ctx, database):
+        return WayBack(decision="image_only", evidence="Nothing was written since the database was closed; it stays.")
     if snapshot is None:
         return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
     mark = database.mark(snapshot.source)
@@ -138,6 +140,14 @@ def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBac
         )
         return WayBack(decision="keep_data", evidence=evidence)
     return WayBack(decision="swap", evidence=f"{written} What {_name_writers(started)} wrote is set aside.")
+
+
+def _is_as_closed(ctx: StateContext[RestoreOptions], database: Database) -> bool:
+    # A backup is older than the stop: what users saved in between is only in the database itself.
+    fence = ctx.find(Fence)
+    if fence is None or fence.mark is None:
+        return False
+    return database.mark(fence.database).proves_untouched_since(fence.mark)
 
 
 def _name_writers(started: Started | None) -> str:

@@ -64,7 +64,8 @@ class Stop(State[StopOptions]):
             return Result("done", (began,))
         close_fence(ctx, ctx.require(Fence).database, services)
         if not _wants_snapshot(ctx):
-            return Result("done", (began,))
+            name = ctx.require(Fence).database
+            return Result("done", (began, Fence(database=name, mark=ctx.world.database.mark(name))))
         snapshot = _take_snapshot(ctx)
         where = "" if snapshot.database else "There was no room for a copy beside the database; a dump took its place."
         return Result("done", (began, snapshot), where)
