@@ -12,7 +12,7 @@ from orchestrator.deadline import Interruption
 from orchestrator.edits import note_edits, note_edits_at_end
 from orchestrator.engine import Ending, Engine, Listener
 from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
-from orchestrator.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot
+from orchestrator.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot, Started
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
@@ -117,8 +117,8 @@ class Takeover:
             self.world.database.drop(intent.snapshot)
 
     def _is_let_in(self, move: Move, facts: Facts) -> bool:
-        """Whether a version may be up that must not be kept out; it is what serves then, or what is to be judged."""
-        if move.state in self.plan.ends or facts.find(Committed) or facts.find(Serving):
+        """Whether a version was let in that must not be kept out; who goes back from there closes the database."""
+        if move.state in self.plan.ends or any(facts.find(fact) for fact in (Started, Committed, Serving)):
             return True
         return self.kinds[self.plan.states[move.state].kind].crash_rule in _APP_MAY_BE_UP
 

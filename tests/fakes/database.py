@@ -79,7 +79,7 @@ class FakeDatabase:
         database = self._get(name)
         return WriteMark(
             database=database.identity,
-            server_began=self._world.server_began,
+            server_began=f"{self._world.server_began}, boot {self._world.boots}",
             catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
             written=zlib.crc32(json.dumps(database.tables).encode()),
             transactions=len(self._world.acknowledged),

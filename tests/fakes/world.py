@@ -72,6 +72,7 @@ class FakeWorld:
     engine_id: str = "engine-1"
     system_identifier: str = "7455000000000000001"
     server_began: str = "the first beginning"
+    boots: int = 1
     engine_free_bytes: int | None = 10_000_000_000
     database_free_bytes: int | None = 10_000_000_000
     database_load: DatabaseLoad = field(default_factory=lambda: DatabaseLoad(free_connections=90))
@@ -128,7 +129,8 @@ class FakeWorld:
     # --- things that happen to a host ---
 
     def reboot(self) -> None:
-        """Power off and on: jobs are gone, and what has a restart policy comes back."""
+        """Power off and on: jobs are gone, and what has a restart policy comes back; the server lost its counters."""
+        self.boots += 1
         for job in self.jobs.values():
             if job.running:
                 job.exit_code = 137

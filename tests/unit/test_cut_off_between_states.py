@@ -20,6 +20,7 @@ from states.registry import KINDS
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
 from tests.fakes.script import Killed
+from tests.unit.test_names_taken import bench_with_a_step_before_commit
 from tests.unit.test_takeover import take_up
 
 Work = Callable[[], object]
@@ -89,12 +90,32 @@ def test_users_are_not_locked_out_of_a_version_that_was_seen_to_serve_again(tmp_
     assert serving_version(bench.world) == "v1.1.0"
 
 
-def test_what_users_saved_after_the_backup_stays_where_the_exchange_of_data_had_not_begun(tmp_path: Path) -> None:
+def test_the_new_version_is_not_locked_out_by_resuming_in_a_step_behind_its_start(tmp_path: Path) -> None:
+    bench = bench_with_a_step_before_commit(tmp_path)
+    bench.world.host_commands["tell"] = lambda _: 0
+    kill_before("tell", bench.run)
+    report = take_up(bench, Mode.RESUME)
+    assert report is not None
+    assert report.run.verdict is Verdict.COMMITTED
+    assert serving_version(bench.world) == "v1.1.0"
+
+
+@pytest.mark.parametrize("reboots", [False, True])
+@pytest.mark.parametrize("record", ["entered", "prepared", "left"])
+def test_what_users_saved_after_the_backup_stays_where_an_exchange_of_data_was_cut_off(
+    tmp_path: Path, record: str, reboots: bool
+) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.run("v1.1.0")
     bench.world.clock.advance(60)
     bench.world.happen("platform.stop_services", lambda: bench.world.users_write(3))
-    kill_before("reinstate", lambda: bench.service.roll_back(assume_yes=True, listener=bench.recorder))
+    kill_at(
+        "append",
+        lambda _run, _at, word, name, _payload: (word, name) == (record, "reinstate"),
+        lambda: bench.service.roll_back(assume_yes=True, listener=bench.recorder),
+    )
+    if reboots:
+        bench.world.reboot()
     assert recover_exchange(bench).run.verdict is Verdict.ROLLED_BACK
     assert serving_version(bench.world) == "v1.1.0"
     assert len(bench.world.acknowledged) == 3
