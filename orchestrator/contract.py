@@ -21,6 +21,7 @@ from typing import ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.deadline import Deadline
+from orchestrator.effects import Effects, Setting
 from orchestrator.errors import InvariantError
 from orchestrator.facts import Fact, Facts, FactT
 from orchestrator.model import EffectScope, Gate
@@ -217,6 +218,11 @@ class State(ABC, Generic[OptionsT]):
     def closes_gate(cls, options: BaseModel) -> bool:
         """Whether these options say ``gate: closed``: it leaves the new version where no user reaches it."""
         return getattr(options, "gate", Gate.OPEN) is Gate.CLOSED
+
+    @classmethod
+    @abstractmethod
+    def effects(cls, options: OptionsT, setting: Setting) -> Effects:
+        """What it needs, may change and ensures with these options: all that the checker knows of it."""
 
     @abstractmethod
     def describe(self, ctx: StateContext[OptionsT]) -> tuple[str, ...]:

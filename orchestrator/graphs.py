@@ -19,6 +19,9 @@ _COLOURS = {
 }
 
 
+_ON_PATH = "stroke:#cf222e,stroke-width:3px"
+
+
 def shown_edges(plan: Plan) -> tuple[Edge, ...]:
     """All transitions but those a reader takes for granted: a timeout that goes where failing goes."""
     return tuple(
@@ -43,22 +46,30 @@ def render_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def render_mermaid(plan: Plan) -> str:
-    """A flowchart; ids are of our making, because not every state name is a legal one."""
+def render_mermaid(plan: Plan, path: Collection[tuple[str, str]] = ()) -> str:
+    """A flowchart; ids are of our making, because not every state name is a legal one.
+
+    ``path``: (state, state) of a way to be seen in it; what lies on it is red.
+    """
     ids = _ids(plan)
     forward = _forward_pairs(plan)
     lines = ["flowchart TD"]
     lines += [f'  {ids[name]}["{name}"]' for name in plan.states]
     lines += [f'  {ids[name]}(["{name}"]):::{verdict.value}' for name, verdict in plan.ends.items()]
-    for source, target, outcomes in _grouped(shown_edges(plan)):
+    groups = _grouped(shown_edges(plan))
+    for source, target, outcomes in groups:
         arrow = "==>" if (source, target) in forward else "-.->"
         lines.append(f'  {ids[source]} {arrow}|"{", ".join(outcomes)}"| {ids[target]}')
+    cuts = _find_cuts(path, groups)
+    lines += [f'  {ids[source]} -.->|"cut off"| {ids[target]}' for source, target in cuts]
+    pairs = [*(group[:2] for group in groups), *cuts]
+    lines += [f"  linkStyle {number} {_ON_PATH}" for number, pair in enumerate(pairs) if pair in path]
     used = dict.fromkeys(plan.ends.values())
     lines += [f"  classDef {verdict.value} fill:{_COLOURS[verdict]},color:#fff,stroke:none" for verdict in used]
     return "\n".join(lines)
 
 
-def render_dot(plan: Plan) -> str:
+def render_dot(plan: Plan, path: Collection[tuple[str, str]] = ()) -> str:
     """The same for Graphviz."""
     ids = _ids(plan)
     forward = _forward_pairs(plan)
@@ -68,9 +79,12 @@ def render_dot(plan: Plan) -> str:
         f'  {ids[name]} [label="{name}", shape=oval, style=filled, fillcolor="{_COLOURS[verdict]}", fontcolor=white];'
         for name, verdict in plan.ends.items()
     ]
-    for source, target, outcomes in _grouped(shown_edges(plan)):
+    groups = _grouped(shown_edges(plan))
+    cuts = _find_cuts(path, groups)
+    for source, target, outcomes in [*groups, *((*pair, ["cut off"]) for pair in cuts)]:
         style = "bold" if (source, target) in forward else "dashed"
-        lines.append(f'  {ids[source]} -> {ids[target]} [label="{", ".join(outcomes)}", style={style}];')
+        colour = ', color="#cf222e", penwidth=3' if (source, target) in path else ""
+        lines.append(f'  {ids[source]} -> {ids[target]} [label="{", ".join(outcomes)}", style={style}{colour}];')
     return "\n".join([*lines, "}"])
 
 
@@ -97,6 +111,12 @@ def _grouped(found: Iterable[Edge]) -> list[tuple[str, str, list[str]]]:
     for edge in found:
         groups.setdefault((edge.source, edge.target), []).append(edge.outcome)
     return [(source, target, outcomes) for (source, target), outcomes in groups.items()]
+
+
+def _find_cuts(path: Collection[tuple[str, str]], groups: list[tuple[str, str, list[str]]]) -> list[tuple[str, str]]:
+    """Steps of a path for which the plan has no transition: the run was cut off there, and went on elsewhere."""
+    drawn = {(source, target) for source, target, _ in groups}
+    return [pair for pair in dict.fromkeys(path) if pair not in drawn and pair[0] != pair[1]]
 
 
 def _ids(plan: Plan) -> dict[str, str]:

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from orchestrator.checker.telling import require_safe
 from orchestrator.contract import State, World
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.edits import add_plan, note_edits_at_end
@@ -100,10 +101,12 @@ class Service:
         """Execute the plan once.
 
         Raises:
+            PlanError: some way through the plan could do harm; nothing was looked at or touched.
             PlatformError: the project's folder is not there.
             BusyError: another run is at work. UnfinishedRunError: an earlier one was cut off.
             JournalError: what happens could not be recorded, so nothing more was done.
         """
+        require_safe(self.plan, self.kinds)
         self._require_project()
         run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
         with open_journal(self.plan, run_id) as journal:
@@ -133,7 +136,12 @@ class Service:
         return self.world.finder.find(request)
 
     def dry_run(self, request: ReleaseRequest, *, assume_yes: bool) -> tuple[DryState, ...]:
-        """What each state of the way forward would do; states that only read are really performed."""
+        """What each state of the way forward would do; states that only read are really performed.
+
+        Raises:
+            PlanError: as `run`.
+        """
+        require_safe(self.plan, self.kinds)
         build = ContextBuilder(
             self.plan,
             self.kinds,

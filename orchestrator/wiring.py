@@ -26,6 +26,7 @@ from orchestrator.adapters.registry_tags import RegistryFeed
 from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.contract import World
 from orchestrator.errors import InvariantError, JournalError, PlanError
 from orchestrator.journal import Journal, Run
@@ -46,6 +47,11 @@ GITHUB_API = "https://api.github.com"
 def read_plan(path: Path) -> Plan:
     """Load and check a plan, variables of the project's ``.env`` still unresolved. Raises `PlanError`."""
     return load_plan(path, KINDS)
+
+
+def find_dangers(plan: Plan) -> tuple[Finding, ...]:
+    """What could go wrong on any way through a plan."""
+    return check_plan(plan, KINDS)
 
 
 def log_to_stderr() -> None:

@@ -1,6 +1,7 @@
 """backup: a dump of the live database that was read back in full before anybody relies on it."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.facts import Current, Intent, Receipt
 from orchestrator.model import EffectScope
 from states.intending import intend
@@ -17,6 +18,11 @@ class Backup(State[Options]):
     timeout_s = 3600.0
     provides = (Receipt, Intent)
     needs_database = True
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """A backup of what the app has saved so far."""
+        return Effects(needs=(Thing.CURRENT,), ensures=Thing.BACKUP)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Where the file goes."""

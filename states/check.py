@@ -1,6 +1,7 @@
 """check: is there a newer release than the one that runs?"""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.facts import Current, Target
 from orchestrator.releases import refuse_failed
 
@@ -18,6 +19,16 @@ class Check(State[Options]):
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 60.0
     provides = (Current, Target)
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """Which version runs, and which one to go to."""
+        return Effects(
+            ensures=Thing.CURRENT | Thing.TARGET,
+            success="newer",
+            learns=(("current", Thing.CURRENT),),
+            network=True,
+        )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Which release it would look for."""

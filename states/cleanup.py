@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step
 from orchestrator.errors import StateError
 from orchestrator.facts import Leftovers, Receipt, Retention
 from orchestrator.model import EffectScope
@@ -29,6 +30,11 @@ class Cleanup(State[CleanupOptions]):
     timeout_s = 300.0
     provides = (Retention,)
     Options = CleanupOptions
+
+    @classmethod
+    def effects(cls, options: CleanupOptions, setting: Setting) -> Effects:
+        """What only a committed run may let go."""
+        return Effects(steps=(Step.DISCARD,))
 
     def describe(self, ctx: StateContext[CleanupOptions]) -> tuple[str, ...]:
         """What stays."""

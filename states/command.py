@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step
 from orchestrator.errors import CommandError
 from orchestrator.facts import FrozenProject, Target
 from orchestrator.model import EffectScope
@@ -32,6 +33,13 @@ class Command(State[CommandOptions]):
     crash_rule = CrashRule.RESTORE
     timeout_s = 600.0
     Options = CommandOptions
+
+    @classmethod
+    def effects(cls, options: CommandOptions, setting: Setting) -> Effects:
+        """What the plan says that it changes; a program on the host goes on when we are killed."""
+        changes = {"nothing": (), "app": (Step.CHANGE_APP,), "database": (Step.WRITE_DATABASE,)}
+        steps: tuple[Step, ...] = changes[options.changes]
+        return Effects(steps=steps, outlives=options.on == "host" and bool(steps))
 
     def describe(self, ctx: StateContext[CommandOptions]) -> tuple[str, ...]:
         """The program."""

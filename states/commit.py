@@ -1,6 +1,7 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
 from orchestrator.facts import Committed, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
@@ -25,6 +26,11 @@ class Commit(State[Options]):
     provides = (Committed, Serving)
     interruptible = False
     opens_gate = True
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """The pivot, and then the gate."""
+        return Effects(needs=(Thing.TARGET, Thing.STARTED), steps=(Step.COMMIT, Step.OPEN_GATE), ensures=Thing.PIVOT)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What it means."""

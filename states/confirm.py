@@ -1,6 +1,7 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import RefusedError
 from orchestrator.facts import Current, FrozenProject, Rehearsal, Replacement, Target
 from orchestrator.model import Question
@@ -18,6 +19,11 @@ class Confirm(State[Options]):
     }
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """The operator's yes."""
+        return Effects(needs=(Thing.CURRENT, Thing.TARGET), ensures=Thing.CONSENT, success="accepted", judges=True)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Whether it would ask."""

@@ -1,6 +1,7 @@
 """discard: the database that `load` has restored beside goes again, if it was not swapped in."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting
 from orchestrator.model import EffectScope
 from states.proving import side_name
 
@@ -16,6 +17,11 @@ class Discard(State[Options]):
     compensation = True
     interruptible = False
     needs_database = True
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """Nothing that anybody needs."""
+        return Effects()
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What goes."""

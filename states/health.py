@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
 from orchestrator.facts import FrozenProject, Serving
 from orchestrator.inert import make_inert
@@ -33,6 +34,11 @@ class Health(State[HealthOptions]):
     timeout_s = 300.0
     provides = (Serving,)
     Options = HealthOptions
+
+    @classmethod
+    def effects(cls, options: HealthOptions, setting: Setting) -> Effects:
+        """The new version is well, where it was started."""
+        return Effects(needs=(Thing.TARGET, Thing.STARTED), steps=(Step.PROVE_NEW,), ensures=Thing.HEALTH)
 
     def describe(self, ctx: StateContext[HealthOptions]) -> tuple[str, ...]:
         """What it looks at."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import RefusedError
 from orchestrator.facts import Current, Receipt, Replacement, Target
 from orchestrator.model import EffectScope, Inventory, Release
@@ -29,6 +30,11 @@ class Load(State[LoadOptions]):
     provides = (Current, Target, Replacement)
     needs_database = True
     Options = LoadOptions
+
+    @classmethod
+    def effects(cls, options: LoadOptions, setting: Setting) -> Effects:
+        """Other data beside the live ones; the version that runs stays."""
+        return Effects(ensures=Thing.CURRENT | Thing.TARGET | Thing.IMAGE | Thing.REPLACEMENT)
 
     def describe(self, ctx: StateContext[LoadOptions]) -> tuple[str, ...]:
         """Which file."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
 from orchestrator.facts import FrozenProject, MigrationReport, Target
 from orchestrator.model import EffectScope, JobStatus
@@ -26,6 +27,13 @@ class Migrate(State[MigrateOptions]):
     timeout_s = 1800.0
     provides = (MigrationReport,)
     Options = MigrateOptions
+
+    @classmethod
+    def effects(cls, options: MigrateOptions, setting: Setting) -> Effects:
+        """The first write, where there is anything to run."""
+        if not (options.command or setting.migrates):
+            return Effects()
+        return Effects(needs=(Thing.TARGET, Thing.IMAGE), steps=(Step.MIGRATE_DATABASE,))
 
     def describe(self, ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
         """The command."""

@@ -1,6 +1,7 @@
 """preflight: everything that an upgrade needs is tried while nothing has been touched."""
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import RefusedError, StateError
 from orchestrator.facts import Current, FrozenProject, Target
 from orchestrator.model import DatabaseLoad, EngineFacts
@@ -18,6 +19,11 @@ class Preflight(State[Options]):
     summary = "Try every precondition before anything is touched."
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 120.0
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """Whether to begin at all."""
+        return Effects(ensures=Thing.READY, judges=True)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What is looked at."""

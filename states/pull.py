@@ -1,6 +1,7 @@
 """pull: the new image is on this host, whole, and is the one that was chosen."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import PlatformError
 from orchestrator.facts import Current, Intent, PulledImage, Target
 from orchestrator.model import EffectScope, LocalImage
@@ -23,6 +24,11 @@ class Pull(State[PullOptions]):
     timeout_s = 1800.0
     provides = (PulledImage, Intent)
     Options = PullOptions
+
+    @classmethod
+    def effects(cls, options: PullOptions, setting: Setting) -> Effects:
+        """The new image, downloaded or only looked for."""
+        return Effects(needs=(Thing.CURRENT, Thing.TARGET), ensures=Thing.IMAGE, network=options.network)
 
     def describe(self, ctx: StateContext[PullOptions]) -> tuple[str, ...]:
         """Where the image comes from."""

@@ -1,6 +1,7 @@
 """recall: find the version and the data that the last upgrade replaced."""
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import RefusedError
 from orchestrator.facts import CommittedRun, Current, Replacement, Snapshot, Target
 from orchestrator.model import Release, WriteMark
@@ -17,6 +18,11 @@ class Recall(State[Options]):
     timeout_s = 60.0
     provides = (Current, Target, Replacement)
     needs_database = True
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """The version and the data of before are still here."""
+        return Effects(ensures=Thing.CURRENT | Thing.TARGET | Thing.IMAGE | Thing.REPLACEMENT)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Where it looks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import DatabaseError, HealthError, PlatformError
 from orchestrator.facts import Current, FrozenProject, Receipt, Rehearsal, Target
 from orchestrator.model import EffectScope
@@ -42,6 +43,13 @@ class Rehearse(State[RehearseOptions]):
     provides = (Rehearsal,)
     needs_database = True
     Options = RehearseOptions
+
+    @classmethod
+    def effects(cls, options: RehearseOptions, setting: Setting) -> Effects:
+        """Whether the upgrade works on a copy."""
+        return Effects(
+            needs=(Thing.CURRENT, Thing.TARGET, Thing.IMAGE, Thing.BACKUP), ensures=Thing.REHEARSAL, judges=True
+        )
 
     def describe(self, ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
         """What is tried."""

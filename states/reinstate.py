@@ -1,6 +1,7 @@
 """reinstate: the database that lies beside takes the place of the live one, which is set aside."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import Fence, Quarantine, Replacement, Snapshot
 from orchestrator.model import EffectScope
 
@@ -17,6 +18,11 @@ class Reinstate(State[Options]):
     timeout_s = 120.0
     provides = (Snapshot, Quarantine)
     needs_database = True
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """Other data; what was live is what a way back swaps in."""
+        return Effects(needs=(Thing.FENCE, Thing.REPLACEMENT), prepares=Thing.SNAPSHOT, steps=(Step.SWAP_DATABASE,))
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What is swapped."""

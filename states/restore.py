@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Replacement, Snapshot, Started, WayBack
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
@@ -34,6 +35,12 @@ class Restore(State[RestoreOptions]):
     interruptible = False
     needs_database = True
     Options = RestoreOptions
+
+    @classmethod
+    def effects(cls, options: RestoreOptions, setting: Setting) -> Effects:
+        """The data as they were when the app stopped."""
+        back = Step.RESTORE_OR_KEEP if options.keep_writes else Step.RESTORE_DATABASE
+        return Effects(needs=(Thing.SNAPSHOT | Thing.BACKUP,), steps=(Step.STOP_APP, Step.CLOSE_DATABASE, back))
 
     def describe(self, ctx: StateContext[RestoreOptions]) -> tuple[str, ...]:
         """Where the data comes from."""

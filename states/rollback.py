@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.fencing import lift_fence
@@ -23,6 +24,15 @@ class Rollback(State[Options]):
     provides = (Serving,)
     compensation = True
     interruptible = False
+
+    @classmethod
+    def effects(cls, options: Options, setting: Setting) -> Effects:
+        """The old version, seen to serve."""
+        return Effects(
+            needs=(Thing.CURRENT,),
+            steps=(Step.PIN_OLD, Step.OPEN_DATABASE, Step.START_OLD, Step.PROVE_OLD),
+            ensures=Thing.OLD_SERVES,
+        )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Which version comes back."""

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import FrozenProject, MigrationReport, Replacement, Started, Target
 from orchestrator.model import EffectScope, Gate, LocalImage
 from states.fencing import lift_fence, require_untouched
@@ -27,6 +28,16 @@ class Start(State[StartOptions]):
     timeout_s = 300.0
     provides = (Started,)
     Options = StartOptions
+
+    @classmethod
+    def effects(cls, options: StartOptions, setting: Setting) -> Effects:
+        """The new version, where users reach it or where they do not."""
+        start = Step.START_NEW_GATED if cls.closes_gate(options) else Step.START_NEW
+        return Effects(
+            needs=(Thing.TARGET, Thing.IMAGE),
+            steps=(Step.PIN_NEW, Step.OPEN_DATABASE, start),
+            ensures=Thing.STARTED,
+        )
 
     def describe(self, ctx: StateContext[StartOptions]) -> tuple[str, ...]:
         """What the pin becomes, and who reaches what is started."""

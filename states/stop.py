@@ -1,6 +1,7 @@
 """stop: nobody writes any more, and a copy of the database as it is then is proven to be there."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DatabaseError
 from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
 from orchestrator.model import DatabaseFacts, EffectScope, WriteMark
@@ -32,6 +33,16 @@ class Stop(State[StopOptions]):
     timeout_s = 600.0
     provides = (StoppedServices, Fence, Intent, Snapshot)
     Options = StopOptions
+
+    @classmethod
+    def effects(cls, options: StopOptions, setting: Setting) -> Effects:
+        """Nobody writes any more, and a copy is there of what was written."""
+        if not setting.database:
+            return Effects(steps=(Step.STOP_APP,))
+        steps = (Step.STOP_APP, Step.CLOSE_DATABASE)
+        if not options.snapshot:
+            return Effects(prepares=Thing.FENCE, steps=steps, ensures=Thing.MARK)
+        return Effects(prepares=Thing.FENCE, steps=(*steps, Step.COPY_DATABASE), ensures=Thing.SNAPSHOT)
 
     def describe(self, ctx: StateContext[StopOptions]) -> tuple[str, ...]:
         """What goes down and what stays up."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,20 +18,58 @@ from orchestrator.cli.boundary import (
 )
 from orchestrator.cli.group import main
 
+if TYPE_CHECKING:
+    from orchestrator.checker.findings import Finding
+    from orchestrator.plan.schema import Plan
+
 
 @main.command()
 @plan_argument
 @json_option
-def lint(plan: Path | None, as_json: bool) -> None:
-    """Check a plan without touching anything."""
-    from orchestrator.wiring import read_plan
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "sarif", "mermaid", "dot"]),
+    default="text",
+    show_default=True,
+    help="How to tell it; mermaid and dot draw the path of the first finding into the graph.",
+)
+def lint(plan: Path | None, as_json: bool, style: str) -> None:
+    """Check a plan without touching anything: its form, and every way that a run could take through it.
 
-    with boundary(as_json):
-        found = read_plan(find_plan(plan))
-        if as_json:
-            click.echo(json.dumps({"schema": 1, "plan": str(found.source), "problems": []}))
-        else:
-            click.echo(f"{found.source}: no problem in {len(found.states)} states and {len(found.ends)} ends")
+    Exit code 2 where it is refused, 0 where there is nothing to say or only warnings.
+    """
+    from orchestrator import lint as lines
+    from orchestrator.errors import PlanError
+    from orchestrator.wiring import find_dangers, read_plan
+
+    with boundary(as_json or style == "json"):
+        source = find_plan(plan)
+        try:
+            found = read_plan(source)
+        except PlanError as error:
+            if style != "sarif":
+                raise
+            click.echo(lines.to_text(lines.build_sarif_of_error(source, error)))
+            sys.exit(error.exit_code)
+        findings = find_dangers(found)
+        click.echo(_draw_findings("json" if as_json else style, found, findings))
+        sys.exit(lines.choose_exit_code(findings))
+
+
+def _draw_findings(style: str, plan: Plan, findings: tuple[Finding, ...]) -> str:
+    from orchestrator import graphs
+    from orchestrator import lint as lines
+
+    path = [(hop.state, hop.to) for hop in findings[0].path] if findings else []
+    draw: dict[str, Callable[[], str]] = {
+        "text": lambda: lines.render_text(plan, findings),
+        "json": lambda: json.dumps(lines.build_json(plan, findings)),
+        "sarif": lambda: lines.to_text(lines.build_sarif(plan.source, findings)),
+        "mermaid": lambda: graphs.render_mermaid(plan, path),
+        "dot": lambda: graphs.render_dot(plan, path),
+    }
+    return draw[style]()
 
 
 @main.command()

@@ -49,6 +49,7 @@ def build_plan(tree: Node, source: Path, text: str, kinds: Mapping[str, Kind], p
         ends=states.ends,
         source=source,
         text=text,
+        maintenance_window_s=form.maintenance_window_s,
     )
 
 

@@ -49,6 +49,9 @@ class PlanForm(Spec):
     journal: JournalSpec | None = None
     """Where runs are recorded."""
 
+    maintenance_window_s: Duration | None = Field(default=None, alias="maintenance_window")
+    """How long the app may be down at most; `lint` warns where the deadlines add up to more."""
+
     initial: str | None = None
     """State that a run begins with."""
 

@@ -290,7 +290,10 @@ class StateSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan without a known mistake. ``text`` is what stands in ``source``."""
+    """A plan without a known mistake. ``text`` is what stands in ``source``.
+
+    ``maintenance_window_s``: how long the app may be down, None where nobody has said so.
+    """
 
     name: str
     target: TargetSpec
@@ -303,3 +306,4 @@ class Plan:
     ends: Mapping[str, Verdict]
     source: Path
     text: str
+    maintenance_window_s: float | None = None

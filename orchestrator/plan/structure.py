@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from orchestrator.model import Verdict
@@ -62,6 +62,15 @@ def longest_path_s(plan: Plan, start: str | None = None) -> float:
     The sum of the deadlines along the longest path. States that can repeat count as often as `attempts` lets
     them. An upper bound: exact where no state can be entered twice.
     """
+    return _longest(plan, start or plan.initial, _group_s)
+
+
+def longest_path_transitions(plan: Plan) -> int:
+    """Transitions that a run can take at most; an upper bound as `longest_path_s`, counting each `exhausted` too."""
+    return round(_longest(plan, plan.initial, _group_transitions))
+
+
+def _longest(plan: Plan, start: str, weigh: Callable[[list[StateSpec]], float]) -> float:
     graph = _build_graph(plan.states)
     reach = {name: _reach(graph, name) for name in graph}
     groups = {name: frozenset(other for other in reach[name] & graph.keys() if name in reach[other]) for name in graph}
@@ -71,9 +80,16 @@ def longest_path_s(plan: Plan, start: str | None = None) -> float:
     }
     longest: dict[frozenset[str], float] = {}
     for group in TopologicalSorter(after).static_order():
-        own_s = _group_s([plan.states[name] for name in group])
-        longest[group] = own_s + max((longest[target] for target in after[group]), default=0.0)
-    return longest[groups[start or plan.initial]] if (start or plan.initial) in groups else 0.0
+        own = weigh([plan.states[name] for name in group])
+        longest[group] = own + max((longest[target] for target in after[group]), default=0.0)
+    return longest[groups[start]] if start in groups else 0.0
+
+
+def _group_transitions(states: list[StateSpec]) -> float:
+    if len(states) == 1 and states[0].name not in states[0].then.values():
+        return 1
+    rounds = sum(state.attempts or 0 for state in states)
+    return sum((state.attempts or rounds) + 1 for state in states)
 
 
 def _group_s(states: list[StateSpec]) -> float:

@@ -11,18 +11,8 @@ from orchestrator.model import Verdict
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 from tests.fakes.things import digest_of
 
-PLAIN = """
-initial: stop
-states:
-  stop: {kind: stop, then: {done: pull, failed: rollback}}
-  pull: {kind: pull, then: {done: migrate, failed: rollback}}
-  migrate: {kind: migrate, then: {done: done, failed: restore}}
-  restore: {kind: restore, then: {done: rollback, failed: stranded}}
-  rollback: {kind: rollback, then: {done: back, failed: stranded}}
-  done: {end: committed}
-  back: {end: rolled_back}
-  stranded: {end: needs_operator}
-"""
+SHIPPED = (Path(__file__).parents[2] / "plans" / "plain.yaml").read_text(encoding="utf-8")
+PLAIN = SHIPPED[SHIPPED.index("\ninitial:") :]
 
 
 @pytest.fixture

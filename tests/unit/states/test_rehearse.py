@@ -101,11 +101,11 @@ def test_a_database_that_would_not_fit_a_second_time_is_refused_with_sizes(bench
     assert "stage.open" not in bench.world.chain()
 
 
-def test_a_plan_that_has_not_downloaded_the_image_is_told_to(tmp_path: Path) -> None:
-    states = build_standard_states()
-    states["confirm"] = {"kind": "confirm", "then": {"accepted": "backup", "declined": "refused", "failed": "refused"}}
-    del states["prefetch"]
-    bench = Bench(tmp_path, f"initial: check\nstates: {json.dumps(states)}\n")
+def test_an_image_that_is_gone_again_is_told_before_anything_is_tried(bench: Bench) -> None:
+    def prune() -> None:
+        bench.world.images = [one for one in bench.world.images if one.release is not bench.world.releases["v1.1.0"]]
+
+    bench.world.happen("backups.write", prune)
     report = bench.run()
     assert report.run.verdict is Verdict.REFUSED
     assert "Let a state of the kind `pull` come before `rehearse`" in report.run.reason

@@ -1,0 +1,80 @@
+"""What one state can do to one world: how it can be left, where it can be cut off, and which rules its steps break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.checker.judgement import Breach, judge_step
+from orchestrator.checker.world import World, apply, can, complete, prove
+from orchestrator.effects import NO_THING, Effects, Setting
+
+
+class Exit(NamedTuple):
+    """The state is left: ``outcome`` is None for every outcome that is not its success. ``steps`` were made."""
+
+    outcome: str | None
+    world: World
+    steps: int
+
+
+class Break(NamedTuple):
+    """The run was cut off in the state. ``whole``: it had done all that it does."""
+
+    prepared: bool
+    whole: bool
+    world: World
+    steps: int
+
+
+class Fault(NamedTuple):
+    """One of its steps breaks a rule; ``steps`` were made before."""
+
+    breach: Breach
+    steps: int
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Everything that can become of one entry."""
+
+    exits: tuple[Exit, ...]
+    breaks: tuple[Break, ...]
+    faults: tuple[Fault, ...]
+
+
+def behave(effects: Effects, world: World, setting: Setting, enforced: frozenset[str]) -> Behaviour:
+    """Go through the steps one by one; what comes after a broken rule of ``enforced`` is not looked at."""
+    exits, breaks, faults = [Exit(None, world, 0)], [Break(prepared=False, whole=False, world=world, steps=0)], []
+    worlds: tuple[World, ...] = (prove(world, effects.prepares),)
+    whole = not effects.steps
+    for number in range(len(effects.steps) + 1):
+        whole = number == len(effects.steps)
+        exits += [Exit(None, one, number) for one in worlds]
+        breaks += [Break(prepared=True, whole=whole, world=one, steps=number) for one in worlds]
+        if whole or not worlds:
+            break
+        step = effects.steps[number]
+        after: list[World] = []
+        for one in worlds:
+            broken = list(judge_step(step, one, setting))
+            faults += [Fault(breach, number) for breach in broken]
+            if not any(breach.rule in enforced for breach in broken) and can(step, one, setting):
+                after += apply(step, one, setting)
+        worlds = tuple(after)
+    exits += _succeed(effects, worlds, setting) if whole else ()
+    return Behaviour(tuple(dict.fromkeys(exits)), tuple(dict.fromkeys(breaks)), tuple(dict.fromkeys(faults)))
+
+
+def _succeed(effects: Effects, worlds: tuple[World, ...], setting: Setting) -> Iterator[Exit]:
+    for world in worlds:
+        yield Exit(effects.success, complete(world, effects, setting), len(effects.steps))
+
+
+def learn(world: World, effects: Effects, outcome: str) -> World:
+    """The state was left by an outcome that is not its success: a no, if it was asked; it may have proven something."""
+    if effects.judges:
+        world = world._replace(denied=world.denied | effects.ensures)
+    learned = dict(effects.learns).get(outcome, NO_THING)
+    return prove(world._replace(known=world.known & ~effects.ensures), learned) if learned else world

@@ -1,0 +1,128 @@
+"""What the search has met, as a person reads it: the rule, the path, the moment, the line to change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.checker.judgement import Breach
+from orchestrator.checker.rules import RULES, Blame, Level, Rule
+from orchestrator.checker.search import Hop, Search, Sighting
+from orchestrator.contract import FAILED, TIMEOUT, State
+from orchestrator.effects import Step
+from orchestrator.machine import most_transitions
+from orchestrator.plan.durations import format_duration
+from orchestrator.plan.load import read_tree
+from orchestrator.plan.schema import Plan
+from orchestrator.plan.structure import longest_path_s, longest_path_transitions
+from orchestrator.plan.tree import Node, Position, Problems, Trail
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken rule: ``what`` is wrong, the ``path`` that shows it and the ``moment`` at its end, what would
+    ``mend`` it, and the place in the plan that is to be changed.
+    """
+
+    rule: Rule
+    what: str
+    mend: str
+    path: tuple[Hop, ...]
+    moment: str
+    trail: Trail
+    position: Position
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the plan is refused for it."""
+        return self.rule.level is Level.ERROR
+
+
+def check_plan(
+    plan: Plan, kinds: Mapping[str, type[State[Any]]], *, rules: Collection[str] = tuple(RULES)
+) -> tuple[Finding, ...]:
+    """Explore the plan; all that is wrong with it, errors first, each mistake once for each line of the plan.
+
+    ``rules``: numbers of the rules that it is held to.
+    """
+    search = Search(plan, kinds, frozenset(number for number in rules if RULES[number].level is Level.ERROR))
+    search.explore()
+    sightings = (*search.sightings.values(), *_measure(plan, kinds, search))
+    teller = _Teller(plan, search)
+    return _choose([teller.tell(sighting) for sighting in sightings if sighting.breach.rule in rules])
+
+
+def _measure(plan: Plan, kinds: Mapping[str, type[State[Any]]], search: Search) -> Iterator[Sighting]:
+    """What no single path shows: how many transitions a run can take, and how long the app can be down."""
+    bounded = [spec.name for spec in plan.states.values() if spec.attempts is not None]
+    limit = most_transitions(plan)
+    # Where nothing is entered twice, no path is longer than the plan has states.
+    if bounded and (count := longest_path_transitions(plan)) >= limit:
+        yield Sighting(Breach("X10", (("transitions", str(count)), ("limit", str(limit - 1)))), bounded[0], ())
+    if plan.maintenance_window_s is None:
+        return
+    stopping = [name for name, effects in search.effects.items() if Step.STOP_APP in effects.steps]
+    stopping = [name for name in stopping if not kinds[plan.states[name].kind].compensation]
+    worst_s, name = max(((longest_path_s(plan, name), name) for name in stopping), default=(0.0, ""))
+    if worst_s > plan.maintenance_window_s:
+        words = (("worst", format_duration(worst_s)), ("window", format_duration(plan.maintenance_window_s)))
+        yield Sighting(Breach("W4", words), name, ())
+
+
+def _choose(found: list[Finding]) -> tuple[Finding, ...]:
+    chosen: dict[tuple[str, Trail], Finding] = {}
+    for finding in sorted(found, key=lambda one: (not one.is_error, len(one.path))):
+        chosen.setdefault((finding.rule.id, finding.trail), finding)
+    broken = {finding.trail for finding in chosen.values() if finding.is_error}
+    return tuple(one for one in chosen.values() if one.is_error or one.trail not in broken)
+
+
+@dataclass
+class _Teller:
+    plan: Plan
+    search: Search
+    _tree: Node | None = None
+
+    def tell(self, sighting: Sighting) -> Finding:
+        rule, blamed = RULES[sighting.breach.rule], self._blame(sighting)
+        words = {"at": sighting.at, "state": blamed.state, "outcome": blamed.outcome, **dict(sighting.breach.words)}
+        trail: Trail = ("states", blamed.state, *(("then", blamed.outcome) if blamed.outcome else ()))
+        return Finding(
+            rule=rule,
+            what=rule.what.format(**words),
+            mend=rule.mend.format(**words),
+            path=sighting.hops,
+            moment=_tell_moment(sighting, self.plan),
+            trail=trail,
+            position=self._find(trail),
+        )
+
+    def _blame(self, sighting: Sighting) -> Hop:
+        blame, effects = RULES[sighting.breach.rule].blame, self.search.effects
+        moves = [hop for hop in sighting.hops if hop.is_transition]
+        if blame is Blame.STATE or not moves:
+            return Hop(sighting.at, "", "")
+        if blame is Blame.STOP:
+            stopped = [h for h in moves if Step.STOP_APP in effects[h.state].steps]
+            if stopped and stopped[-1].outcome == effects[stopped[-1].state].success:
+                return stopped[-1]._replace(outcome="")
+        if blame is Blame.DENIAL:
+            moves = [h for h in moves if effects[h.state].judges and h.outcome != effects[h.state].success] or moves
+        then = self.plan.states[moves[-1].state].then
+        if moves[-1].outcome == TIMEOUT and then[TIMEOUT] == then.get(FAILED):
+            return moves[-1]._replace(outcome=FAILED)
+        return moves[-1]
+
+    def _find(self, trail: Trail) -> Position:
+        if self._tree is None:
+            self._tree = read_tree(self.plan.text, self.plan.source, Problems())
+        return self._tree.find(trail)[0]
+
+
+def _tell_moment(sighting: Sighting, plan: Plan) -> str:
+    if sighting.step is not None:
+        return f"`{sighting.at}` has {sighting.step.value}"
+    if sighting.at in plan.ends:
+        return f"the run ends at `{sighting.at}` ({plan.ends[sighting.at].value.replace('_', ' ')})"
+    return f"the run comes to `{sighting.at}`" if sighting.hops else ""

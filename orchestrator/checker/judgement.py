@@ -1,0 +1,152 @@
+"""Which rule a move breaks: entering a state, one of its steps, or coming to an end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.checker.world import Data, Version, World, find_source, is_first_write
+from orchestrator.effects import NO_THING, Effects, Setting, Step, Thing
+from orchestrator.model import Verdict
+
+_FINAL = frozenset(
+    {
+        Step.STOP_APP,
+        Step.COPY_DATABASE,
+        Step.MIGRATE_DATABASE,
+        Step.WRITE_DATABASE,
+        Step.SWAP_DATABASE,
+        Step.RESTORE_DATABASE,
+        Step.RESTORE_OR_KEEP,
+        Step.PIN_OLD,
+        Step.START_OLD,
+        Step.COMMIT,
+    }
+)
+_RESTORING = frozenset({Step.RESTORE_DATABASE, Step.RESTORE_OR_KEEP})
+_ALONE = frozenset({Step.COPY_DATABASE, Step.MIGRATE_DATABASE, Step.WRITE_DATABASE, Step.SWAP_DATABASE}) | _RESTORING
+_STARTING = frozenset({Step.START_NEW, Step.START_NEW_GATED})
+_HARMLESS = frozenset({Step.PROVE_NEW, Step.PROVE_OLD, Step.DISCARD})
+_WRITTEN = (Data.MAYBE, Data.NEW)
+
+_CLAIMS = {
+    Verdict.COMMITTED: "that the new version is well and stays",
+    Verdict.UP_TO_DATE: "that there is no newer release",
+    Verdict.REFUSED: "that nothing was touched",
+    Verdict.ROLLED_BACK: "that the old version serves again",
+}
+_NAMES = {
+    Thing.CURRENT: "knowing which version runs",
+    Thing.TARGET: "knowing which release to go to",
+    Thing.IMAGE: "the new image",
+    Thing.BACKUP: "a proven backup",
+    Thing.SNAPSHOT: "a snapshot",
+    Thing.FENCE: "a closed database",
+    Thing.REPLACEMENT: "other data to swap in",
+    Thing.STARTED: "a new version that was started",
+}
+
+
+class Breach(NamedTuple):
+    """A rule that is broken; ``words`` fill in what its sentence says of the case."""
+
+    rule: str
+    words: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How the run came somewhere: from a state that ``back`` goes back, ``well`` with its success or not.
+
+    ``cut``: because it was cut off and the plan says where it goes then. ``pivot``: that state is the commit.
+    """
+
+    back: bool = False
+    well: bool = True
+    cut: bool = False
+    pivot: bool = False
+
+
+def judge_entry(effects: Effects, *, back: bool, world: World, arrival: Arrival, setting: Setting) -> Iterator[Breach]:
+    """What is wrong with entering a state, the worst first; ``back``: it goes back."""
+    steps = set(effects.steps)
+    committed = Thing.PIVOT in world.known
+    if committed and (steps & _FINAL):
+        yield Breach("G3")
+    if arrival.back and not back:
+        yield Breach("G6")
+    if world.denied and not back and steps - _HARMLESS:
+        yield Breach("F2")
+    missing = next((need for need in effects.needs if not need & world.known), None)
+    if missing is not None:
+        yield Breach("X6" if back else "F1", (("missing", _name(missing)),))
+    if effects.network and (back or committed or world.data in _WRITTEN):
+        yield Breach("G9")
+    elif effects.network and world.touched and not world.serving:
+        yield Breach("W1")
+    yield from _advise(effects, world, setting, committed=committed)
+
+
+def judge_step(step: Step, world: World, setting: Setting) -> Iterator[Breach]:
+    """What is wrong with taking a step in this world."""
+    with_data = world.data is not Data.NONE
+    if is_first_write(step, world, setting) and Thing.BACKUP not in world.known:
+        yield Breach("G4")
+    if step in _ALONE and with_data and world.running:
+        yield Breach("X4")
+    if step in _RESTORING and (find_source(world) or NO_THING) & world.stale:
+        yield Breach("X2")
+    if step is Step.START_OLD and world.data in _WRITTEN:
+        yield Breach("X3")
+    if step in _STARTING and setting.migrates and world.data in (Data.OLD, Data.MAYBE):
+        yield Breach("X3")
+    if step is Step.COMMIT and Thing.HEALTH not in world.known:
+        yield Breach("X13", (("claim", _CLAIMS[Verdict.COMMITTED]),))
+    if step is Step.DISCARD and Thing.PIVOT not in world.known:
+        yield Breach("G8")
+
+
+def judge_end(verdict: Verdict, world: World, arrival: Arrival) -> Iterator[Breach]:
+    """What is wrong with this end of a run."""
+    if verdict is Verdict.NEEDS_OPERATOR:
+        yield from _judge_alarm(world, arrival)
+    elif not world.serving:
+        yield Breach("X1")
+    elif not _is_so(verdict, world):
+        yield Breach("X13", (("claim", _CLAIMS[verdict]),))
+
+
+def _judge_alarm(world: World, arrival: Arrival) -> Iterator[Breach]:
+    if (arrival.back or arrival.pivot) and not arrival.well:
+        return  # that is what an operator is for
+    proven = Thing.OLD_SERVES if world.version is Version.OLD else Thing.HEALTH
+    if not world.touched or (arrival.well and world.serving and proven in world.known):
+        yield Breach("W5")
+    elif Thing.PIVOT not in world.known:
+        yield Breach("X9" if arrival.cut else "X7")
+
+
+def _is_so(verdict: Verdict, world: World) -> bool:
+    match verdict:
+        case Verdict.COMMITTED:
+            return world.version is world.pinned is Version.NEW and Thing.HEALTH in world.known
+        case Verdict.ROLLED_BACK:
+            return world.version is world.pinned is Version.OLD and Thing.OLD_SERVES in world.known
+        case Verdict.UP_TO_DATE:
+            return not world.touched and Thing.TARGET not in world.known
+        case _:
+            return not world.touched
+
+
+def _advise(effects: Effects, world: World, setting: Setting, *, committed: bool) -> Iterator[Breach]:
+    if any(is_first_write(step, world, setting) for step in effects.steps) and Thing.REHEARSAL not in world.known:
+        yield Breach("W2")
+    if Step.START_NEW in effects.steps and world.data is not Data.NONE and not committed:
+        yield Breach("W3")
+    if effects.outlives:
+        yield Breach("W6")
+
+
+def _name(things: Thing) -> str:
+    return " or ".join(name for thing, name in _NAMES.items() if thing in things) or "what it needs"

@@ -1,0 +1,77 @@
+"""What taking up a cut-off run does next: asked of the very function that `resume` and `recover` ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from orchestrator.contract import CrashRule, State
+from orchestrator.journal import Record
+from orchestrator.plan.schema import Plan, StateSpec
+from orchestrator.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
+
+_THEN = datetime(2026, 1, 1, tzinfo=UTC)
+_ELSEWHERE = "·"  # no state has this name
+
+#: Kinds of which a version of the app may be up when the run is taken up; the database stays open for it.
+_APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
+
+
+class Cut(NamedTuple):
+    """Where a run was cut off: in a state, or on the way into it from ``before``.
+
+    ``begun``: a state was entered before that may change the app; ``tried``: it is the last attempt that counts.
+    """
+
+    state: str
+    entered: bool
+    prepared: bool
+    before: str | None
+    begun: bool
+    tried: bool = False
+
+
+class Next(NamedTuple):
+    """What follows: ``how`` with the state and its outcome; ``closes``: the database is closed first."""
+
+    how: How
+    state: str
+    outcome: str
+    closes: bool
+
+
+@dataclass
+class Moves:
+    """The moves of one plan; each case is asked once."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    _known: dict[tuple[object, ...], tuple[How, bool, str, bool]] = field(default_factory=dict)
+
+    def find(self, cut: Cut, mode: Mode) -> Next:
+        """The next move after a cut."""
+        spec = self.plan.states[cut.state]
+        key = (spec.kind, spec.interrupted is None, cut.before is None, *cut[1:3], *cut[4:], mode)
+        if key not in self._known:
+            move = choose_move(self.plan, self.kinds, self._write_journal(cut, spec), mode)
+            rule = self.kinds[self.plan.states[move.state].kind].crash_rule
+            self._known[key] = (move.how, move.state == cut.state, move.outcome, rule not in _APP_MAY_BE_UP)
+        how, here, outcome, closes = self._known[key]
+        return Next(how, cut.state if here else str(cut.before), outcome, closes)
+
+    def _write_journal(self, cut: Cut, spec: StateSpec) -> list[Record]:
+        rows: list[tuple[str, str, Mapping[str, Any]]] = [("opened", "", {})]
+        if cut.begun:
+            rows.append(("entered", _ELSEWHERE, {"kind": self._find_changing()}))
+        if cut.entered:
+            rows += [("entered", cut.state, {"kind": spec.kind})] * (ATTEMPTS_AT_MOST if cut.tried else 1)
+        elif cut.begun or cut.before is not None:
+            rows.append(("left", cut.before or _ELSEWHERE, {"to": cut.state}))
+        if cut.prepared:
+            rows.append(("prepared", cut.state, {}))
+        return [Record(number, _THEN, word, state, payload) for number, (word, state, payload) in enumerate(rows)]
+
+    def _find_changing(self) -> str:
+        return next(spec.kind for spec in self.plan.states.values() if changes_app(self.kinds[spec.kind]))
