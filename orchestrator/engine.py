@@ -167,7 +167,6 @@ class Engine:
 
     def _leave(self, run_id: str, spec: StateSpec, result: Result, learned: Facts, seconds: float) -> None:
         payload = {
-            "kind": spec.kind,
             "outcome": result.outcome,
             "reason": result.reason,
             "to": spec.then[result.outcome],
