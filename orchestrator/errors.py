@@ -26,6 +26,8 @@ Adapters translate foreign errors into these ``from`` their cause. Codes are sta
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class OrchestratorError(Exception):
     """Root of the tree. ``code`` is stable and dotted, ``exit_code`` is what the process ends with."""
@@ -105,7 +107,13 @@ class DatabaseError(StateError):
 
 
 class ReleaseError(StateError):
-    """The release source cannot be read, or has no such release."""
+    """The release source cannot be read, or has no such release; ``retry_at`` (UTC) is when it wants to be asked."""
+
+    def __init__(
+        self, code: str, what: str, *, meaning: str = "", hint: str = "", retry_at: datetime | None = None
+    ) -> None:
+        super().__init__(code, what, meaning=meaning, hint=hint)
+        self.retry_at = retry_at
 
 
 class BackupError(StateError):

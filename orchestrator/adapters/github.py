@@ -8,10 +8,11 @@ from orchestrator.adapters.addresses import is_private_channel, is_same_origin
 from orchestrator.adapters.http import (
     DEFAULT_LIMITS,
     Limits,
-    fetch_json,
+    fetch,
     hostile,
     new_session,
 )
+from orchestrator.adapters.page_memory import PageMemory
 from orchestrator.adapters.release_file import read_release
 from orchestrator.errors import PlanError
 from orchestrator.model import Release
@@ -22,6 +23,8 @@ _MAX_PAGES = 5
 
 class GitHubFeed:
     """The newest 500 releases of ``owner/name``. The token is sent to ``api_base`` only and shown nowhere.
+
+    What GitHub says has not changed since the listing before is not sent again.
 
     Raises:
         PlanError: ``plan.repository``; ``plan.insecure_source`` (the token would travel in clear text).
@@ -52,6 +55,7 @@ class GitHubFeed:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._limits = limits
+        self._memory = PageMemory()
 
     def list_releases(self) -> tuple[Release, ...]:
         """Read page after page, five at most. Entries that are no release are left out.
@@ -61,13 +65,15 @@ class GitHubFeed:
         """
         releases: list[Release] = []
         url: str | None = self._url
-        with new_session(self._url) as session:
+        with new_session(self._url, retries=self._limits.retries) as session:
             for _ in range(_MAX_PAGES):
                 if url is None:
                     break
-                page = fetch_json(session, url, self._headers, limits=self._limits)
+                headers = {**self._headers, **self._memory.condition(url)}
+                page = self._memory.read(url, fetch(session, url, headers, limits=self._limits), limits=self._limits)
                 releases += _read_page(url, page.content)
                 url = self._require_ours(page.next_url)
+        self._memory.forget_others()
         return tuple(releases)
 
     def _require_ours(self, next_url: str | None) -> str | None:

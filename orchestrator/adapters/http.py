@@ -22,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util.retry import Retry
 
 from orchestrator.adapters.addresses import is_loopback, is_same_origin
+from orchestrator.adapters.rate_limit import read_retry_at
 from orchestrator.errors import ReleaseError
 
 T = TypeVar("T")
@@ -35,13 +36,14 @@ _REFUSALS = (401, 403)
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a server may cost us. ``body_bytes`` is counted after decompression."""
+    """How much a server may cost us. ``body_bytes`` is counted after decompression, ``retries`` are quick ones."""
 
     connect_s: float = 5.0
     read_s: float = 10.0
     total_s: float = 30.0
     body_bytes: int = 4 * 1024 * 1024
     depth: int = 32
+    retries: int = 2
 
 
 DEFAULT_LIMITS = Limits()
@@ -177,13 +179,14 @@ def hostile(url: str, what: str) -> ReleaseError:
     )
 
 
-def unreachable(url: str, what: str) -> ReleaseError:
-    """The server gave no usable answer this time."""
+def unreachable(url: str, what: str, *, retry_at: datetime | None = None) -> ReleaseError:
+    """The server gave no usable answer this time; ``retry_at`` where it says when it will."""
     return ReleaseError(
         "releases.unreachable",
         f"{_shown(url)} {what}.",
         meaning=_UNTOUCHED,
         hint="See that this host can reach it, then try again.",
+        retry_at=retry_at,
     )
 
 
@@ -241,28 +244,21 @@ def _require_success(answer: Answer) -> None:
     if status == 404:  # noqa: PLR2004
         raise _not_found(answer.url)
     if status >= 500:  # noqa: PLR2004
-        raise unreachable(answer.url, f"is out of order ({status})")
+        retry_at = read_retry_at(answer.headers, datetime.now(UTC))
+        raise unreachable(answer.url, f"is out of order ({status})", retry_at=retry_at)
     raise hostile(answer.url, f"gave an answer that makes no sense here ({status})")
 
 
 def _rate_limited(answer: Answer) -> ReleaseError:
-    until = _read_reset(answer.headers)
+    retry_at = read_retry_at(answer.headers, datetime.now(UTC))
     return ReleaseError(
         "releases.rate_limited",
         f"{_shown(answer.url)} has had too many questions from this address ({answer.status}).",
         meaning=_UNTOUCHED,
-        hint=f"Try again {f'after {until}' if until else 'later'}, or give it a token: that allows more.",
+        hint=f"Try again {f'after {retry_at:%Y-%m-%d %H:%M} UTC' if retry_at else 'later'}, or give it a token: that"
+        " allows more.",
+        retry_at=retry_at,
     )
-
-
-def _read_reset(headers: Mapping[str, str]) -> str:
-    """GitHub names the second in ``X-RateLimit-Reset``, others the seconds to wait in ``Retry-After``."""
-    reset, wait = headers.get("X-RateLimit-Reset", ""), headers.get("Retry-After", "")
-    try:
-        seconds = int(reset) if reset else datetime.now(UTC).timestamp() + int(wait)
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (ValueError, OverflowError, OSError):
-        return ""
 
 
 def _not_found(url: str) -> ReleaseError:

@@ -20,8 +20,8 @@ from orchestrator.adapters.http import (
     fetch_json,
     hostile,
     new_session,
-    read_document,
 )
+from orchestrator.adapters.page_memory import PageMemory
 from orchestrator.adapters.release_file import read_release
 from orchestrator.model import Release
 from orchestrator.releases import is_comparable
@@ -44,6 +44,7 @@ class RegistryFeed:
         self._url = f"{scheme}://{host}/v2/{self._name}/tags/list?n=1000"
         self._login = login
         self._limits = limits
+        self._memory = PageMemory()
 
     def list_releases(self) -> tuple[Release, ...]:
         """Read page after page, twenty at most; signatures and tags without an order are left out.
@@ -54,23 +55,25 @@ class RegistryFeed:
         releases: list[Release] = []
         headers: dict[str, str] = {}
         url: str | None = self._url
-        with new_session(self._url) as session:
+        with new_session(self._url, retries=self._limits.retries) as session:
             for _ in range(_MAX_PAGES):
                 if url is None:
                     break
                 page, headers = self._read_page(session, url, headers)
                 releases += _read_tags(url, page.content)
                 url = self._require_ours(page.next_url)
+        self._memory.forget_others()
         return tuple(releases)
 
     def _read_page(
         self, session: requests.Session, url: str, headers: dict[str, str]
     ) -> tuple[Document, dict[str, str]]:
-        answer = fetch(session, url, headers, limits=self._limits)
+        condition = self._memory.condition(url)
+        answer = fetch(session, url, {**headers, **condition}, limits=self._limits)
         if answer.status == _UNAUTHORIZED:
             headers = {"Authorization": self._authorize(answer)}
-            answer = fetch(session, url, headers, limits=self._limits)
-        return read_document(answer, limits=self._limits), headers
+            answer = fetch(session, url, {**headers, **condition}, limits=self._limits)
+        return self._memory.read(url, answer, limits=self._limits), headers
 
     def _authorize(self, refusal: Answer) -> str:
         scheme, _, parameters = refusal.headers.get("WWW-Authenticate", "").partition(" ")
@@ -89,7 +92,7 @@ class RegistryFeed:
         query = {"service": challenge.get("service", ""), "scope": f"repository:{self._name}:pull"}
         headers = {"Authorization": _basic(self._login)} if self._login else {}
         joint = "&" if urlsplit(realm).query else "?"
-        with new_session(realm) as session:
+        with new_session(realm, retries=self._limits.retries) as session:
             page = fetch_json(session, f"{realm}{joint}{urlencode(query)}", headers, limits=self._limits)
         return f"Bearer {_read_token(realm, page.content)}"
 

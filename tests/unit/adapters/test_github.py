@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -15,6 +16,7 @@ from werkzeug import Request, Response
 from orchestrator.adapters.addresses import is_loopback
 from orchestrator.adapters.github import GitHubFeed
 from orchestrator.adapters.http import Limits, run_bounded
+from orchestrator.adapters.rate_limit import read_retry_at
 from orchestrator.errors import PlanError, ReleaseError
 from orchestrator.model import Release
 
@@ -249,3 +251,53 @@ def test_loopback_is_known_by_name_and_address(url: str, loopback: bool) -> None
 def test_a_call_that_hangs_is_left_behind() -> None:
     with pytest.raises(TimeoutError):
         run_bounded(threading.Event().wait, 0.01)
+
+
+def test_a_page_that_has_not_changed_is_remembered(httpserver: HTTPServer) -> None:
+    marks = {"1": '"one"', "2": '"two"'}
+
+    def page(request: Request) -> Response:
+        number = request.args.get("page", "1")
+        if request.headers.get("If-None-Match") == marks[number]:
+            return Response(status=304)
+        link = {"Link": f'<{httpserver.url_for(PATH)}?page=2>; rel="next"'} if number == "1" else {}
+        return Response(json.dumps([entry(f"v1.{number}.0")]), headers={"ETag": marks[number], **link})
+
+    httpserver.expect_request(PATH).respond_with_handler(page)
+    ours = feed(httpserver)
+    first = ours.list_releases()
+    assert ours.list_releases() == first
+    marks["2"] = '"changed"'
+    assert ours.list_releases() == first
+    assert [response.status_code for _, response in httpserver.log] == [200, 200, 304, 304, 304, 200]
+
+
+def test_an_answer_without_a_mark_is_asked_for_again(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(PATH).respond_with_json([entry("v1.0.0")])
+    ours = feed(httpserver)
+    ours.list_releases()
+    ours.list_releases()
+    assert all("If-None-Match" not in request.headers for request, _ in httpserver.log)
+
+
+def test_a_304_that_nobody_asked_for_is_hostile(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(PATH).respond_with_data("", status=304)
+    assert failure(httpserver).code == "releases.hostile"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "90"}, 90),
+        ({"Retry-After": "Mon, 05 Jan 2026 02:01:00 GMT"}, 60),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767578430"}, 30),
+        ({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1767578430"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "9" * 40}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 40}, None),
+        ({}, None),
+    ],
+)
+def test_the_moment_to_ask_again_is_read(headers: dict[str, str], seconds: int | None) -> None:
+    now = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+    assert read_retry_at(headers, now) == (now + timedelta(seconds=seconds) if seconds is not None else None)

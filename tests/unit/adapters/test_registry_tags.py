@@ -144,3 +144,15 @@ def test_a_repository_without_tags_has_no_releases(httpserver: HTTPServer) -> No
 def test_each_refusal_has_its_code(httpserver: HTTPServer, status: int, code: str) -> None:
     httpserver.expect_request(PATH).respond_with_data("", status=status)
     assert failure(httpserver).code == code
+
+
+def test_tags_that_have_not_changed_are_remembered(httpserver: HTTPServer) -> None:
+    def answer(request: Request) -> Response:
+        if request.headers.get("If-None-Match") == '"t1"':
+            return Response(status=304)
+        return Response(json.dumps({"tags": ["v1.0.0"]}), headers={"ETag": '"t1"'})
+
+    httpserver.expect_request(PATH).respond_with_handler(answer)
+    ours = feed(httpserver)
+    assert ours.list_releases() == ours.list_releases() != ()
+    assert [response.status_code for _, response in httpserver.log] == [200, 304]
