@@ -1,0 +1,15 @@
+"""The web's face: which version there is, for the app's own page, and what a run does, for its operator.
+
+    from webapi import GitHubFeed, version_blueprint
+
+    app.register_blueprint(version_blueprint(GitHubFeed("yourorg/app")))
+
+Nothing here can start an upgrade: the engine's socket and the states are out of reach.
+"""
+
+from orchestrator.adapters.github import GitHubFeed
+from orchestrator.adapters.registry_tags import RegistryFeed
+from orchestrator.adapters.release_file import FileFeed
+from webapi.blueprint import WEB_LIMITS, version_blueprint
+
+__all__ = ["WEB_LIMITS", "FileFeed", "GitHubFeed", "RegistryFeed", "version_blueprint"]

@@ -1,0 +1,134 @@
+"""The blueprint that an app mounts: ``GET /api/version``, its notes as HTML, its health, and the web components.
+
+An app that wants to show its version to its own users only protects the blueprint as it protects its other pages:
+``blueprint.before_request(require_login)``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flask import Blueprint, Response, request
+
+from orchestrator.adapters.http import Limits
+from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.ports import Clock, ReleaseFeed
+from webapi.cache import Finding, Look, ReleaseCache
+from webapi.security import guard
+from webapi.version import View, build_view, read_current
+
+#: For feeds of a web process: one quick question instead of several, because the next caller asks again anyway.
+WEB_LIMITS = Limits(connect_s=3.0, read_s=5.0, total_s=10.0, retries=0)
+
+_FOLDER = Path(__file__).parent
+_JSON = "application/json"
+_FORCE = {"": False, "false": False, "true": True}
+_ASKED_AGAIN = (("Cache-Control", "private, no-cache"),)
+_NEVER_KEPT = (("Cache-Control", "no-store"),)
+_BAD_FORCE = b'{"reason":"bad_request","message":"force is true or false."}\n'
+
+
+def version_blueprint(
+    feed: ReleaseFeed,
+    *,
+    current: str | None = None,
+    health: bool = True,
+    clock: Clock | None = None,
+    name: str = "version",
+    url_prefix: str = "/api",
+) -> Blueprint:
+    """The blueprint, with a cache of its own; it asks ``feed`` when somebody asks it first.
+
+    ``current`` is what runs; without it, ``APP_VERSION`` of the environment. ``health``: also answer
+    ``GET /api/health``, for an app that has no such route itself.
+    """
+    says = _Says(current if current is not None else os.environ.get("APP_VERSION"), feed, clock or SystemClock())
+    blueprint = Blueprint(name, __name__, url_prefix=url_prefix, static_folder="static", static_url_path="/components")
+    blueprint.add_url_rule("/version", "version", says.version)
+    blueprint.add_url_rule("/version/notes", "notes", says.notes)
+    blueprint.add_url_rule("/openapi.json", "openapi", _serve_description)
+    if health:
+        blueprint.add_url_rule("/health", "health", says.health)
+    blueprint.after_request(guard)
+    return blueprint
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    finding: Finding
+    view: View
+    headers: tuple[tuple[str, str], ...]
+
+
+class _Says:
+    """The views; what they answer is built once for each finding."""
+
+    def __init__(self, current: str | None, feed: ReleaseFeed, clock: Clock) -> None:
+        self._current = read_current(current)
+        self._clock = clock
+        self._cache = ReleaseCache(feed, clock)
+        self._rendered = self._render(Finding())
+
+    def version(self) -> Response:
+        force = _FORCE.get(request.args.get("force", "")) if request.query_string else False
+        if force is None:
+            return Response(_BAD_FORCE, 400, mimetype=_JSON)
+        return self._answer_force() if force else self._answer(self._cache.look())
+
+    def notes(self) -> Response:
+        rendered = self._choose(self._cache.look().finding)
+        if not rendered.view.found:
+            return self._send(rendered)
+        return Response(rendered.view.notes_body, mimetype=_JSON, headers=_ASKED_AGAIN)
+
+    def health(self) -> dict[str, str]:
+        return {"status": "ok", "version": self._current}
+
+    # A page elsewhere can make a browser ask; it shall not make us ask the source.
+    def _answer_force(self) -> Response:
+        wanted = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin", "same-site")
+        look = self._cache.look(force=wanted)
+        response = self._answer(look)
+        response.headers["X-Forced"] = "true" if look.asked else "false"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _answer(self, look: Look) -> Response:
+        rendered = self._choose(look.finding)
+        if request.headers.get("If-None-Match") == rendered.view.etag and rendered.view.found:
+            return Response(status=304, headers=rendered.headers)
+        return self._send(rendered)
+
+    def _send(self, rendered: _Rendered) -> Response:
+        response = Response(rendered.view.body, 200 if rendered.view.found else 503, rendered.headers, mimetype=_JSON)
+        if not rendered.view.found:
+            response.headers["Retry-After"] = str(self._seconds_until(rendered.finding.retry_at))
+        return response
+
+    def _seconds_until(self, moment: datetime | None) -> int:
+        left_s = (moment - self._clock.now()).total_seconds() if moment else 1.0
+        return max(1, math.ceil(left_s))
+
+    def _choose(self, finding: Finding) -> _Rendered:
+        rendered = self._rendered
+        if rendered.finding is not finding and rendered.finding != finding:
+            rendered = self._rendered = self._render(finding)
+        return rendered
+
+    def _render(self, finding: Finding) -> _Rendered:
+        view = build_view(self._current, finding)
+        headers = (("Cache-Control", "private, no-cache"), ("ETag", view.etag)) if view.found else _NEVER_KEPT
+        return _Rendered(finding, view, headers)
+
+
+def _serve_description() -> Response:
+    return Response(read_description(), mimetype=_JSON, headers=_ASKED_AGAIN)
+
+
+def read_description() -> bytes:
+    """The OpenAPI description of these routes."""
+    return (_FOLDER / "openapi.json").read_bytes()
