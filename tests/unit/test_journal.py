@@ -126,3 +126,28 @@ def test_a_snapshot_is_left_over_by_a_run_that_was_committed_or_had_nothing_to_s
     found = JournalHistory(journal).leftovers()
     assert {run.run_id for run in found if run.snapshot} == {"r-1", "r-2", "r-3"}
     assert {run.kept_image for run in found} == {"kept:x"}
+
+
+def test_who_only_looks_sees_what_another_process_writes(journal: Journal) -> None:
+    assert Journal.open_existing(journal.path.parent / "elsewhere") is None
+    looking = Journal.open_existing(journal.path.parent)
+    assert looking is not None
+    with closing(looking):
+        before = looking.count()
+        journal.begin(make_run(), tool_version="0")
+        journal.append("r-1", NOW, "entered", "check", {"kind": "check"})
+        assert (before, looking.count()) == ((0, 0, 0), (1, 0, 1))
+        assert [run.id for run in looking.runs()] == ["r-1"]
+
+
+def test_who_only_looks_can_write_nothing(journal: Journal) -> None:
+    looking = Journal.open_existing(journal.path.parent)
+    assert looking is not None
+    with closing(looking), pytest.raises(JournalError):
+        looking.append("r-1", NOW, "entered", "check", {})
+
+
+def test_a_journal_that_nobody_has_written_yet_is_none_to_look_at(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").touch()
+    assert Journal.open_existing(tmp_path) is None
+    assert (tmp_path / "journal.sqlite3").stat().st_size == 0
