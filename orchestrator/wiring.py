@@ -20,6 +20,7 @@ from orchestrator.adapters.engine_choice import hold_engine
 from orchestrator.adapters.engine_registry import EngineRegistry
 from orchestrator.adapters.env_file import read_environment
 from orchestrator.adapters.github import GitHubFeed
+from orchestrator.adapters.http import DEFAULT_LIMITS, Limits
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.registry_tags import RegistryFeed
@@ -66,8 +67,19 @@ def build_service(path: Path, operator: Operator) -> Service:
         PlanError: the plan cannot be used.
     """
     log_to_stderr()
-    plan = _resolve(read_plan(path))
+    plan = read_resolved_plan(path)
     return Service(plan, KINDS, build_world(plan, operator))
+
+
+def read_resolved_plan(path: Path) -> Plan:
+    """Load and check a plan, with what the project's ``.env`` says. Raises `PlanError`."""
+    return _resolve(read_plan(path))
+
+
+def find_pinned_version(plan: Plan) -> str | None:
+    """The tag in the project's ``.env`` now: what runs, as far as files can tell."""
+    pin = _read_environment(plan.target.project / ".env").get(plan.target.version_variable)
+    return pin.partition("@")[0] if pin else None
 
 
 def build_takeover(path: Path, operator: Operator) -> Takeover:
@@ -78,7 +90,7 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
         JournalError: the run's own copy of its plan is not what the journal says.
     """
     log_to_stderr()
-    plan = find_confirmed_plan(path) or _resolve(read_plan(path))
+    plan = find_confirmed_plan(path) or read_resolved_plan(path)
     return Takeover(plan, KINDS, build_world(plan, operator))
 
 
@@ -162,16 +174,16 @@ def build_world(plan: Plan, operator: Operator) -> World:
     )
 
 
-def build_feed(plan: Plan) -> ReleaseFeed:
+def build_feed(plan: Plan, limits: Limits = DEFAULT_LIMITS) -> ReleaseFeed:
     """Where the plan says that releases are announced."""
     releases = plan.releases
     token = os.environ.get(releases.token_variable) if releases.token_variable else None
     if releases.source == "file" and releases.path:
         return FileFeed(releases.path)
     if releases.source == "github" and releases.repository:
-        return GitHubFeed(releases.repository, api_base=releases.url or GITHUB_API, token=token)
+        return GitHubFeed(releases.repository, releases.url or GITHUB_API, token, limits=limits)
     if releases.source == "registry":
-        return RegistryFeed(releases.repository or plan.target.image, login=_login(token))
+        return RegistryFeed(releases.repository or plan.target.image, _login(token), limits=limits)
     raise InvariantError("internal.releases", f"The plan's releases {releases.source!r} lack what they need.")
 
 

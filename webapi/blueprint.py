@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.ports import Clock, ReleaseFeed
 from webapi.cache import Finding, Look, ReleaseCache
 from webapi.security import guard
-from webapi.version import View, build_view, read_current
+from webapi.version import DEVELOPMENT, View, build_view, read_current
 
 #: For feeds of a web process: one quick question instead of several, because the next caller asks again anyway.
 WEB_LIMITS = Limits(connect_s=3.0, read_s=5.0, total_s=10.0, retries=0)
@@ -35,22 +36,25 @@ _BAD_FORCE = b'{"reason":"bad_request","message":"force is true or false."}\n'
 def version_blueprint(
     feed: ReleaseFeed,
     *,
-    current: str | None = None,
+    current: str | Callable[[], str | None] | None = None,
     health: bool = True,
+    description: bytes | None = None,
     clock: Clock | None = None,
     name: str = "version",
     url_prefix: str = "/api",
 ) -> Blueprint:
     """The blueprint, with a cache of its own; it asks ``feed`` when somebody asks it first.
 
-    ``current`` is what runs; without it, ``APP_VERSION`` of the environment. ``health``: also answer
-    ``GET /api/health``, for an app that has no such route itself.
+    ``current`` is what runs, or how to find out each time; without it, ``APP_VERSION`` of the environment.
+    ``health``: also answer ``GET /api/health``, for an app that has no such route itself. ``description`` replaces the
+    OpenAPI description, for an app that has a larger one.
     """
-    says = _Says(current if current is not None else os.environ.get("APP_VERSION"), feed, clock or SystemClock())
+    said = os.environ.get("APP_VERSION") if current is None else current
+    says = _Says(said if callable(said) else lambda: said, feed, clock or SystemClock(), description)
     blueprint = Blueprint(name, __name__, url_prefix=url_prefix, static_folder="static", static_url_path="/components")
     blueprint.add_url_rule("/version", "version", says.version)
     blueprint.add_url_rule("/version/notes", "notes", says.notes)
-    blueprint.add_url_rule("/openapi.json", "openapi", _serve_description)
+    blueprint.add_url_rule("/openapi.json", "openapi", says.description)
     if health:
         blueprint.add_url_rule("/health", "health", says.health)
     blueprint.after_request(guard)
@@ -59,6 +63,7 @@ def version_blueprint(
 
 @dataclass(frozen=True)
 class _Rendered:
+    current: str
     finding: Finding
     view: View
     headers: tuple[tuple[str, str], ...]
@@ -67,11 +72,14 @@ class _Rendered:
 class _Says:
     """The views; what they answer is built once for each finding."""
 
-    def __init__(self, current: str | None, feed: ReleaseFeed, clock: Clock) -> None:
-        self._current = read_current(current)
+    def __init__(
+        self, current: Callable[[], str | None], feed: ReleaseFeed, clock: Clock, description: bytes | None
+    ) -> None:
+        self._current = current
         self._clock = clock
+        self._description = description or read_description()
         self._cache = ReleaseCache(feed, clock)
-        self._rendered = self._render(Finding())
+        self._rendered = self._render(DEVELOPMENT, Finding())
 
     def version(self) -> Response:
         force = _FORCE.get(request.args.get("force", "")) if request.query_string else False
@@ -86,7 +94,10 @@ class _Says:
         return Response(rendered.view.notes_body, mimetype=_JSON, headers=_ASKED_AGAIN)
 
     def health(self) -> dict[str, str]:
-        return {"status": "ok", "version": self._current}
+        return {"status": "ok", "version": read_current(self._current())}
+
+    def description(self) -> Response:
+        return Response(self._description, mimetype=_JSON, headers=_ASKED_AGAIN)
 
     # A page elsewhere can make a browser ask; it shall not make us ask the source.
     def _answer_force(self) -> Response:
@@ -114,19 +125,15 @@ class _Says:
         return max(1, math.ceil(left_s))
 
     def _choose(self, finding: Finding) -> _Rendered:
-        rendered = self._rendered
-        if rendered.finding is not finding and rendered.finding != finding:
-            rendered = self._rendered = self._render(finding)
+        rendered, current = self._rendered, read_current(self._current())
+        if rendered.current != current or (rendered.finding is not finding and rendered.finding != finding):
+            rendered = self._rendered = self._render(current, finding)
         return rendered
 
-    def _render(self, finding: Finding) -> _Rendered:
-        view = build_view(self._current, finding)
+    def _render(self, current: str, finding: Finding) -> _Rendered:
+        view = build_view(current, finding)
         headers = (("Cache-Control", "private, no-cache"), ("ETag", view.etag)) if view.found else _NEVER_KEPT
-        return _Rendered(finding, view, headers)
-
-
-def _serve_description() -> Response:
-    return Response(read_description(), mimetype=_JSON, headers=_ASKED_AGAIN)
+        return _Rendered(current, finding, view, headers)
 
 
 def read_description() -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable
 
@@ -21,7 +22,10 @@ def serve(app: Flask, host: str, port: int, *, stopping: threading.Event, announ
     Raises:
         OSError: the address cannot be bound.
     """
-    server = create_server(app, host=host, port=port, threads=THREADS, ident="", clear_untrusted_proxy_headers=True)
+    listening = _listen(host, port)
+    server = create_server(
+        app, sockets=[listening], threads=THREADS, ident="", clear_untrusted_proxy_headers=True, channel_timeout=60
+    )
 
     def leave(_number: int, _frame: object) -> None:
         stopping.set()
@@ -29,9 +33,14 @@ def serve(app: Flask, host: str, port: int, *, stopping: threading.Event, announ
 
     before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        announce(server.effective_port)
+        announce(listening.getsockname()[1])
         server.run()  # takes SystemExit as the wish to shut down, and returns
     finally:
         server.close()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address[:2], family=family)

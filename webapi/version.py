@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -80,7 +80,7 @@ def build_view(current: str, finding: Finding) -> View:
 
 def format_moment(moment: datetime) -> str:
     """ISO 8601 in UTC, to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _build_absence(current: str, finding: Finding) -> View:

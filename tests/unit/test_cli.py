@@ -1,6 +1,7 @@
 """The command line answers with the right exit code, on the right stream, and touches nothing by looking."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,29 @@ def test_there_is_help_for_every_command() -> None:
         done = call(name, "--help")
         assert done.exit_code == 0
         assert command.help
+
+
+def test_what_others_can_reach_is_not_served_without_a_token() -> None:
+    done = call("serve", PLANS / "upgrade.yaml", "--host", "192.0.2.1", "--port", "0")
+    assert done.exit_code == 2
+    assert "--token-file" in done.stderr
+
+
+def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("short\n", encoding="utf-8")
+    done = call("serve", PLANS / "upgrade.yaml", "--host", "192.0.2.1", "--token-file", tmp_path / "token")
+    assert done.exit_code == 2
+    assert "shorter than" in done.stderr
+
+
+def test_a_token_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    done = call("serve", PLANS / "upgrade.yaml", "--token-file", tmp_path / "token")
+    assert done.exit_code == 2
+    assert "cannot be read" in done.stderr
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = call("serve", PLANS / "upgrade.yaml", "--port", str(taken.getsockname()[1]))
+    assert done.exit_code == 2
+    assert "--port" in done.stderr

@@ -1,0 +1,90 @@
+"""The command that serves pages."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.boundary import boundary, find_plan, plan_argument
+from orchestrator.cli.group import main
+
+_TOKEN_MIN = 16
+
+
+@main.command()
+@plan_argument
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=5180, show_default=True, help="0 takes any free one.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path), help="File with the token that whoever looks on must know."
+)
+def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> None:
+    """Show runs of the plan on a page, live, and answer which version there is.
+
+    \b
+    http://127.0.0.1:5180/              the run page
+    http://127.0.0.1:5180/api/version   for the app's own page
+
+    Reads only: nothing can be started from there. Anybody on this machine may look on; an address that others reach
+    needs a token, which a browser asks for as a password.
+    """
+    from orchestrator.wiring import build_feed, find_pinned_version, log_to_stderr, read_resolved_plan
+    from webapi.app import create_app
+    from webapi.blueprint import WEB_LIMITS
+    from webapi.server import serve as serve_app
+
+    def read_current() -> str | None:
+        return os.environ.get("APP_VERSION") or find_pinned_version(read)
+
+    def announce(open_port: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        click.echo(f"Serving {read.name} on http://{shown}:{open_port}/ (Ctrl-C ends it)")
+
+    with boundary(as_json=False):
+        log_to_stderr()
+        token = _read_token(token_file, host)
+        read = read_resolved_plan(find_plan(plan))
+        stopping = threading.Event()
+        app = create_app(read, build_feed(read, WEB_LIMITS), read_current, token=token, stopping=stopping)
+        try:
+            serve_app(app, host, port, stopping=stopping, announce=announce)
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from error
+
+
+def _read_token(path: Path | None, host: str) -> str | None:
+    from orchestrator.errors import UsageError
+    from webapi.access import is_loopback_host
+
+    if path is None:
+        if is_loopback_host(host):
+            return None
+        raise UsageError(
+            "usage.token_needed",
+            f"{host} can be reached from other machines, and no token was given.",
+            meaning="Nothing is served.",
+            hint="Make one (`openssl rand -hex 24 > token; chmod 600 token`) and say --token-file token.",
+        )
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"The token file {path} cannot be read."
+        raise UsageError("usage.token_unreadable", what, meaning="Nothing is served.") from error
+    if len(token) < _TOKEN_MIN:
+        what = f"The token in {path} is shorter than {_TOKEN_MIN} characters."
+        raise UsageError("usage.token_short", what, meaning="Nothing is served.", hint="`openssl rand -hex 24`")
+    return token
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> Exception:
+    from orchestrator.errors import UsageError
+
+    return UsageError(
+        "usage.cannot_listen",
+        f"Nothing can be served on {host} port {port}: {error.strerror or error}.",
+        meaning="Nothing is served.",
+        hint="Is it served there already? --port takes another one.",
+    )

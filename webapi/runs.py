@@ -1,0 +1,161 @@
+"""What the run page shows of a journal: documents for programs and people, and a stream of them while a run goes on.
+
+The journal is opened for reading alone, and only for as long as it takes to read it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import JournalError
+from orchestrator.journal import Journal, Record, Run
+from orchestrator.report import RunReport, build_report
+from webapi.version import format_moment
+
+HISTORY_MAX = 200
+STREAMS_MAX = 12
+STREAM_S = 600.0
+_LOOK_EVERY_S = 0.4
+_BEAT_EVERY_LOOKS = 12
+
+Document = dict[str, Any]
+
+
+class Runs:
+    """The runs of one journal's folder. Raises `JournalError` where it cannot be read."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._ended: dict[str, Document] = {}  # what is over does not change, and there may be hundreds
+
+    def overview(self) -> Document:
+        """All runs in short, newest first, and the newest one in full; empty where there was none yet."""
+        journal = Journal.open_existing(self._directory)
+        if journal is None:
+            return {"runs": [], "newest": None}
+        with closing(journal):
+            runs = journal.runs()[:HISTORY_MAX]
+            summaries = [self._ended.get(run.id) or self._summarize(journal, run) for run in runs]
+            newest = _detail(runs[0], journal.records(runs[0].id)) if runs else None
+        return {"runs": summaries, "newest": newest}
+
+    def find(self, run_id: str) -> Document | None:
+        """One run in full."""
+        journal = Journal.open_existing(self._directory)
+        if journal is None:
+            return None
+        with closing(journal):
+            run = journal.find_run(run_id)
+            return _detail(run, journal.records(run_id)) if run else None
+
+    def _summarize(self, journal: Journal, run: Run) -> Document:
+        summary = _summarize(build_report(run, journal.records(run.id)))
+        if run.verdict is not None:
+            self._ended[run.id] = summary
+        return summary
+
+    def count(self) -> tuple[int, int, int] | None:
+        """Changes whenever something is written; None where there is no journal."""
+        journal = Journal.open_existing(self._directory)
+        if journal is None:
+            return None
+        with closing(journal):
+            return journal.count()
+
+
+class Stream:
+    """Server-sent events: the overview, whenever something was written. Bounded in number and in time."""
+
+    def __init__(self, runs: Runs, stopping: threading.Event) -> None:
+        self._runs = runs
+        self._stopping = stopping
+        self._places = threading.BoundedSemaphore(STREAMS_MAX)
+
+    def open(self) -> Iterator[bytes] | None:
+        """The events, from what is there now; None where too many look on already."""
+        return _Seat(self._places, self._events()) if self._places.acquire(blocking=False) else None
+
+    # A comment now and then finds out whether somebody still listens; after a while the browser comes back by itself.
+    def _events(self) -> Iterator[bytes]:
+        yield b"retry: 2000\n\n"
+        seen: object = ()
+        for look in range(int(STREAM_S / _LOOK_EVERY_S)):
+            try:
+                counted = self._runs.count()
+                if counted != seen:
+                    yield b"data: " + json.dumps(self._runs.overview()).encode("ascii") + b"\n\n"
+                    seen = counted
+                elif look % _BEAT_EVERY_LOOKS == 0:
+                    yield b": still here\n\n"
+            except JournalError as error:
+                yield b"event: problem\ndata: " + json.dumps(error.what).encode("ascii") + b"\n\n"
+            if self._stopping.wait(_LOOK_EVERY_S):
+                return
+
+
+class _Seat:
+    """An iterator that gives its place back when it is over or its listener is gone."""
+
+    def __init__(self, places: threading.BoundedSemaphore, events: Iterator[bytes]) -> None:
+        self._places = places
+        self._events = events
+        self._taken = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Called by the server, whatever happened."""
+        if self._taken:
+            self._taken = False
+            self._places.release()
+
+
+def _summarize(report: RunReport) -> Document:
+    run = report.run
+    return {
+        "id": run.id,
+        "operation": str(run.request.get("operation", "upgrade")),
+        "from": report.from_version,
+        "to": report.to_version,
+        "verdict": run.verdict.value if run.verdict else None,
+        "beganAt": format_moment(run.began_at),
+        "endedAt": format_moment(run.ended_at) if run.ended_at else None,
+        "outageSeconds": report.outage_s,
+    }
+
+
+def _detail(run: Run, records: tuple[Record, ...]) -> Document:
+    report = build_report(run, records)
+    return {
+        **_summarize(report),
+        "reason": run.reason,
+        "endState": run.end_state,
+        "at": _find_position(run, records),
+        "states": [vars(line) for line in report.states],
+        "next": list(report.next_steps) if run.verdict else [],
+    }
+
+
+def _find_position(run: Run, records: tuple[Record, ...]) -> Document | None:
+    placed = [record for record in records if record.state]
+    if run.verdict is not None or not placed:
+        return None
+    last = placed[-1]
+    if last.record == "left":
+        return {"state": last.payload["to"], "since": format_moment(last.at), "deadlineSeconds": None}
+    visits = [record for record in placed if record.record == "entered" and record.state == last.state]
+    began = visits[-1] if visits else last
+    return {
+        "state": last.state,
+        "since": format_moment(began.at),
+        "deadlineSeconds": began.payload.get("deadline_s"),
+    }
