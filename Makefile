@@ -12,6 +12,7 @@ PLANS = $(wildcard plans/*.yaml)
 # What is unit-tested reaches no engine; what is marked docker needs all of the set-up.
 UNIT_TESTS := tests/unit tests/contract tests/crash
 DOCKER_TESTS := tests/docker
+BROWSER_TESTS := tests/browser
 
 # How many files of real tests run side by side: they wait for health checks far more than they compute.
 WORKERS ?= 3
@@ -53,8 +54,10 @@ check: venv ## format, lint, types, layers, shell scripts, plans
 	@for plan in $(PLANS); do echo "orchestrator lint $$plan"; $(BIN)/orchestrator lint "$$plan"; done
 
 .PHONY: test
-test: setup ## all tests, on a real engine
+test: setup ## all tests, on a real engine and in a real browser
+	@$(SETUP)/browser.sh >/dev/null
 	$(BIN)/pytest $(UNIT_TESTS)
+	$(BIN)/pytest $(BROWSER_TESTS)
 	$(BIN)/pytest $(DOCKER_TESTS) -m 'not soak' --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: soak
