@@ -115,10 +115,11 @@ class Bed:
         self.client.images.remove(reference)
         return Published(version, reference.rpartition(":")[2], reference, digest)
 
-    def host(self, version: str, folder: Path | None = None) -> LedgerHost:
+    def host(self, version: str, folder: Path | None = None, *, announced: Path | None = None) -> LedgerHost:
         """Create a host whose project folder is set to the published release `version`; nothing runs yet.
 
-        `folder` must not exist yet and stays when the bed is left; without it the bed has one of its own.
+        `folder` must not exist yet and stays when the bed is left; without it the bed has one of its own. `announced`
+        is the feed's file, if the app shall tell its users of newer releases.
         """
         self._hosts += 1
         project = f"{self.id}-{self._hosts}"
@@ -130,6 +131,7 @@ class Bed:
             tag=f"v{version}",
             postgres_image=self.bases.postgres,
             owner=self.id,
+            announced=announced,
         )
         return self._ending.enter_context(host)
 

@@ -30,6 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / ".demo"
 PLAN = Path("plans/demo.yaml")
 UNREHEARSED = FOLDER / "unrehearsed.yaml"
+ANNOUNCED = FOLDER / "announced" / "releases.json"
 ORCHESTRATOR = Path(sys.executable).with_name("orchestrator")
 
 FIRST = "1.0.0"
@@ -79,12 +80,13 @@ def _standing_ledger(*, keep: bool) -> Iterator[LedgerHost]:
         ending.callback(_ignore_signals)  # left first: a second Ctrl-C must not cut off the clean-up
         for version in (FIRST, *RELEASES):
             bed.publish(version)
-        host = bed.host(FIRST, FOLDER / "ledger")
+        host = bed.host(FIRST, FOLDER / "ledger", announced=ANNOUNCED)
         Standing.of(bed, host).write(FOLDER)
         UNREHEARSED.write_text(leave_rehearsal_out((CHECKOUT / PLAN).read_text(encoding="utf-8")), encoding="utf-8")
-        ReleaseFeed(FOLDER / "releases.json").announce(FIRST, *RELEASES)
+        ANNOUNCED.parent.mkdir(mode=0o755)
+        ReleaseFeed(ANNOUNCED).announce(FIRST, *RELEASES)
         host.install()
-        _say(f"the ledger {FIRST} serves on {host.url}")
+        _say(f"the ledger {FIRST} serves on {host.url}, and its page tells of newer releases")
         yield host
         if keep:
             bed.abandon()
@@ -185,7 +187,8 @@ def _say_how_to_look_around(host: LedgerHost) -> None:
     print(f"""
 The ledger still runs, and so does its registry:
 
-    {host.url}
+    {host.url}                      # the app's page, with the banner
+    .venv/bin/orchestrator serve {PLAN}     # the runs on a page
     .venv/bin/orchestrator history {PLAN}
     .venv/bin/orchestrator status {PLAN}
     .venv/bin/orchestrator backups list {PLAN}

@@ -15,6 +15,7 @@ from pathlib import Path
 from .commands import BedError, run_command
 
 DEMO = Path(__file__).resolve().parent
+CHECKOUT = DEMO.parents[1]
 DOCKERFILE = DEMO.parent / "Dockerfile"
 REQUIREMENTS = DEMO / "ledger" / "requirements.txt"
 RELEASES = DEMO / "releases"
@@ -75,7 +76,7 @@ def build_command(
         argv += ["--build-arg", f"{name}={value}"]
     for name, value in labels.items():
         argv += ["--label", f"{name}={value}"]
-    return [*argv, str(DEMO)]
+    return [*argv, str(CHECKOUT)]
 
 
 def ensure_wheelhouse() -> Path:

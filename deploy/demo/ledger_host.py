@@ -59,7 +59,7 @@ services:
     environment:
       DATABASE_URL: postgresql://ledger:${{POSTGRES_PASSWORD}}@db:5432/ledger
       TZ: ${{TZ}}
-    ports:
+{announcing}    ports:
       - "127.0.0.1:${{APP_PORT}}:5100"
 
 volumes:
@@ -69,6 +69,16 @@ volumes:
 networks:
   default:
     labels: *labels
+"""
+
+# The folder, because the file in it is replaced as a whole.
+_ANNOUNCING = """\
+      RELEASES_FILE: /announced/{name}
+    volumes:
+      - type: bind
+        source: {folder}
+        target: /announced
+        read_only: true
 """
 
 _ENV = """\
@@ -90,7 +100,8 @@ class LedgerHost:
     """One installation of the ledger; `project` must be unique on the engine, `folder` must not exist yet.
 
     As a context manager it removes on leaving the containers, networks and volumes that carry its project
-    name; the folder is left to whoever owns the one above it. `owner` is the value of the label `LABEL`.
+    name; the folder is left to whoever owns the one above it. `owner` is the value of the label `LABEL`, `announced`
+    the file in which the app reads of releases.
     """
 
     client: docker.DockerClient
@@ -100,6 +111,7 @@ class LedgerHost:
     tag: str
     postgres_image: str
     owner: str = ""
+    announced: Path | None = None
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     app_port: int = field(default_factory=find_free_port)
 
@@ -196,7 +208,9 @@ class LedgerHost:
         self.down()
 
     def _compose_text(self) -> str:
+        file = self.announced
         return _COMPOSE.format(
+            announcing=_ANNOUNCING.format(name=file.name, folder=file.parent) if file else "",
             project=self.project,
             label=LABEL,
             owner=self.owner or self.project,

@@ -1,8 +1,9 @@
 """Command line of the image: `ledger serve` and `ledger migrate`.
 
 Settings come from the environment: DATABASE_URL (required), HOST (127.0.0.1; the image says 0.0.0.0), PORT
-(5100), APP_VERSION (what this image calls itself), LEDGER_RELEASES and LEDGER_RELEASE (folder of releases,
-and which one this is; set by the image).
+(5100), APP_VERSION (what this image calls itself), RELEASES_FILE (where the host announces releases;
+without it nobody is told of newer ones), LEDGER_RELEASES and LEDGER_RELEASE (folder of releases, and which one this is;
+set by the image).
 """
 
 import argparse
@@ -36,7 +37,8 @@ def main() -> int:
         if command == "migrate":
             _migrate(url, release)
         else:
-            serve(create_app(Database(url), release, os.environ.get("APP_VERSION", "dev")), _host(), _port())
+            app = create_app(Database(url), release, os.environ.get("APP_VERSION", "dev"), _announced())
+            serve(app, _host(), _port())
     except (SettingError, MigrationError, ReleaseError, psycopg.Error, OSError) as error:
         print(f"ledger {command}: {error}".strip(), file=sys.stderr)
         return 1
@@ -55,6 +57,11 @@ def _setting(name: str) -> str:
     if not value:
         raise SettingError(f"{name} is not set")
     return value
+
+
+def _announced() -> Path | None:
+    path = os.environ.get("RELEASES_FILE")
+    return Path(path) if path else None
 
 
 def _host() -> str:

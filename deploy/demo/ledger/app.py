@@ -1,6 +1,10 @@
-"""The web application: a page for people and the API."""
+"""The web application: a page for people and the API.
+
+Where the host announces releases, ``/api/version`` and the page tell of newer ones, by the blueprint of `webapi`.
+"""
 
 import logging
+from pathlib import Path
 
 import psycopg
 from flask import Flask, Response, jsonify, render_template, request
@@ -12,32 +16,39 @@ from .release import Release
 
 MAX_BODY_CHARACTERS = 10_000
 MAX_PAGE = 1000
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
 
 _log = logging.getLogger("ledger")
 
 
-def create_app(database: Database, release: Release, app_version: str) -> Flask:
-    """Build the application of `release`, which calls itself `app_version`."""
+def create_app(database: Database, release: Release, app_version: str, announced: Path | None = None) -> Flask:
+    """Build the application of `release`, which calls itself `app_version`; `announced` lists what else there is."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    _add_judgement(app, database, release, release.reported(app_version))
+    reported = release.reported(app_version)
+    _add_health(app, database, release, reported)
+    if announced is None:
+        app.add_url_rule("/api/version", "version", lambda: {"current": reported})
+    else:
+        from .telling import tell  # noqa: PLC0415 - what tells nobody starts without it
+
+        tell(app, announced, reported)
     _add_entries(app, database, release)
-    _add_page(app, database, release, release.reported(app_version))
+    _add_page(app, database, release, reported, tells=announced is not None)
     app.register_error_handler(HTTPException, _show_refusal)
     app.register_error_handler(psycopg.Error, _show_database_error)
     return app
 
 
-def _add_judgement(app: Flask, database: Database, release: Release, reported: str) -> None:
+def _add_health(app: Flask, database: Database, release: Release, reported: str) -> None:
     @app.get("/api/health")
     def health() -> Response:
         with database.session() as connection:
             _refuse_obstacle(connection, release)
         return jsonify(status="ok", version=reported, schema=release.schema)
-
-    @app.get("/api/version")
-    def version() -> Response:
-        return jsonify(current=reported)
 
 
 def _add_entries(app: Flask, database: Database, release: Release) -> None:
@@ -63,14 +74,14 @@ def _add_entries(app: Flask, database: Database, release: Release) -> None:
         return jsonify(entries=verdict.entries, intact=verdict.intact, head=verdict.head, broken_at=verdict.broken_at)
 
 
-def _add_page(app: Flask, database: Database, release: Release, reported: str) -> None:
+def _add_page(app: Flask, database: Database, release: Release, reported: str, *, tells: bool) -> None:
     @app.get("/")
     def index() -> Response:
         with database.session() as connection:
             entries = store.read_newest(connection, release, limit=20)
-        text = render_template("index.html", entries=entries, version=reported, fields=release.fields)
+        text = render_template("index.html", entries=entries, version=reported, fields=release.fields, tells=tells)
         page = Response(text)
-        page.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'"
+        page.headers["Content-Security-Policy"] = POLICY
         return page
 
 

@@ -13,7 +13,7 @@ def test_a_build_has_no_network_and_takes_its_wheels_from_the_host() -> None:
         labels={"upgrade-orchestrator.bed": "bed-1"},
     )
     assert argv[:3] == ["docker", "buildx", "build"]
-    assert argv[-1] == str(DOCKERFILE.parent / "demo")
+    assert argv[-1] == str(DOCKERFILE.parents[1])
     for option, value in [
         ("--network", "none"),
         ("--build-context", "wheels=/cache/wheels"),

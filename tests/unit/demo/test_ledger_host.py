@@ -1,5 +1,6 @@
 """The project folder of a demo host, and how its env file is changed."""
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import create_autospec
 
@@ -30,6 +31,18 @@ def test_the_version_is_one_variable_of_the_compose_file(host: LedgerHost) -> No
     document = yaml.safe_load((host.folder / "docker-compose.yml").read_text())
     assert document["services"]["app"]["image"] == "127.0.0.1:5000/bed-1234/ledger:${APP_VERSION}"
     assert document["services"]["app"]["ports"] == ["127.0.0.1:${APP_PORT}:5100"]
+
+
+def test_the_app_reads_of_releases_only_where_the_host_announces_them(host: LedgerHost, tmp_path: Path) -> None:
+    silent = yaml.safe_load((host.folder / "docker-compose.yml").read_text())["services"]["app"]
+    assert ("volumes" in silent, "RELEASES_FILE" in silent["environment"]) == (False, False)
+    telling = replace(host, folder=tmp_path / "telling", announced=tmp_path / "announced" / "releases.json")
+    telling.create()
+    app = yaml.safe_load((telling.folder / "docker-compose.yml").read_text())["services"]["app"]
+    assert app["environment"]["RELEASES_FILE"] == "/announced/releases.json"
+    assert app["volumes"] == [
+        {"type": "bind", "source": str(tmp_path / "announced"), "target": "/announced", "read_only": True}
+    ]
 
 
 def test_everything_in_the_compose_file_carries_the_owner(host: LedgerHost) -> None:

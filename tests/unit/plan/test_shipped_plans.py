@@ -70,7 +70,7 @@ def test_the_demo_has_the_standard_machine_with_shorter_deadlines() -> None:
     }
     assert longest_path_s(demo, "stop") < longest_path_s(standard, "stop")
     resolved = resolve_variables(demo, {"IMAGE": "127.0.0.1:5000/ledger", "APP_PORT": "5100"})
-    assert resolved.target.health.version_url == "http://127.0.0.1:5100/api/version"
+    assert resolved.target.health.version_url == "http://127.0.0.1:5100/api/health"
 
 
 def test_the_demo_without_its_rehearsal_is_a_plan_too(tmp_path: Path) -> None:

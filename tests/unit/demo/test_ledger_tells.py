@@ -1,0 +1,43 @@
+"""The ledger tells its users of newer releases, where its host announces them."""
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from deploy.demo.feed import ReleaseFeed
+from deploy.demo.images import RELEASES
+from deploy.demo.ledger.app import create_app
+from deploy.demo.ledger.database import Database
+from deploy.demo.ledger.release import load_release
+
+NOWHERE = Database("postgresql://127.0.0.1:9/nowhere")
+
+
+def client(release: str, announced: Path | None) -> FlaskClient:
+    return create_app(NOWHERE, load_release(RELEASES, release), f"v{release}", announced).test_client()
+
+
+@pytest.fixture
+def announced(tmp_path: Path) -> Path:
+    feed = ReleaseFeed(tmp_path / "releases.json")
+    feed.announce("1.0.0", "1.1.0", "1.2.0")
+    return feed.path
+
+
+def test_without_announcements_it_says_only_what_runs() -> None:
+    assert client("1.1.0", None).get("/api/version").get_json() == {"current": "1.1.0"}
+
+
+def test_with_announcements_it_says_what_is_newer(announced: Path) -> None:
+    found = client("1.1.0", announced).get("/api/version").get_json()
+    assert (found["current"], found["latest"], found["updateAvailable"]) == ("1.1.0", "1.2.0", True)
+
+
+def test_a_release_that_lies_about_itself_lies_there_too(announced: Path) -> None:
+    lying = load_release(RELEASES, "1.4.0").reported("v1.4.0")
+    assert client("1.4.0", announced).get("/api/version").get_json()["current"] == lying
+
+
+def test_its_own_health_stays_its_own(announced: Path) -> None:
+    assert client("1.1.0", announced).get("/api/health").status_code == 503
