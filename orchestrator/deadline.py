@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from orchestrator.errors import CheckpointError, DeadlineExceededError, InterruptedByOperatorError
@@ -27,31 +28,56 @@ class Timer(Protocol):
         """Sleep until the event is set (True) or the seconds are over (False)."""
 
 
+def build_left(what: str) -> CheckpointError:
+    """What is said of a run that a signal has made leave ``what``."""
+    return CheckpointError(
+        "run.left",
+        f"{what} was left by a signal, as it was.",
+        meaning="The run has no end yet, and the app may be down.",
+        hint="`orchestrator recover` ends it; `orchestrator resume` goes on with it.",
+    )
+
+
+@dataclass(frozen=True)
+class Deferral:
+    """What must not be cut off, and how many seconds it may still take."""
+
+    what: str
+    remaining_s: Callable[[], float]
+
+
 class Interruption:
-    """The operator's wish that the current state stops; ``defer`` holds it back where stopping would harm.
+    """The operator's wish that the current state stops; ``deferred`` holds it back where stopping would harm.
 
     ``may_leave``: the app was changed, so that a SIGTERM no longer waits for the way back, which can take minutes
-    that a host which shuts down does not give.
+    that a host which shuts down does not give. Leaving is never held back: what was left is taken up again.
     """
 
     def __init__(self) -> None:
         self.event = threading.Event()
         self.signal: int | None = None
         self.may_leave = False
-        self._deferred = False
+        self._told_to_leave = False
+        self._deferral: Deferral | None = None
         self._lock = threading.RLock()  # re-entrant: a signal handler runs on the thread that may hold it
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def leaving(self) -> bool:
-        """Whether the run is to be left where it is."""
-        return self.may_leave and self.signal == signal.SIGTERM
+        """Whether the run is to be left where it is; no later signal takes that back."""
+        return self.may_leave and self._told_to_leave
+
+    @property
+    def deferral(self) -> Deferral | None:
+        """What must not be cut off at this moment, if something is under way that must not."""
+        return self._deferral
 
     def request(self, signal_number: int) -> bool:
         """Ask to stop. Returns whether the wish takes effect now (False: it is deferred)."""
         with self._lock:
+            self._told_to_leave = self._told_to_leave or signal_number == signal.SIGTERM
             self.signal = signal_number
-            if self._deferred:
+            if self._deferral is not None and not self.leaving:
                 return False
             self.event.set()
             listeners = tuple(self._listeners)
@@ -60,16 +86,17 @@ class Interruption:
         return True
 
     @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Hold back every wish for as long as what must not be cut off is under way."""
+    def deferred(self, deferral: Deferral) -> Iterator[None]:
+        """Hold back every wish but to leave for as long as what must not be cut off is under way."""
         with self._lock:
-            before, self._deferred = self._deferred, True
-            self.event.clear()
+            before, self._deferral = self._deferral, deferral
+            if not self.leaving:
+                self.event.clear()
         try:
             yield
         finally:
             with self._lock:
-                self._deferred = before
+                self._deferral = before
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` when a wish takes effect."""
@@ -110,12 +137,7 @@ class Deadline:
             CheckpointError: a signal asked to leave.
         """
         if self._interruption.event.is_set() and self._interruption.leaving:
-            raise CheckpointError(
-                "run.left",
-                f"{self.what or 'The run'} was left by a signal, as it was.",
-                meaning="The run has no end yet, and the app may be down.",
-                hint="`orchestrator recover` ends it; `orchestrator resume` goes on with it.",
-            )
+            raise build_left(self.what or "The run")
         if self._interruption.event.is_set():
             raise InterruptedByOperatorError(
                 "run.interrupted", f"{self.what or 'The state'} was interrupted by a signal."

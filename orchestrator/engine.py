@@ -30,7 +30,7 @@ from orchestrator.contract import (
     Target,
     World,
 )
-from orchestrator.deadline import Deadline, Interruption
+from orchestrator.deadline import Deadline, Deferral, Interruption
 from orchestrator.errors import DeadlineExceededError, InvariantError, JournalError, StateError
 from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
@@ -147,8 +147,11 @@ class Engine:
             )
         else:
             # Where stopping half-way would harm, the wish is heard when the state is over.
+            allowed = Deadline(self.world.clock, spec.timeout_s)
             shield: AbstractContextManager[None] = (
-                nullcontext() if state.interruptible else self.interruption.deferred()
+                nullcontext()
+                if state.interruptible
+                else self.interruption.deferred(Deferral(spec.name, allowed.remaining_s))
             )
             with shield:
                 result, learned = self._find_obstacle(state, spec) or self._act(state, spec, build, facts)

@@ -81,6 +81,8 @@ class TerminalOperator:
             return click.confirm(f"\n{question.prompt}", default=False, err=True)
         except click.Abort:
             return False
+        except OSError:
+            return None  # the terminal is gone
 
 
 def format_progress(progress: Progress) -> str:

@@ -1,4 +1,4 @@
-"""What every command shares: its options, its plan, its signals, and the one place where errors become words."""
+"""What every command shares: its options, its plan, and the one place where errors become words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from orchestrator.deadline import Interruption
     from orchestrator.errors import OrchestratorError
     from orchestrator.report import RunReport
     from orchestrator.service import Service
@@ -64,27 +63,6 @@ def print_end(report: RunReport, as_json: bool) -> int:
 
 
 @contextmanager
-def signals(interruption: Interruption) -> Iterator[None]:
-    """SIGINT asks the current state to stop and takes the way back, SIGTERM leaves; some states are not stopped."""
-
-    def ask(number: int, _frame: object) -> None:
-        taken = interruption.request(number)
-        if taken and interruption.leaving:
-            click.echo("\nLeaving: `orchestrator recover` ends the run.", err=True)
-        elif taken:
-            click.echo("\nInterrupted: the current state stops and its way back is taken.", err=True)
-        else:
-            click.echo("\nGoing back or committing cannot be interrupted safely; it goes on to its end.", err=True)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def boundary(as_json: bool) -> Iterator[None]:
     """The only place where errors become words and exit codes."""
     from orchestrator.errors import OrchestratorError
@@ -113,17 +91,21 @@ def _print_error(error: OrchestratorError, as_json: bool) -> None:
     from orchestrator import render
 
     if as_json:
-        document = {
-            "schema": 1,
-            "error": {
-                "code": error.code,
-                "what": error.what,
-                "meaning": error.meaning,
-                "hint": error.hint,
-                "problems": list(getattr(error, "problems", ())),
-            },
-            "exit_code": error.exit_code,
-        }
-        click.echo(json.dumps(document))
+        click.echo(json.dumps(build_error_document(error)))
     else:
         click.echo(render.render_error(error), err=True)
+
+
+def build_error_document(error: OrchestratorError) -> dict[str, object]:
+    """What ``--json`` prints in place of a report."""
+    return {
+        "schema": 1,
+        "error": {
+            "code": error.code,
+            "what": error.what,
+            "meaning": error.meaning,
+            "hint": error.hint,
+            "problems": list(getattr(error, "problems", ())),
+        },
+        "exit_code": error.exit_code,
+    }

@@ -16,9 +16,9 @@ from orchestrator.cli.boundary import (
     plan_argument,
     plan_option,
     print_end,
-    signals,
 )
 from orchestrator.cli.group import main
+from orchestrator.cli.signals import signals
 
 if TYPE_CHECKING:
     from orchestrator.records import KeptDatabase
@@ -87,7 +87,7 @@ def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, as
     with boundary(as_json):
         service = open_service(plan)
         listener = render.LineListener(sys.stderr)
-        with signals(service.interruption):
+        with signals(service.interruption, as_json):
             report = service.restore_backup(file.absolute(), foreign=foreign, assume_yes=force, listener=listener)
         sys.exit(print_end(report, as_json))
 

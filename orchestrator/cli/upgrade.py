@@ -17,10 +17,10 @@ from orchestrator.cli.boundary import (
     plan_argument,
     prerelease_option,
     print_end,
-    signals,
     version_option,
 )
 from orchestrator.cli.group import main
+from orchestrator.cli.signals import signals
 
 if TYPE_CHECKING:
     from orchestrator.journal import Run
@@ -84,7 +84,7 @@ def rollback(plan: Path | None, force: bool, as_json: bool) -> None:
 
     with boundary(as_json):
         service = open_service(plan)
-        with signals(service.interruption):
+        with signals(service.interruption, as_json):
             report = service.roll_back(assume_yes=force, listener=render.LineListener(sys.stderr))
         sys.exit(print_end(report, as_json))
 
@@ -134,7 +134,7 @@ def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
     with boundary(as_json):
         way = build_takeover(find_plan(plan), TerminalOperator())
         listener = render.LineListener(sys.stderr)
-        with signals(way.interruption):
+        with signals(way.interruption, as_json):
             report = way.take_up(Mode(word), announce=announce, listener=listener, warn=warn)
         if report is None:
             click.echo(json.dumps({"schema": 1, "run": None}) if as_json else "No run is unfinished; nothing was done.")
@@ -145,7 +145,7 @@ def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
 def _print_run(service: Service, request: Any, force: bool, as_json: bool) -> int:
     from orchestrator import render
 
-    with signals(service.interruption):
+    with signals(service.interruption, as_json):
         report = service.run(request, assume_yes=force, listener=render.LineListener(sys.stderr))
     return print_end(report, as_json)
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline, Interruption
+from orchestrator.deadline import Deadline, Deferral, Interruption
 from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
 
 
@@ -51,7 +51,7 @@ def test_an_interruption_ends_the_waiting() -> None:
 
 def test_a_deferred_interruption_is_remembered_but_stops_nothing() -> None:
     interruption = Interruption()
-    with interruption.deferred():
+    with interruption.deferred(Deferral("rollback", lambda: 90.0)):
         assert not interruption.request(2)
         Deadline(HandClock(), 10, interruption=interruption).check()
     assert interruption.signal == 2

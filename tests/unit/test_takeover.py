@@ -243,10 +243,56 @@ def test_before_the_app_was_touched_a_shutdown_just_refuses(tmp_path: Path) -> N
     assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 143)
 
 
-def test_going_back_is_not_left_half_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["database.swap", "platform.write_pin", "platform.start_services"])
+def test_going_back_too_is_left_to_the_next_boot(tmp_path: Path, method: str) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("database.swap", lambda: bench.service.interruption.request(signal.SIGTERM))
-    assert bench.run("v1.2.0").run.verdict is Verdict.ROLLED_BACK
+    bench.world.users_write(3)
+    bench.world.happen(method, lambda: bench.service.interruption.request(signal.SIGTERM))
+    with pytest.raises(CheckpointError):
+        bench.run("v1.2.0")
+    bench.world.reboot()
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    check(bench, report, method)
+    assert report.run.verdict is Verdict.ROLLED_BACK
+
+
+@pytest.mark.parametrize("method", ["platform.end_jobs", "database.swap", "platform.start_services"])
+def test_a_recovery_too_is_left_to_the_next_boot(tmp_path: Path, method: str) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.users_write(3)
+    bench.world.happen("platform.start_job", lambda: bench.world.script.die_at(0, "before"), when="after")
+    with pytest.raises(Killed):
+        bench.run("v1.2.0")
+    bench.world.script.revive()
+    way = Takeover(bench.plan, KINDS, make_ports(bench.world))
+    bench.world.happen(method, lambda: way.interruption.request(signal.SIGTERM))
+    with pytest.raises(CheckpointError):
+        way.take_up(Mode.RECOVER, announce=lambda *_: None, listener=bench.recorder)
+    bench.world.reboot()
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    check(bench, report, method)
+
+
+def test_no_later_signal_takes_back_that_the_run_is_to_be_left(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+
+    def leave() -> None:
+        bench.service.interruption.request(signal.SIGTERM)
+        bench.service.interruption.request(signal.SIGINT)
+
+    bench.world.happen("database.copy", leave)
+    with pytest.raises(CheckpointError):
+        bench.run("v1.1.0")
+
+
+def test_to_be_left_between_two_states_is_not_forgotten(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("platform.remove_job", lambda: bench.service.interruption.request(signal.SIGTERM), when="after")
+    with pytest.raises(CheckpointError):
+        bench.run("v1.2.0")
+    assert "database.swap" not in bench.world.chain()
 
 
 def test_a_server_that_is_not_up_yet_leaves_the_run_for_the_next_attempt(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What the signals of a terminal and of a host that shuts down mean for a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.boundary import build_error_document
+
+if TYPE_CHECKING:
+    from orchestrator.deadline import Interruption
+
+#: A run that does not hear that it is to be left, because a call of it hangs, is over after this many seconds.
+LEAVES_WITHIN_S = 1.5
+_STDOUT = 1
+_STDERR = 2
+
+
+@contextmanager
+def signals(interruption: Interruption, as_json: bool) -> Iterator[None]:
+    """SIGINT takes the way back where that can be done, SIGTERM leaves the run for `recover`, SIGHUP is nothing."""
+    watch = threading.Timer(LEAVES_WITHIN_S, _end_process, (as_json,))
+    watch.daemon = True
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        interruption.request(number)
+        _say(explain(number, interruption))
+        if number == signal.SIGTERM and watch.ident is None:
+            watch.start()
+
+    def go_on(number: int, frame: FrameType | None) -> None:
+        """The terminal is gone; what is under way is not."""
+
+    wanted: dict[int, Callable[[int, FrameType | None], None]] = {
+        signal.SIGINT: ask,
+        signal.SIGTERM: ask,
+        signal.SIGHUP: go_on,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    try:
+        yield
+    finally:
+        watch.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def explain(number: int, interruption: Interruption) -> str:
+    """What follows from a signal, for whoever has sent it."""
+    from orchestrator.plan.durations import format_duration
+
+    deferral = interruption.deferral
+    if number == signal.SIGTERM and interruption.may_leave:
+        return "Leaving, the run is as it was: `orchestrator recover` ends it."
+    if deferral is None:
+        return "Interrupted: the current state stops and its way back is taken."
+    most = format_duration(float(max(1, round(deferral.remaining_s()))))
+    return f"{deferral.what} cannot be interrupted safely: it goes on to its end, which takes {most} at most."
+
+
+# As a kill would end it, which may happen to a run at any moment: whatever hangs would hold up an orderly end too.
+def _end_process(as_json: bool) -> None:
+    from orchestrator.deadline import build_left
+
+    left = build_left("The run")
+    document = json.dumps(build_error_document(left)) if as_json else ""
+    _say(" ".join(left.sentences()))
+    with suppress(OSError):
+        os.write(_STDOUT, document.encode())
+    os._exit(left.exit_code)
+
+
+# Past the streams of Python: their lock may be held by the very line that the signal has interrupted.
+def _say(text: str) -> None:
+    with suppress(OSError):
+        os.write(_STDERR, f"\n{text}\n".encode())

@@ -1,0 +1,41 @@
+"""`orchestrator run` on an in-memory world in which one call hangs: `python -m tests.crash.slow FOLDER METHOD VERSION`.
+
+Behind `hangs` in the folder it goes on as soon as `go` is there.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from orchestrator.cli.boundary import boundary, print_end
+from orchestrator.cli.signals import signals
+from orchestrator.cli.streams import outlive_terminal
+from orchestrator.releases import ReleaseRequest
+from orchestrator.render import LineListener
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
+from tests.fakes.build import announce_up_to
+
+
+def main(folder: Path, method: str, version: str) -> None:
+    """Run to the end, or as far as a signal lets it."""
+    outlive_terminal()
+    bench = Bench(folder, WITHOUT_REHEARSAL)
+    announce_up_to(bench.world, version)
+
+    def hang() -> None:
+        (folder / "hangs").touch()
+        while not (folder / "go").exists():
+            threading.Event().wait(0.05)
+
+    bench.world.happen(method, hang)
+    with boundary(as_json=True):
+        with signals(bench.service.interruption, as_json=True):
+            request = ReleaseRequest(version=version)
+            report = bench.service.run(request, assume_yes=True, listener=LineListener(sys.stderr))
+        sys.exit(print_end(report, as_json=True))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
