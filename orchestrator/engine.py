@@ -34,7 +34,8 @@ from orchestrator.deadline import Deadline, Deferral, Interruption
 from orchestrator.errors import DeadlineExceededError, InvariantError, JournalError, StateError
 from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
-from orchestrator.journal import NO_SPACE, Journal
+from orchestrator.journal import Journal
+from orchestrator.journal_file import NO_SPACE
 from orchestrator.machine import Machine, choose_forward, most_transitions
 from orchestrator.model import EffectScope, Progress, Verdict
 from orchestrator.place import require_place

@@ -12,39 +12,32 @@ A reader that sees any prefix of them knows a position that the world is not beh
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import JournalError, RefusedError
+from orchestrator.chain import build_link
+from orchestrator.errors import JournalError
 from orchestrator.facts import Facts
+from orchestrator.journal_file import (
+    is_full,
+    open_for_reading,
+    open_for_writing,
+    read_last,
+    refused_without_room,
+    seal,
+    translated,
+)
 from orchestrator.model import Verdict
-from orchestrator.reserve import RESERVE_BYTES, Reserve
+from orchestrator.reserve import Reserve
 
-FORMAT = 1
-NO_SPACE = "journal.no_space"
-_PRIMARY_CODE = 0xFF
+_ENDED_TWICE = "journal.ended_twice"
 _ROOM_FOR_RECORDS = 256 * 1024  # a state has two or three, and a large database fills many pages of one
-
-_TABLES = """
-CREATE TABLE runs (
-  id TEXT PRIMARY KEY, plan_name TEXT NOT NULL, plan_sha256 TEXT NOT NULL, plan_source TEXT NOT NULL,
-  boot_id TEXT NOT NULL, pid INTEGER NOT NULL, tool_version TEXT NOT NULL, request TEXT NOT NULL,
-  began_at TEXT NOT NULL, ended_at TEXT, verdict TEXT, end_state TEXT, exit_code INTEGER, reason TEXT
-);
-CREATE TABLE records (
-  run_id TEXT NOT NULL REFERENCES runs(id), seq INTEGER NOT NULL, at TEXT NOT NULL,
-  record TEXT NOT NULL, state TEXT NOT NULL, payload TEXT NOT NULL,
-  PRIMARY KEY (run_id, seq)
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True)
@@ -80,50 +73,26 @@ class Run:
 class Journal:
     """The records of all runs of one project.
 
-    Raises `JournalError` (``journal.unreadable``, ``journal.not_writable``, ``journal.newer_format``) from
-    every method that touches the file.
+    Raises `JournalError` (``journal.unusable``, ``journal.no_space``) from every method that touches the file; opening
+    it raises ``journal.newer_format``, ``journal.damaged`` and ``journal.not_private`` too.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
+    def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
+        self.path = directory / "journal.sqlite3"
         self._connection = connection
-        self._connection.row_factory = sqlite3.Row
-        self._reserve = Reserve(path.parent)
+        self._reserve = Reserve(directory)
         self._reserve_used = False
 
     @classmethod
     def open(cls, directory: Path) -> Journal:
         """Open or create the journal in ``directory``, which is made with mode 0700 if it is missing."""
-        path = directory / "journal.sqlite3"
-        with _refused_without_room(directory), _translated(path):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
-            journal = cls(path, connection)
-            try:
-                journal._prepare()
-            except BaseException:
-                journal.close()
-                raise
-        return journal
+        return cls(directory, open_for_writing(directory))
 
     @classmethod
     def open_existing(cls, directory: Path) -> Journal | None:
         """Open the journal for reading if there is one; creates and changes nothing."""
-        path = directory / "journal.sqlite3"
-        if not path.is_file():
-            return None
-        with _translated(path):
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
-            journal = cls(path, connection)
-            try:
-                if journal._read_format():
-                    return journal
-            except BaseException:
-                journal.close()
-                raise
-            journal.close()
-        return None  # somebody is just about to make it
+        connection = open_for_reading(directory)
+        return cls(directory, connection) if connection is not None else None
 
     def close(self) -> None:
         """Close the file."""
@@ -135,58 +104,46 @@ class Journal:
         Raises:
             RefusedError: ``refused.no_space``.
         """
-        with _refused_without_room(self.path.parent):
-            with _translated(self.path):
+        with refused_without_room(self.path.parent):
+            with translated(self.path):
                 self._reserve.fill()
-            self._write(
-                "INSERT INTO runs (id, plan_name, plan_sha256, plan_source, boot_id, pid, tool_version, request,"
-                " began_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run.id, run.plan_name, run.plan_sha256, run.plan_source, run.boot_id, run.pid, tool_version,
-                    json.dumps(run.request), run.began_at.isoformat(),
-                ),
-            )  # fmt: skip
+            self._write(partial(_insert_run, run=run, tool_version=tool_version))
 
     def append(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
         """Write one record durably."""
-        self._write(
-            "INSERT INTO records SELECT ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM records WHERE run_id = ?",
-            (run_id, at.isoformat(), record, state, json.dumps(payload), run_id),
-        )
+        values = (at.isoformat(), record, state, json.dumps(payload))
+        self._write(partial(_insert_record, run_id=run_id, values=values))
 
     def end(self, run_id: str, at: datetime, verdict: Verdict, end_state: str, exit_code: int, reason: str) -> None:
         """Record how a run ended; a run ends once. ``journal.end_not_written`` says in words how it ended."""
+        values = (at.isoformat(), verdict.value, end_state, exit_code, reason)
         try:
-            changed = self._write(
-                "UPDATE runs SET ended_at = ?, verdict = ?, end_state = ?, exit_code = ?, reason = ?"
-                " WHERE id = ? AND verdict IS NULL",
-                (at.isoformat(), verdict.value, end_state, exit_code, reason, run_id),
-            )
+            self._write(partial(_end_run, run_id=run_id, values=values))
         except JournalError as error:
+            if error.code == _ENDED_TWICE:
+                raise
             raise JournalError(
                 "journal.end_not_written",
                 f"Run {run_id} is over ({verdict.value}), but the journal could not be told: {error.what}",
                 meaning=reason,
                 hint=f"Make room, look at the app, then `orchestrator close {run_id}`.",
             ) from error
-        if changed != 1:
-            raise JournalError("journal.ended_twice", f"Run {run_id} has an end already, or never began.")
 
     @property
     def short_of_room(self) -> bool:
         """Whether a record has needed the room held for the way back, or the next one probably would."""
-        with _translated(self.path):
+        with translated(self.path):
             return self._reserve_used or self._reserve.free_bytes() < _ROOM_FOR_RECORDS
 
     def free_reserve(self) -> None:
         """Give up the room that was held: what begins now must come to its end."""
-        with _translated(self.path):
+        with translated(self.path):
             self._reserve.free()
 
     def runs(self) -> tuple[Run, ...]:
         """All runs, newest first."""
-        with _translated(self.path):
-            rows = self._connection.execute("SELECT * FROM runs ORDER BY began_at DESC, id DESC").fetchall()
+        with translated(self.path):
+            rows = self._connection.execute("SELECT * FROM runs ORDER BY rowid DESC").fetchall()
         return tuple(_run(row) for row in rows)
 
     def find_run(self, run_id: str) -> Run | None:
@@ -199,7 +156,7 @@ class Journal:
 
     def records(self, run_id: str) -> tuple[Record, ...]:
         """All records of a run in the order in which they were written."""
-        with _translated(self.path):
+        with translated(self.path):
             rows = self._connection.execute(
                 "SELECT seq, at, record, state, payload FROM records WHERE run_id = ? ORDER BY seq", (run_id,)
             ).fetchall()
@@ -223,88 +180,62 @@ class Journal:
 
     def count(self) -> tuple[int, int, int]:
         """Runs, ends and records: while they are the same, nothing has happened. The other methods cost more."""
-        with _translated(self.path):
+        with translated(self.path):
             row = self._connection.execute(
                 "SELECT COUNT(*), COUNT(verdict), (SELECT COUNT(*) FROM records) FROM runs"
             ).fetchone()
         return row[0], row[1], row[2]
 
-    def _prepare(self) -> None:
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        if self._read_format() == 0:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
-
-    def _read_format(self) -> int:
-        self._connection.row_factory = sqlite3.Row
-        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > FORMAT:
-            raise JournalError(
-                "journal.newer_format",
-                f"The journal {self.path} was written by a newer version of orchestrator.",
-                meaning="Nothing was touched.",
-                hint="Use that version or a newer one.",
-            )
-        return version
-
-    def _write(self, statement: str, values: tuple[str | int, ...]) -> int:
-        """Write durably, on a full disk with the room that was held; how many rows were changed."""
-        with _translated(self.path):
+    def _write(self, change: Callable[[sqlite3.Connection], None]) -> None:
+        """Change it durably, on a full disk with the room that was held."""
+        with translated(self.path):
             try:
-                return self._commit(statement, values)
+                return self._commit(change)
             except sqlite3.Error as error:
-                if not (_is_full(error) and self._reserve.free()):
+                if not (is_full(error) and self._reserve.free()):
                     raise
                 self._reserve_used = True
-            return self._commit(statement, values)
+            return self._commit(change)
 
-    def _commit(self, statement: str, values: tuple[str | int, ...]) -> int:
+    def _commit(self, change: Callable[[sqlite3.Connection], None]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            changed = self._connection.execute(statement, values).rowcount
+            change(self._connection)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
-        return changed
 
 
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise JournalError(
-            NO_SPACE if _is_full(error) else "journal.unusable",
-            f"The journal {path} cannot be used: {error}.",
-            meaning="Nothing is done that it does not know: what was under way has stopped where it was.",
-            hint="Look at the rights of its folder and the room on its disk; then `orchestrator status` shows how far"
-            " the newest run is, and `orchestrator run` how to bring the old version back if it was cut off.",
-        ) from error
+def _insert_run(connection: sqlite3.Connection, run: Run, tool_version: str) -> None:
+    connection.execute(
+        "INSERT INTO runs (id, plan_name, plan_sha256, plan_source, boot_id, pid, tool_version, request,"
+        " began_at, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')",
+        (
+            run.id, run.plan_name, run.plan_sha256, run.plan_source, run.boot_id, run.pid, tool_version,
+            json.dumps(run.request), run.began_at.isoformat(),
+        ),
+    )  # fmt: skip
+    seal(connection, run.id)
 
 
-@contextmanager
-def _refused_without_room(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except JournalError as error:
-        if error.code != NO_SPACE:
-            raise
-        raise RefusedError(
-            "refused.no_space",
-            f"There is no room for the journal in {directory}: {RESERVE_BYTES // 1024} KiB are needed for a way back.",
-            meaning="Nothing was touched.",
-            hint="Make room; nothing is deleted automatically to make it.",
-        ) from error
+def _insert_record(connection: sqlite3.Connection, run_id: str, values: tuple[str, ...]) -> None:
+    number, last = read_last(connection, run_id)
+    row: tuple[str | int, ...] = (run_id, number + 1, *values)
+    connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, build_link(last, row)))
+    seal(connection, run_id)
 
 
-# The file that cannot grow is not always the one that says that it is full.
-def _is_full(error: sqlite3.Error | OSError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & _PRIMARY_CODE in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+def _end_run(connection: sqlite3.Connection, run_id: str, values: tuple[str | int, ...]) -> None:
+    changed = connection.execute(
+        "UPDATE runs SET ended_at = ?, verdict = ?, end_state = ?, exit_code = ?, reason = ?"
+        " WHERE id = ? AND verdict IS NULL",
+        (*values, run_id),
+    ).rowcount
+    if changed != 1:
+        raise JournalError(_ENDED_TWICE, f"Run {run_id} has an end already, or never began.")
+    seal(connection, run_id)
 
 
 def _run(row: sqlite3.Row) -> Run:

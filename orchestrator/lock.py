@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.errors import BusyError, JournalError
+from orchestrator.ownership import require_own
 
 _NAMED_WITHIN = 100  # looks
 _LOOK_EVERY_S = 0.02
@@ -33,6 +34,7 @@ def project_lock(directory: Path, *, run_id: str, describe: Callable[[], str] = 
     path = directory / "lock"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_own(directory, path)
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise JournalError(

@@ -12,7 +12,8 @@ import pytest
 from orchestrator.errors import JournalError
 from orchestrator.facts import Facts, PulledImage, Receipt, Retention, Snapshot, WayBack
 from orchestrator.history import JournalHistory
-from orchestrator.journal import FORMAT, Journal, Run
+from orchestrator.journal import Journal, Run
+from orchestrator.journal_file import FORMAT
 from orchestrator.model import Verdict
 from tests import words
 
@@ -82,6 +83,12 @@ def test_a_journal_of_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -
         Journal.open(tmp_path)
     assert caught.value.code == "journal.newer_format"
     assert (tmp_path / "journal.sqlite3").read_bytes() == before
+
+
+def test_runs_are_listed_as_they_began_whatever_the_clock_said(journal: Journal) -> None:
+    for number, day in (("r-1", 20), ("r-2", 1)):
+        journal.begin(make_run(number, NOW.replace(day=day)), tool_version="0")
+    assert [run.id for run in journal.runs()] == ["r-2", "r-1"]
 
 
 def test_a_file_that_is_no_journal_is_an_error_with_a_hint(tmp_path: Path) -> None:
