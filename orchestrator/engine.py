@@ -36,13 +36,13 @@ from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal
 from orchestrator.journal_file import NO_SPACE
-from orchestrator.machine import Machine, choose_forward, most_transitions
+from orchestrator.machine import Machine, choose_forward
 from orchestrator.model import EffectScope, Progress, Verdict
 from orchestrator.place import require_place
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest
-from orchestrator.resume import How, Move, changes_app
+from orchestrator.resume import How, Move, changes_app, limit_transitions
 
 _log = structlog.get_logger(__name__)
 
@@ -92,10 +92,11 @@ class Engine:
         assume_yes: bool,
         move: Move | None = None,
         attempts: Mapping[str, int] | None = None,
+        taken: int = 0,
     ) -> Ending:
         """From the plan's initial state to an end, or from ``move`` on for a run that was cut off.
 
-        ``attempts``: how often each state was entered before.
+        ``attempts``: how often each state was entered before; ``taken``: how many transitions the run took.
 
         Raises:
             UnfinishedRunError: this is not the place where the run began any more; nothing was done here.
@@ -106,8 +107,8 @@ class Engine:
         machine = Machine(self.plan, at=move.state if move else None)
         counted = dict(attempts or {})
         reason = f"{move.found} {move.reason}" if move and move.how is not How.ENTER else ""
-        limit = most_transitions(self.plan)
-        for _ in range(limit):
+        limit = limit_transitions(self.plan)
+        for _ in range(taken, limit + 1):  # arriving at an end takes none
             if machine.ended:
                 return Ending(machine.state, self.plan.ends[machine.state], reason)
             spec = self.plan.states[machine.state]

@@ -13,8 +13,6 @@ import transitions
 from orchestrator.errors import InvariantError
 from orchestrator.plan.schema import Plan
 
-_TRANSITIONS_AT_MOST = 64
-
 
 @dataclass(frozen=True)
 class Edge:
@@ -77,11 +75,6 @@ def edges(plan: Plan) -> Iterator[Edge]:
     for state in plan.states.values():
         for outcome, target in state.then.items():
             yield Edge(state.name, outcome, target)
-
-
-def most_transitions(plan: Plan) -> int:
-    """How many transitions a run may take before it is taken for one that would never come to an end."""
-    return max(_TRANSITIONS_AT_MOST, 2 * len(plan.states))
 
 
 def choose_forward(plan: Plan) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from orchestrator.plan.schema import Plan, StateSpec
 
 ATTEMPTS_AT_MOST = 3
 RESUMPTIONS_AT_MOST = 5
+TRANSITIONS_AT_MOST = 64
 
 _CHANGES_NOTHING_OF_THE_APP = frozenset({EffectScope.NOTHING, EffectScope.FILES, EffectScope.IMAGES})
 
@@ -80,6 +81,16 @@ def count_attempts(records: Sequence[Record]) -> dict[str, int]:
     return counted
 
 
+def count_transitions(records: Sequence[Record]) -> int:
+    """How many transitions the run took so far."""
+    return sum(record.record == "left" for record in records)
+
+
+def limit_transitions(plan: Plan) -> int:
+    """How many it may take in all, however often it is taken up."""
+    return max(TRANSITIONS_AT_MOST, 2 * len(plan.states))
+
+
 def is_touched(kinds: Mapping[str, type[State[Any]]], records: Sequence[Record]) -> bool:
     """Whether a state was entered that changes the app or its database."""
     entered = (kinds[str(record.payload["kind"])] for record in records if record.record == "entered")
@@ -95,6 +106,9 @@ def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> Move | None
     """What ends a run that was taken up or tried too often."""
     if sum(record.record == "resumed" for record in records) >= RESUMPTIONS_AT_MOST:
         reason = f"It was taken up {RESUMPTIONS_AT_MOST} times already."
+        return Move(How.GIVE_UP, cut.state, "", _tell(cut), reason)
+    if count_transitions(records) >= limit_transitions(plan):
+        reason = f"It took {count_transitions(records)} transitions without coming to an end."
         return Move(How.GIVE_UP, cut.state, "", _tell(cut), reason)
     if cut.entered and count_attempts(records).get(cut.state, 0) >= ATTEMPTS_AT_MOST:
         return _fail(plan.states[cut.state], _tell(cut), f"{cut.state} was begun {ATTEMPTS_AT_MOST} times.")

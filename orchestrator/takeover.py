@@ -21,7 +21,7 @@ from orchestrator.plan.schema import Plan
 from orchestrator.records import open_journal, read_report
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport, choose_exit_code
-from orchestrator.resume import How, Mode, Move, choose_move, count_attempts, is_touched
+from orchestrator.resume import How, Mode, Move, choose_move, count_attempts, count_transitions, is_touched
 
 _ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
 _APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
@@ -86,6 +86,7 @@ class Takeover:
                 assume_yes=True,
                 move=move,
                 attempts=count_attempts(records),
+                taken=count_transitions(records),
             )
 
     # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.

@@ -11,12 +11,12 @@ from orchestrator.checker.rules import RULES, Blame, Level, Rule
 from orchestrator.checker.search import Hop, Search, Sighting
 from orchestrator.contract import FAILED, TIMEOUT, State
 from orchestrator.effects import Step
-from orchestrator.machine import most_transitions
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.load import read_tree
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.structure import longest_path_s, longest_path_transitions
 from orchestrator.plan.tree import Node, Position, Problems, Trail
+from orchestrator.resume import limit_transitions
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def check_plan(
 def _measure(plan: Plan, kinds: Mapping[str, type[State[Any]]], search: Search) -> Iterator[Sighting]:
     """What no single path shows: how many transitions a run can take, and how long the app can be down."""
     bounded = [spec.name for spec in plan.states.values() if spec.attempts is not None]
-    limit = most_transitions(plan)
+    limit = limit_transitions(plan)
     # Where nothing is entered twice, no path is longer than the plan has states.
     if bounded and (count := longest_path_transitions(plan)) >= limit:
         yield Sighting(Breach("X10", (("transitions", str(count)), ("limit", str(limit - 1)))), bounded[0], ())

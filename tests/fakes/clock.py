@@ -39,6 +39,10 @@ class FakeClock:
         self._order += 1
         heapq.heappush(self._planned, (moment_s, self._order, happening))
 
+    def jump(self, seconds: float) -> None:
+        """Let somebody set the clock on the wall; no time passes."""
+        self._start += timedelta(seconds=seconds)
+
     def after(self, seconds: float, happening: Callable[[], object]) -> None:
         """Let something happen ``seconds`` from now."""
         self.at(self._elapsed_s + seconds, happening)
