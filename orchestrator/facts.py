@@ -268,17 +268,21 @@ class Replacement(Fact):
 
 
 class Retention(Fact):
-    """What cleanup removed; everything else that a run made is still there."""
+    """What cleanup removed; everything else that a run made is still there.
+
+    ``projects``: runs whose frozen project is gone, and with it the secrets of its ``.env``.
+    """
 
     fact: ClassVar[str] = "retention"
 
     backups: tuple[Path, ...] = ()
     databases: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
 
 
 class Leftovers(Word):
-    """What an ended run has kept: databases by name, and the name under which it kept the old image."""
+    """What an ended run has kept: databases by name, the name under which it kept the old image, its frozen project."""
 
     run_id: str
     ended_at: datetime | None
@@ -286,6 +290,7 @@ class Leftovers(Word):
     snapshot: str | None
     quarantine: str | None
     kept_image: str | None
+    project: bool = True
 
 
 class FailedRun(Word):

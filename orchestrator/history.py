@@ -70,6 +70,7 @@ class _Past:
             backups=tuple(path for each in found for path in each.backups),
             databases=tuple(name for each in found for name in each.databases),
             images=tuple(name for each in found for name in each.images),
+            projects=tuple(run_id for each in found for run_id in each.projects),
         )
 
     @property
@@ -132,6 +133,7 @@ class _Past:
             committed=run.verdict is Verdict.COMMITTED,
             snapshot=self._snapshot(run, facts),
             quarantine=set_aside if set_aside not in gone else None,
+            project=run.id not in self.removed.projects,
             kept_image=kept_image if kept_image not in self.removed.images else None,
         )
 

@@ -70,6 +70,12 @@ class Platform(Protocol):
         (the file has no version variable), ``env.variable_unused`` (a service's image does not follow it).
         """
 
+    def forget_project(self, directory: Path) -> None:
+        """Remove what `freeze` and the jobs of its run have kept in ``directory``: it holds the secrets of the app.
+
+        Repeating is harmless. ``compose.not_removed``.
+        """
+
     def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
         """Names of the files that are not what they were when the project was frozen; empty if none is.
 

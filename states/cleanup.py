@@ -40,7 +40,8 @@ class Cleanup(State[CleanupOptions]):
         """What stays."""
         return (
             f"keep the {ctx.keep_backups} newest proven backups and {ctx.options.snapshots} snapshot(s);"
-            f" drop what has been in quarantine for {format_duration(ctx.options.quarantine)}",
+            f" drop what has been in quarantine for {format_duration(ctx.options.quarantine)};"
+            " remove the frozen projects, secrets included, of runs that nothing leads back to",
         )
 
     def perform(self, ctx: StateContext[CleanupOptions]) -> Result:
@@ -89,7 +90,10 @@ def _remove_leftovers(ctx: StateContext[CleanupOptions]) -> dict[str, tuple[str,
         ctx.database().drop(name)
     for name in images:
         ctx.world.platform.forget_image(name)
-    return {"databases": tuple(databases), "images": tuple(images)}
+    projects = [run.run_id for run in superfluous if run.project]
+    for run_id in projects:
+        ctx.world.platform.forget_project(ctx.directory.parent / run_id)
+    return {"databases": tuple(databases), "images": tuple(images), "projects": tuple(projects)}
 
 
 def _is_over(ctx: StateContext[CleanupOptions], run: Leftovers) -> bool:

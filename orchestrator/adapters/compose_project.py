@@ -111,6 +111,16 @@ class ComposeProject:
             files=read_marks(self._directory, self._variable),
         )
 
+    def forget_project(self, directory: Path) -> None:
+        """See `Platform.forget_project`."""
+        try:
+            for path in (directory / "env", *directory.glob("compose.*.json")):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise PlatformError(
+                "compose.not_removed", f"The frozen project in {directory} cannot be removed: {error.strerror}."
+            ) from error
+
     def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
         """See `Platform.find_edits`."""
         changed = find_changed(project.files, project.directory, self._variable) if project.files else ()

@@ -53,6 +53,7 @@ class FakePlatform:
             template = directory / "compose.template.json"
             content = f'{{"name": "{world.project_name}", "image": "{world.repository}:__PIN__"}}\n'.encode()
             write_private(template, content)
+            write_private(directory / "env", f"APP_VERSION={world.pin}\nPASSWORD=s3cret\n".encode())
             return FrozenProject(
                 name=world.project_name,
                 directory=world.project_directory,
@@ -61,6 +62,11 @@ class FakePlatform:
                 pin_text=world.pin,
                 services=world.services,
             )
+
+    def forget_project(self, directory: Path) -> None:
+        with self._world.script.effect("platform.forget_project", directory.name):
+            for name in ("env", "compose.template.json"):
+                (directory / name).unlink(missing_ok=True)
 
     def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
         self._world.script.look("platform.find_edits")

@@ -153,6 +153,34 @@ def test_what_the_journal_does_not_know_is_nobodys_to_remove(bench: Bench) -> No
     assert {name: (folder / name).read_bytes() for name in foreign} == foreign
 
 
+def test_the_secrets_of_a_run_go_when_nothing_leads_back_to_it_and_not_before(bench: Bench) -> None:
+    announce_up_to(bench.world, "v1.2.0")
+    verdicts = [upgrade(bench, version) for version in ("v1.1.0", "v1.2.0", "v1.0.0", "v1.2.0", "v1.1.0")]
+    runs = sorted((bench.plan.journal_directory / "runs").iterdir())
+    kept = [(folder / "env").exists() for folder in runs]
+    assert (verdicts, kept) == (
+        [Verdict.COMMITTED, Verdict.ROLLED_BACK, Verdict.COMMITTED, Verdict.ROLLED_BACK, Verdict.COMMITTED],
+        [False, False, False, False, True],
+    )
+    assert all((folder / "compose.template.json").exists() == there for folder, there in zip(runs, kept, strict=True))
+    assert all((folder / "plan.yaml").is_file() for folder in runs)
+
+
+def test_the_secrets_of_runs_whose_snapshots_are_kept_stay(bench: Bench) -> None:
+    states = {
+        name: replace(spec, options=spec.options.model_copy(update={"snapshots": 2}))
+        if spec.kind == "cleanup"
+        else spec
+        for name, spec in bench.plan.states.items()
+    }
+    bench.plan = replace(bench.plan, states=states)
+    use_database(bench, FakeDatabase(bench.world))
+    for version in ("v1.1.0", "v1.0.0", "v1.1.0"):
+        assert upgrade(bench, version) is Verdict.COMMITTED
+    runs = sorted((bench.plan.journal_directory / "runs").iterdir())
+    assert [(folder / "env").exists() for folder in runs] == [False, True, True]
+
+
 def test_a_clock_that_was_set_back_does_not_make_the_backup_of_this_run_old(bench: Bench) -> None:
     announce_up_to(bench.world, "v1.2.0")
     for _ in range(4):
