@@ -23,6 +23,7 @@ from orchestrator.adapters.github import GitHubFeed
 from orchestrator.adapters.http import DEFAULT_LIMITS, Limits
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.project_files import is_environment
 from orchestrator.adapters.registry_tags import RegistryFeed
 from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.stage import ComposeStages
@@ -30,6 +31,7 @@ from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.contract import World
 from orchestrator.errors import InvariantError, JournalError, PlanError
+from orchestrator.facts import FrozenProject
 from orchestrator.journal import Journal, Run
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
@@ -102,8 +104,9 @@ def find_confirmed_plan(path: Path) -> Plan | None:
             continue
         with closing(journal):
             run = journal.find_unfinished()
+            project = journal.facts(run.id).find(FrozenProject) if run is not None else None
         if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
-            return _read_confirmed(folder / "runs" / run.id, run)
+            return _read_confirmed(folder / "runs" / run.id, run, project)
     return None
 
 
@@ -125,17 +128,25 @@ def _began_with(path: Path, folder: Path) -> bool:
     return run is not None and run.plan_source == str(path.absolute())
 
 
-def _read_confirmed(folder: Path, run: Run) -> Plan:
-    text = (folder / "plan.yaml").read_bytes().decode("utf-8", "surrogateescape")
-    if hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest() != run.plan_sha256:
-        raise JournalError(
-            "journal.plan_changed",
-            f"{folder / 'plan.yaml'} is not the plan that run {run.id} was begun with.",
-            meaning="Nothing was touched.",
-            hint=f"Put it back from a copy, or bring the app up by hand and then `orchestrator close {run.id}`.",
-        )
-    confirmed = parse_plan(text, Path(run.plan_source), KINDS)
+def _read_confirmed(folder: Path, run: Run, project: FrozenProject | None) -> Plan:
+    content, environment = (folder / "plan.yaml").read_bytes(), folder / "env"
+    if hashlib.sha256(content).hexdigest() != run.plan_sha256:
+        raise _no_copy(folder / "plan.yaml", run)
+    confirmed = parse_plan(content.decode(), Path(run.plan_source), KINDS)
+    if project is not None and environment.is_file():
+        variable = confirmed.target.version_variable
+        if not is_environment(environment.read_bytes(), project.files, project.directory, variable):
+            raise _no_copy(environment, run)
     return derive_again(resolve_variables(confirmed, _read_environment(folder / "env")), KINDS, run.request)
+
+
+def _no_copy(path: Path, run: Run) -> JournalError:
+    return JournalError(
+        "journal.copy_changed",
+        f"{path} is not what run {run.id} was begun with.",
+        meaning="Nothing was touched.",
+        hint=f"Put it back from a copy, or bring the app up by hand and then `orchestrator close {run.id}`.",
+    )
 
 
 def _resolve(plan: Plan) -> Plan:

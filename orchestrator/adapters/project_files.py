@@ -51,6 +51,12 @@ def find_changed(marks: Mapping[str, str], directory: Path, variable: str) -> tu
     return tuple(_name(Path(path), directory) for path in changed)
 
 
+def is_environment(content: bytes, marks: Mapping[str, str], directory: Path, variable: str) -> bool:
+    """Whether this is the ``.env`` that ``marks`` were taken of; True where they know of none."""
+    mark = marks.get(str(directory / _ENVIRONMENT))
+    return mark is None or _hash(content, variable) == mark
+
+
 def _find_first(directory: Path) -> list[Path]:
     environment = directory / _ENVIRONMENT
     text = (_read(environment) or b"").decode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.project_files import is_environment, read_marks
 from orchestrator.errors import JournalError, PlanError
 from orchestrator.journal import Journal
 from orchestrator.model import Question, Verdict
@@ -175,6 +176,14 @@ def test_a_copy_of_the_plan_that_was_edited_is_not_followed(cut_off: Bench) -> N
     with pytest.raises(JournalError) as caught:
         find_confirmed_plan(cut_off.plan.source)
     assert caught.value.exit_code == 70
+
+
+def test_a_copy_of_the_env_that_was_edited_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("APP_VERSION=v1\nA=1\n")
+    marks = read_marks(tmp_path, "APP_VERSION")
+    assert is_environment(b"APP_VERSION=v2\nA=1\n", marks, tmp_path, "APP_VERSION")
+    assert not is_environment(b"APP_VERSION=v1\nA=2\n", marks, tmp_path, "APP_VERSION")
+    assert is_environment(b"anything", {}, tmp_path, "APP_VERSION")
 
 
 def test_without_a_run_a_broken_plan_is_what_is_told(tmp_path: Path) -> None:
