@@ -256,6 +256,9 @@ class Database(Protocol):
     def terminate_sessions(self, name: str, pids: Sequence[int] | None = None) -> int:
         """End these sessions on the database, or (None) every one but our own; how many there were."""
 
+    def end_abandoned(self) -> None:
+        """End what programs still do on the server that an earlier process of ours has begun and not outlived."""
+
     def drop(self, name: str) -> None:
         """Drop a database. The caller knows from the journal that it is ours. Repeating is harmless."""
 

@@ -94,6 +94,8 @@ class Takeover:
         self.world.platform.end_jobs(run_id)
         if self.world.stages is not None:
             self.world.stages.sweep(run_id)
+        if self.world.database is not None:
+            self.world.database.end_abandoned()  # a copy that is still being made appears only when it is whole
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
             self._take_away_unfinished(journal, facts)
         fence = facts.find(Fence)

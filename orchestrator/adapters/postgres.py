@@ -182,6 +182,10 @@ class Postgres:
         statement = sql.build_terminate(name) if pids is None else sql.build_terminate_pids(name, pids)
         return int(self._psql.ask(statement, self._psql.maintenance(name)))
 
+    def end_abandoned(self) -> None:
+        """End the programs of an earlier process of ours; they go on inside their container when it is killed."""
+        self._psql.end_other_programs(self._psql.allow("Ending what a killed run has left at work"))
+
     def drop(self, name: str) -> None:
         """Drop a database, if there is one. ``database.in_use`` where somebody is connected."""
         maintenance = self._psql.maintenance(name)

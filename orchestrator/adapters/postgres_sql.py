@@ -106,6 +106,12 @@ def build_terminate_application(application: str) -> str:
 WHERE application_name = {quote_text(application)} AND pid <> pg_backend_pid();"""
 
 
+def build_terminate_applications(prefix: str, *, but: str) -> str:
+    """Ends the sessions of all our programs but one's; one number: how many there were."""
+    return f"""SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE starts_with(application_name, {quote_text(prefix + "-")}) AND application_name <> {quote_text(but)};"""
+
+
 def build_properties(name: str, version: int) -> str:
     """One JSON object in the shape of `DatabaseProperties`; ``version`` is ``server_version_num``."""
     provider = "'provider', datlocprovider," if version >= _V15 else ""

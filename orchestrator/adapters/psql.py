@@ -111,6 +111,11 @@ class Psql:
         except StateError as error:
             _log.warning("database.program_left", application=self._application, reason=error.what)
 
+    def end_other_programs(self, deadline: Deadline) -> None:
+        """End the sessions of programs of ours that other processes have begun, and wait until they are gone."""
+        statement = sql.build_terminate_applications(_APPLICATION, but=self._application)
+        deadline.poll(lambda: self.ask(statement, self.maintenance(), deadline) == "0" or None, every_s=0.1)
+
     def has_lost(self, outcome: Outcome) -> bool:
         """Whether a program failed because it had no connection, or none any more, or ended with its container."""
         ended = outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED

@@ -127,19 +127,23 @@ def passage(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Itera
     passage = Passage(host, platform, platform.freeze(tmp_path_factory.mktemp("frozen")))
     passage.look("before")
     platform.stop_services(SERVICES, deadline=within(60))
-    passage.start(Gate.CLOSED)
-    passage.cut_off("worker")
     for at, gate in (("gated", Gate.CLOSED), ("again", Gate.CLOSED), ("open", Gate.OPEN)):
         passage.start(gate)
         passage.await_healthy()
         passage.look(at)
     host.compose("up", "--detach")
     passage.look("after")
+    platform.stop_services(SERVICES, deadline=within(60))
+    passage.start(Gate.CLOSED)
+    passage.cut_off("worker")
+    passage.start(Gate.CLOSED)
+    passage.await_healthy()
+    passage.look("mended")
     yield passage
     host.down()
 
 
-@pytest.mark.parametrize("at", ["gated", "again"])
+@pytest.mark.parametrize("at", ["gated", "again", "mended"])
 def test_behind_the_gate_only_this_host_and_the_services_themselves_find_the_app(passage: Passage, at: str) -> None:
     assert passage.looks["before"].public
     assert {*OWN_NAMES, "hands"} <= passage.looks["before"].from_outside

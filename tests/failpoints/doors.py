@@ -44,7 +44,7 @@ _DATABASE_LOOKS = _words(
     # It only reads; what is done with the bytes is the effect of whoever takes them.
     " dump"
 )
-_DATABASE_EFFECTS = _words("copy restore fence unfence swap terminate_sessions drop")
+_DATABASE_EFFECTS = _words("copy restore fence unfence swap terminate_sessions end_abandoned drop")
 
 DOORS: Mapping[str, Door] = {
     door.name: door

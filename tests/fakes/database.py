@@ -157,6 +157,10 @@ class FakeDatabase:
             database.sessions = [one for one in database.sessions if one not in ended]
             return len(ended)
 
+    def end_abandoned(self) -> None:
+        with self._world.script.effect("database.end_abandoned"):
+            self._check_up()
+
     def drop(self, name: str) -> None:
         with self._world.script.effect("database.drop", name):
             self._check_up()

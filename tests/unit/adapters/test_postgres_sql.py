@@ -58,6 +58,12 @@ def test_default_grants_are_left_as_the_server_makes_them() -> None:
     assert "GRANT" not in text
 
 
+def test_the_programs_of_other_processes_are_ended_and_no_strangers() -> None:
+    text = sql.build_terminate_applications("upgrade-orchestrator", but="upgrade-orchestrator-0a")
+    assert "starts_with(application_name, 'upgrade-orchestrator-') AND" in text
+    assert "application_name <> 'upgrade-orchestrator-0a'" in text
+
+
 def test_both_renames_of_a_swap_are_one_transaction() -> None:
     lines = sql.build_swap("live", "copy", "aside").splitlines()
     assert lines[-5:] == [
