@@ -21,6 +21,7 @@ import docker
 
 from deploy.demo.bed import Bed, BedError
 from deploy.demo.standing import Standing
+from orchestrator.errors import OrchestratorError
 from tests.soak.rounds import RELEASES
 from tests.soak.soak import Soak
 from tests.soak.table import build_blows, build_ends, build_table
@@ -41,7 +42,7 @@ def _try(wanted: argparse.Namespace) -> int:
         soak = Soak(bed, wanted.rate)
         try:
             soak.run(wanted.seed, wanted.rounds, kills=wanted.kills, ends_at=ends_at)
-        except (BedError, TimeoutError, OSError) as error:
+        except (BedError, OrchestratorError, TimeoutError, OSError) as error:
             soak.broken.append(f"the soak could not go on: {error}")
         problems = _judge(soak, wanted)
         if problems and os.environ.get("KEEP"):
