@@ -17,13 +17,17 @@ Side = Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Point:
-    """One side of one call. ``ordinal`` counts from 1; ``arguments`` are the texts among what it was called with."""
+    """One side of one call. ``ordinal`` counts from 1; ``arguments`` are the texts among what it was called with.
+
+    ``failed``: the call has raised what its port may raise.
+    """
 
     call: str
     side: Side
     ordinal: int
     touch: Touch
     arguments: tuple[str, ...] = ()
+    failed: bool = False
 
     @property
     def name(self) -> str:
@@ -45,10 +49,12 @@ class Failpoints:
 
     seen: Counter[str] = field(default_factory=Counter)
 
-    def reach(self, call: str, side: Side, touch: Touch, arguments: tuple[str, ...] = ()) -> None:
+    def reach(
+        self, call: str, side: Side, touch: Touch, arguments: tuple[str, ...] = (), *, failed: bool = False
+    ) -> None:
         """Called by the wrapped ports."""
         self.seen[f"{call}.{side}"] += 1
-        self.meet(Point(call, side, self.seen[f"{call}.{side}"], touch, arguments))
+        self.meet(Point(call, side, self.seen[f"{call}.{side}"], touch, arguments, failed))
 
     def meet(self, point: Point) -> None:
         """Nothing happens here."""

@@ -137,7 +137,7 @@ def _between(points: Failpoints, name: str, touch: Touch, told: tuple[str, ...],
         answer = call()
     except OrchestratorError:
         # What failed may have had an effect all the same.
-        points.reach(name, "after", touch, told)
+        points.reach(name, "after", touch, told, failed=True)
         raise
     points.reach(name, "after", touch, told)
     return answer
