@@ -24,7 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         family = Family(Scene(Path(folder), MORE_STORIES[told.story]))
         problems = judge_killed(family, case)
-        for step in family.outside().steps:
+        for step in family.steps():
             if step.point.touch == "effect":
                 print(f"{step.process} {step.records:3} {step.point.name} {' '.join(step.point.arguments)}")
     print("\n".join(problems) or "Nothing is wrong.")

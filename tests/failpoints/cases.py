@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shlex
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.model import Verdict
+from orchestrator.resume import Mode
 from tests.failpoints.children import BROKEN, Death, Family, Tear
 from tests.failpoints.points import Point
-from tests.failpoints.scenes import STORIES, Saved, Scene
+from tests.failpoints.scenes import MORE_STORIES, Saved, Scene
 from tests.invariants import Things, find_broken, read_evidence
 
 _INTERNAL = 70
@@ -48,16 +50,28 @@ def list_cases(scene: Scene, story: str) -> list[Case]:
     return cases
 
 
-def save_at_each_point(scene: Scene, start: Saved) -> list[Saved]:
-    """A run from the start, or else a recovery: what would be left of it by a SIGKILL at each point of an effect."""
-    points, kept = scene.watch(start), []
+def list_pairs(scene: Scene, story: str) -> list[Case]:
+    """Every point of the story with every point of the recovery from it."""
+    pairs = []
+    for first in save_at_each_point(scene, scene.start):
+        for second in save_at_each_point(scene, first):
+            assert first.point is not None
+            assert second.point is not None
+            pairs.append(Case(story, first.point.name, "whole", second.point.name))
+    return pairs
+
+
+def save_at_each_point(scene: Scene, start: Saved, mode: Mode = Mode.RECOVER) -> list[Saved]:
+    """A run from the start, or else its recovery: what a SIGKILL would leave of it at each point of an effect."""
+    points = scene.watch(start)
+    kept: list[Saved] = []
 
     def keep(point: Point) -> None:
         if point.touch == "effect":
             kept.append(scene.save(points, point))
 
     points.at_each = keep
-    scene.play("run" if start is scene.start else scene.mode, points)
+    scene.play("run" if start is scene.start else mode, points)
     return kept
 
 
@@ -110,7 +124,7 @@ def _judge_end(family: Family, recovered: Death, deaths: int) -> list[str]:
         scene.plan,
         scene.before,
         outside.world,
-        outside.steps,
+        family.steps(),
         ended_in=deaths - 1 if nothing else deaths,
         exit_code=None if nothing else recovered.exit_code,
         document={} if nothing else recovered.document,
@@ -131,8 +145,9 @@ def _start_worker(folder: Path, cases: Sequence[Case]) -> int:
     if worker:
         return worker
     found: dict[Case, list[str]] = {}
+    gc.freeze()  # what is there stays; its children copy none of it
     try:
-        family = Family(Scene(folder, STORIES[cases[0].story]))
+        family = Family(Scene(folder, MORE_STORIES[cases[0].story]))
         for case in cases:
             found[case] = ["it was not tried to its end"]
             found[case] = judge_killed(family, case)

@@ -37,7 +37,7 @@ _HALF_A_FRAME = 2048
 
 @dataclass(frozen=True)
 class Outside:
-    """What goes on without the process: the world, and the notes of those who watched."""
+    """What goes on without the process: the world, and the notes of those who watched the newest process."""
 
     world: FakeWorld
     steps: tuple[Step, ...]
@@ -61,12 +61,14 @@ class Family:
     scene: Scene
 
     def __post_init__(self) -> None:
-        self._outside = self.scene.folder / "outside.pickle"
+        self._outside = self.scene.folder / "outside"
+        self._newest = 0
         self._stdout, self._stderr = self.scene.folder / "stdout", self.scene.folder / "stderr"
 
     def begin(self) -> None:
         """The world and the disk as they are before the story."""
         world = self.scene.bring_back(self.scene.start)
+        self._newest = 0
         self._hand_over(Outside(world, (), 0, 0))
 
     def run(self, *, die_at: str | None = None) -> Death:
@@ -80,8 +82,11 @@ class Family:
 
     def outside(self) -> Outside:
         """What is there between two processes."""
-        found: Outside = pickle.loads(self._outside.read_bytes())  # noqa: S301 - written by our own child
-        return found
+        return self._read(self._newest)
+
+    def steps(self) -> tuple[Step, ...]:
+        """The trace of all processes of this case."""
+        return tuple(step for number in range(self._newest + 1) for step in self._read(number).steps)
 
     def tear(self, tear: Tear) -> None:
         """Lose what the disk had not yet been told to keep: of a record that was just being written, all or half.
@@ -105,6 +110,7 @@ class Family:
             self._hand_over(replace(outside, steps=(*outside.steps[:-1], last), records=outside.records - 1))
 
     def _give_birth(self, command: tuple[str, ...], die_at: str | None) -> Death:
+        self._newest += 1
         child = os.fork()
         if child == 0:
             self._live(command, die_at)
@@ -128,15 +134,9 @@ class Family:
             os._exit(code if isinstance(code, int) else BROKEN)
 
     def _obey(self, command: tuple[str, ...], die_at: str | None) -> object:
-        outside = self.outside()
-        process = outside.steps[-1].process + 1 if outside.steps else 0
-        points = Watching(
-            world=outside.world,
-            log=self.scene.log,
-            process=process,
-            records=outside.records,
-            steps=list(outside.steps),
-        )
+        outside = self._read(self._newest - 1)
+        process = self._newest - 1
+        points = Watching(world=outside.world, log=self.scene.log, process=process, records=outside.records)
 
         def die(point: Point) -> None:
             # The world goes on as it is; nothing of this process does.
@@ -156,10 +156,14 @@ class Family:
             return ended.code
         return BROKEN
 
+    def _read(self, number: int) -> Outside:
+        found: Outside = pickle.loads(self._outside.with_suffix(f".{number}").read_bytes())  # noqa: S301 - our own
+        return found
+
     def _hand_over(self, outside: Outside) -> None:
         written = self._outside.with_suffix(".new")
         written.write_bytes(pickle.dumps(outside))
-        written.rename(self._outside)
+        written.rename(self._outside.with_suffix(f".{self._newest}"))
 
 
 def _tell(points: Watching) -> Outside:

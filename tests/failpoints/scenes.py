@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,7 @@ from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 from tests.fakes.build import announce_up_to, make_ports
 from tests.fakes.things import FakeDb, FakeJob
 from tests.fakes.world import FakeWorld
-from tests.invariants import Evidence, Things, read_evidence
+from tests.invariants import Evidence, Things, find_broken, read_evidence
 from tests.moments import Step
 
 OPEN = WITHOUT_REHEARSAL.replace('"gate": "closed"', '"gate": "open"')
@@ -64,6 +64,11 @@ class Saved:
     point: Point | None = None
 
     @property
+    def state(self) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+        """What another process finds; equal for two points between which nothing happens."""
+        return self.world, tuple(sorted(self.files.items()))
+
+    @property
     def processes(self) -> int:
         """How many processes there were so far."""
         return self.steps[-1].process + 1 if self.steps else 0
@@ -84,7 +89,6 @@ class Scene:
 
     folder: Path
     story: Story
-    mode: Mode = Mode.RECOVER
     start: Saved = field(init=False)
     before: Things = field(init=False)
 
@@ -149,11 +153,21 @@ class Scene:
             error = raised
         return Ended(self.save(points), report, error)
 
-    def judge(self, saved: Saved, *, ended_in: int | None = None) -> Evidence:
-        """The evidence of what was saved, which is brought back."""
-        last = saved.processes - 1 if ended_in is None else ended_in
+    def find_broken(self, ended: Ended) -> list[str]:
+        """What is wrong where the last of some processes has ended so; what is on the disk is still from it."""
+        if ended.error is not None:
+            return [f"it ended with {ended.error.code}: {ended.error}"]
+        saved, world = ended.saved, self.bring_back(ended.saved)
+        if ended.report is None and not saved.records:
+            same = Things.of(world) == self.before
+            return [] if same else ["nothing was recorded, and the world is another one"]
+        last = saved.processes - (1 if ended.report else 2)
+        return find_broken(read_evidence(self.plan, self.before, world, saved.steps, ended_in=last))
+
+    def read(self, saved: Saved) -> Evidence:
+        """The evidence of a run that ended in the last process of what was saved, which is brought back."""
         world = self.bring_back(saved)
-        return read_evidence(self.plan, self.before, world, saved.steps, ended_in=last)
+        return read_evidence(self.plan, self.before, world, saved.steps, ended_in=saved.processes - 1)
 
     def _obey(self, command: Command, points: Watching) -> RunReport | None:
         ports = wrap(make_ports(points.world), points)
@@ -162,11 +176,6 @@ class Scene:
             return Service(self.plan, KINDS, ports).run(request, assume_yes=True, listener=SilentListener())
         way = Takeover(self.plan, KINDS, ports)
         return way.take_up(command, announce=lambda run, move: None, listener=SilentListener())
-
-
-def without_steps(saved: Saved) -> Saved:
-    """The same state with its trace left out, to compare two."""
-    return replace(saved, steps=())
 
 
 def add_neighbours(world: FakeWorld) -> None:

@@ -70,8 +70,9 @@ def x16_replay(case: Evidence) -> Iterator[str]:
             machine.move(str(record.payload["outcome"]))
             if machine.state != record.payload["to"]:
                 yield f"{record.state} was left for {record.payload['to']}, not for {machine.state}"
+    travelled = tuple(replace(record, payload=json.loads(json.dumps(record.payload))) for record in case.records)
     for number in range(len(case.records) + 1):
-        yield from _find_other_decision(case, case.records[:number])
+        yield from _find_other_decision(case, case.records[:number], travelled[:number])
 
 
 def _rule(case: Evidence, record: Record) -> CrashRule | None:
@@ -95,8 +96,7 @@ def _find_other_move(case: Evidence, record: Record, before: tuple[Record, ...])
         yield f"it was resumed with {record.payload['how']} in {record.state}, now it is {move.how} in {move.state}"
 
 
-def _find_other_decision(case: Evidence, prefix: tuple[Record, ...]) -> Iterator[str]:
-    travelled = tuple(replace(record, payload=json.loads(json.dumps(record.payload))) for record in prefix)
+def _find_other_decision(case: Evidence, prefix: tuple[Record, ...], travelled: tuple[Record, ...]) -> Iterator[str]:
     for mode in Mode:
         move: Move = choose_move(case.plan, case.kinds, prefix, mode)
         if choose_move(case.plan, case.kinds, travelled, mode) != move:
