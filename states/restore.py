@@ -48,7 +48,9 @@ class Restore(State[RestoreOptions]):
 
     def perform(self, ctx: StateContext[RestoreOptions]) -> Result:
         """Stop what runs, then go the shortest way that is proven; repeating after a swap changes nothing."""
-        # The new version may be up: it must not write into what is being set aside, nor hold its name.
+        # What is still at work must not write into what is being set aside, nor hold its name, nor find its way into
+        # what comes back.
+        ctx.world.platform.end_jobs(ctx.run_id)
         ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
         return repeat_while_away(ctx, lambda: _bring_back(ctx))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import PlatformError
 from orchestrator.facts import Facts, WayBack
 from orchestrator.journal import Journal
 from orchestrator.model import Verdict
@@ -83,3 +84,16 @@ def test_what_users_wrote_stays_only_where_plan_rehearsal_and_gate_say_so(
     assert serving_version(bench.world) == "v1.0.0"
     assert bench.world.lost() == []
     assert bool(bench.world.missing()) is (gate == "open" and decision == "swap")
+
+
+def test_a_migration_that_began_though_its_start_has_failed_is_ended_before_the_data_come_back(bench: Bench) -> None:
+    bench.world.fail(
+        "platform.start_job", PlatformError("engine.unreachable", "The engine does not answer."), when="after"
+    )
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK, report.stuck
+    chain = bench.world.chain()
+    assert chain.index("platform.end_jobs") < chain.index("database.swap")
+    assert not [job for job in bench.world.jobs.values() if job.running]
+    assert bench.world.databases["ledger"].schema == 1
+    assert bench.world.missing() == []
