@@ -5,6 +5,7 @@ from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.facts import Current, Intent, Receipt
 from orchestrator.model import EffectScope
 from states.intending import intend
+from states.patience import repeat_while_away
 from states.proving import choose_backup, dump_and_prove
 
 
@@ -37,7 +38,7 @@ class Backup(State[Options]):
         """Dump, then prove the file; a file that exists is no backup."""
         version, path = ctx.require(Current).version, ctx.require(Intent).backup
         name = (path or choose_backup(ctx, version=version)).name
-        return Result("done", (dump_and_prove(ctx, name=name, version=version),))
+        return Result("done", (repeat_while_away(ctx, lambda: dump_and_prove(ctx, name=name, version=version)),))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The proof in ``perform`` is the observation: it has read the durable file from its first byte to its last."""

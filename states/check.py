@@ -4,6 +4,7 @@ from orchestrator.contract import FAILED, CrashRule, Options, Result, State, Sta
 from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.facts import Current, Target
 from orchestrator.releases import refuse_failed
+from states.patience import BRIEF_S, repeat_while_away
 
 
 class Check(State[Options]):
@@ -37,7 +38,7 @@ class Check(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Choose the release."""
-        choice = ctx.world.finder.find(ctx.request)
+        choice = repeat_while_away(ctx, lambda: ctx.world.finder.find(ctx.request), at_most_s=BRIEF_S)
         if choice.target is None:
             return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
         refuse_failed(choice.target, ctx.history, ctx.request)

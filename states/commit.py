@@ -5,7 +5,8 @@ from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
 from orchestrator.facts import Committed, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
-from states.judgement import await_serving, expect_target, is_behind_gate, look_at, shorten
+from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, shorten
+from states.patience import repeat_while_away
 
 _RETRY_S = 1.0
 
@@ -57,7 +58,8 @@ class Commit(State[Options]):
         if not is_behind_gate(ctx):
             return Result("done")
         _open_gate(ctx)
-        return Result("done", (await_serving(ctx, _check(ctx), expect_target(ctx)),))
+        serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
+        return Result("done", (serving,))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The live pin, and behind a gate that was closed one more look as a user."""
@@ -65,7 +67,7 @@ class Commit(State[Options]):
             return Observation.ABSENT
         if not is_behind_gate(ctx):
             return Observation.DONE
-        look = look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+        look = repeat_while_away(ctx, lambda: _look(ctx))
         return Observation.PARTIAL if look.problem else Observation.DONE
 
 
@@ -77,6 +79,10 @@ def _mark(ctx: StateContext[Options]) -> WriteMark | None:
         return ctx.world.database.mark(ctx.world.database.inspect().name)
     except StateError:
         return None
+
+
+def _look(ctx: StateContext[Options]) -> Look:
+    return look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:

@@ -9,7 +9,8 @@ from orchestrator.facts import FrozenProject, Serving
 from orchestrator.inert import make_inert
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
-from states.judgement import await_serving, expect_target, is_behind_gate, look_at
+from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at
+from states.patience import repeat_while_away
 
 _LOG_LINES = 30
 
@@ -50,7 +51,7 @@ class Health(State[HealthOptions]):
     def perform(self, ctx: StateContext[HealthOptions]) -> Result:
         """Wait for steady health; what failed is told with the container's last words."""
         try:
-            serving = await_serving(ctx, _check(ctx), expect_target(ctx))
+            serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
         except (HealthError, DeadlineExceededError, PlatformError) as error:
             words = f"{error.what}\n{_last_words(ctx)}"
             raise type(error)(error.code, words, meaning=error.meaning, hint=error.hint) from error
@@ -58,8 +59,12 @@ class Health(State[HealthOptions]):
 
     def observe(self, ctx: StateContext[HealthOptions]) -> Observation:
         """One more look after the waiting."""
-        look = look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+        look = repeat_while_away(ctx, lambda: _look(ctx))
         return Observation.PARTIAL if look.problem else Observation.DONE
+
+
+def _look(ctx: StateContext[HealthOptions]) -> Look:
+    return look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
 
 
 def _check(ctx: StateContext[HealthOptions]) -> HealthCheck:

@@ -1,4 +1,4 @@
-"""A database server that is away for a moment: what may be repeated is repeated when it is back."""
+"""An engine, a server or a registry that is away for a moment: what may be repeated is repeated when it is back."""
 
 from __future__ import annotations
 
@@ -7,35 +7,57 @@ from typing import Any, TypeVar
 
 from orchestrator.contract import StateContext
 from orchestrator.deadline import Deadline
-from orchestrator.errors import DatabaseError, DeadlineExceededError
+from orchestrator.errors import DeadlineExceededError, StateError
 
 T = TypeVar("T")
 
-_AWAY = frozenset({"database.unreachable", "database.full"})
+#: How long is waited while an operator watches and nothing has been changed.
+BRIEF_S = 15.0
+#: On the way back the engine is asked again where it could not do something, too: there is no other way to go.
+GOING_BACK = frozenset({"compose.failed", "engine.refused"})
+
+_AWAY = frozenset(
+    {
+        "database.unreachable",
+        "database.full",
+        "engine.unreachable",
+        "image.unreachable",
+        "pull.rate_limited",
+        "pull.failed",
+    }
+)
+_NAMES = {"database": "the database server", "image": "the registry", "pull": "the registry"}
 _PATIENCE_S = 120.0
 _RETRY_S = 1.0
 
 
-def repeat_while_away(ctx: StateContext[Any], work: Callable[[], T]) -> T:
-    """Do ``work``, which may be repeated, again until the server was there for all of it.
+def repeat_while_away(
+    ctx: StateContext[Any], work: Callable[[], T], *, at_most_s: float = _PATIENCE_S, also: frozenset[str] = frozenset()
+) -> T:
+    """Do ``work``, which may be repeated, until all that it needs was there; from the first failure on, a while.
+
+    ``also`` are more codes of errors after which it is repeated.
 
     Raises:
-        DatabaseError: what ``work`` raised; where the server was away, when it has not come back for a while.
+        StateError: what ``work`` raised; where something was away, when it has not come back in time.
     """
-    patience = ctx.deadline.sooner(_PATIENCE_S, what="Waiting for the database server")
+    patience: Deadline | None = None
     while True:
         try:
             return work()
-        except DatabaseError as error:
-            if error.code not in _AWAY:
+        except StateError as error:
+            if error.code not in _AWAY | also:
                 raise
+            patience = patience or ctx.deadline.sooner(at_most_s)
             _wait_after(error, patience)
 
 
-def _wait_after(failure: DatabaseError, patience: Deadline) -> None:
+def _wait_after(failure: StateError, patience: Deadline) -> None:
     try:
         patience.pause(_RETRY_S)
     except DeadlineExceededError as timeout:
-        raise DatabaseError(
-            failure.code, f"{timeout.what} {failure.what}", meaning=failure.meaning, hint=failure.hint
-        ) from failure
+        name = _NAMES.get(failure.code.partition(".")[0], "the engine")
+        waited = f"Waiting for {name} was not done within {patience.seconds:g} s."
+        raise type(failure)(
+            failure.code, f"{waited} {failure.what}", meaning=failure.meaning, hint=failure.hint
+        ) from timeout

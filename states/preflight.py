@@ -5,6 +5,7 @@ from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.errors import RefusedError, StateError
 from orchestrator.facts import Current, FrozenProject, Target
 from orchestrator.model import DatabaseLoad, EngineFacts
+from states.patience import BRIEF_S, repeat_while_away
 
 _ANSWER_TIMEOUT_S = 5.0
 _RESERVE_BYTES = 256 * 1024**2
@@ -31,14 +32,7 @@ class Preflight(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Look at each precondition; any that is not met ends in ``failed`` with all of them."""
-        problems: list[StateError] = []
-        looks = (_look_at_image, _look_at_services, _look_at_gate, _look_at_files, _look_at_room, _look_at_load)
-        for look in looks:
-            try:
-                look(ctx)
-            except StateError as problem:
-                problems.append(problem)
-            ctx.deadline.check()
+        problems = repeat_while_away(ctx, lambda: _find_problems(ctx), at_most_s=BRIEF_S)
         if len(problems) == 1:
             raise problems[0]
         if problems:
@@ -47,6 +41,19 @@ class Preflight(State[Options]):
             )
             raise RefusedError("refused.preflight", f"{len(problems)} preconditions are not met: {listed}")
         return Result("done", reason="Every precondition is met.")
+
+
+def _find_problems(ctx: StateContext[Options]) -> list[StateError]:
+    problems: list[StateError] = []
+    for look in (_look_at_image, _look_at_services, _look_at_gate, _look_at_files, _look_at_room, _look_at_load):
+        try:
+            look(ctx)
+        except StateError as problem:
+            if problem.code == "engine.unreachable":
+                raise  # nothing else can be known without it
+            problems.append(problem)
+        ctx.deadline.check()
+    return problems
 
 
 def _look_at_image(ctx: StateContext[Options]) -> None:

@@ -6,6 +6,7 @@ from orchestrator.errors import PlatformError
 from orchestrator.facts import Current, Intent, PulledImage, Target
 from orchestrator.model import EffectScope, LocalImage
 from states.intending import intend
+from states.patience import repeat_while_away
 
 
 class PullOptions(Options):
@@ -42,10 +43,8 @@ class Pull(State[PullOptions]):
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:
         """Keep the old image first, then fetch the new one unless it is here."""
-        current, target = ctx.require(Current), ctx.require(Target)
-        kept_as = kept_name(ctx.run_id)
-        ctx.world.platform.keep_image(current.image_id, kept_as)
-        image = _find(ctx, target) or _download(ctx, target)
+        target, kept_as = ctx.require(Target), kept_name(ctx.run_id)
+        image = repeat_while_away(ctx, lambda: _keep_and_fetch(ctx, target, kept_as))
         fact = PulledImage(image_id=image.image_id, digest=target.digest, size_bytes=image.size_bytes, kept_as=kept_as)
         return Result("done", (fact,))
 
@@ -57,6 +56,11 @@ class Pull(State[PullOptions]):
 def kept_name(run_id: str) -> str:
     """The image name under which a run keeps the old image."""
     return f"upgrade-orchestrator/kept:{run_id}"
+
+
+def _keep_and_fetch(ctx: StateContext[PullOptions], target: Target, kept_as: str) -> LocalImage:
+    ctx.world.platform.keep_image(ctx.require(Current).image_id, kept_as)
+    return _find(ctx, target) or _download(ctx, target)
 
 
 def _find(ctx: StateContext[PullOptions], target: Target) -> LocalImage | None:

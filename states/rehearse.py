@@ -12,6 +12,7 @@ from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
 from states.judgement import Expectation
 from states.old_version import find_old_pin
+from states.patience import repeat_while_away
 from states.proving import find_other_contents, find_other_inventory, load_backup, prove_again
 from states.rehearsing import UNTOUCHED, Watch, find_quota, run_migration, stage_cleared, try_version
 
@@ -63,18 +64,7 @@ class Rehearse(State[RehearseOptions]):
 
     def perform(self, ctx: StateContext[RehearseOptions]) -> Result:
         """Try everything on a stage that is gone afterwards."""
-        image_id = _find_new_image(ctx)
-        quota_bytes = find_quota(ctx)
-        with stage_cleared(ctx):
-            stage = ctx.stages().open(
-                ctx.require(FrozenProject),
-                _services(ctx),
-                run_id=ctx.run_id,
-                directory=ctx.directory,
-                writable=ctx.options.writable,
-                deadline=ctx.deadline,
-            )
-            rehearsal = _rehearse(ctx, Watch(stage, ctx.require(Receipt).database, quota_bytes), image_id)
+        rehearsal = repeat_while_away(ctx, lambda: _try_everything(ctx))
         return Result("done", (rehearsal,), _tell(ctx, rehearsal))
 
     def observe(self, ctx: StateContext[RehearseOptions]) -> Observation:
@@ -87,6 +77,21 @@ class Rehearse(State[RehearseOptions]):
 def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
     """What users will be without the app for: the snapshot, the migration, and each start of the new version."""
     return round(rehearsal.copy_s + rehearsal.migrate_s + starts * rehearsal.start_s, 3)
+
+
+def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
+    image_id = _find_new_image(ctx)
+    quota_bytes = find_quota(ctx)
+    with stage_cleared(ctx):
+        stage = ctx.stages().open(
+            ctx.require(FrozenProject),
+            _services(ctx),
+            run_id=ctx.run_id,
+            directory=ctx.directory,
+            writable=ctx.options.writable,
+            deadline=ctx.deadline,
+        )
+        return _rehearse(ctx, Watch(stage, ctx.require(Receipt).database, quota_bytes), image_id)
 
 
 def _services(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Replacement, Snapshot, Started, WayBack
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
-from states.patience import repeat_while_away
+from states.patience import GOING_BACK, repeat_while_away
 from states.proving import find_other_properties, restore_beside, side_name
 
 
@@ -48,10 +48,7 @@ class Restore(State[RestoreOptions]):
 
     def perform(self, ctx: StateContext[RestoreOptions]) -> Result:
         """Stop what runs, then go the shortest way that is proven; repeating after a swap changes nothing."""
-        # What is still at work must not write into what is being set aside, nor hold its name, nor find its way into
-        # what comes back.
-        ctx.world.platform.end_jobs(ctx.run_id)
-        ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+        repeat_while_away(ctx, lambda: _stop_writers(ctx), also=GOING_BACK)
         return repeat_while_away(ctx, lambda: _bring_back(ctx))
 
     def observe(self, ctx: StateContext[RestoreOptions]) -> Observation:
@@ -69,6 +66,12 @@ class Restore(State[RestoreOptions]):
 def quarantine_name(live: str, run_id: str) -> str:
     """Name of the failed database of a run. At most 63 bytes."""
     return f"{live[:30]}__failed_{run_id.replace('-', '_')}"
+
+
+# What is still at work must not write into what is set aside, nor hold its name, nor find its way into what comes back.
+def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
+    ctx.world.platform.end_jobs(ctx.run_id)
+    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
 
 
 def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:

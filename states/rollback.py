@@ -8,9 +8,9 @@ from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.fencing import lift_fence
-from states.judgement import Expectation, await_steady, look_at, shorten
+from states.judgement import Expectation, Look, await_steady, look_at, shorten
 from states.old_version import find_old_pin
-from states.patience import repeat_while_away
+from states.patience import GOING_BACK, repeat_while_away
 
 
 class Rollback(State[Options]):
@@ -45,27 +45,43 @@ class Rollback(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin, start, wait until it serves as it did."""
-        project, current, clock = ctx.require(FrozenProject), ctx.require(Current), ctx.world.clock
-        pin = find_old_pin(ctx)
-        ctx.world.platform.write_pin(pin)
-        repeat_while_away(ctx, lambda: lift_fence(ctx))
-        ctx.world.platform.start_services(project, ctx.target.services, pin, deadline=ctx.deadline)
-        since = await_steady(
-            _check(ctx),
-            Expectation(ctx.target.services, current.image_id, None),
-            platform=ctx.world.platform,
-            probe=ctx.world.probe,
-            clock=clock,
-            deadline=ctx.deadline,
-        )
+        current, clock = ctx.require(Current), ctx.world.clock
+        repeat_while_away(ctx, lambda: _bring_up(ctx), also=GOING_BACK)
+        since = repeat_while_away(ctx, lambda: _await_steady(ctx))
         at = clock.now() - timedelta(seconds=clock.monotonic() - since)
         return Result("done", (Serving(at=at, version=current.version, image_id=current.image_id),))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """One more look at the old version."""
-        expected = Expectation(ctx.target.services, ctx.require(Current).image_id, None)
-        look = look_at(_check(ctx), expected, ctx.world.platform, ctx.world.probe)
+        look = repeat_while_away(ctx, lambda: _look(ctx))
         return Observation.PARTIAL if look.problem else Observation.DONE
+
+
+def _bring_up(ctx: StateContext[Options]) -> None:
+    pin = find_old_pin(ctx)
+    ctx.world.platform.write_pin(pin)
+    lift_fence(ctx)
+    ctx.world.platform.start_services(ctx.require(FrozenProject), ctx.target.services, pin, deadline=ctx.deadline)
+
+
+def _await_steady(ctx: StateContext[Options]) -> float:
+    world = ctx.world
+    return await_steady(
+        _check(ctx),
+        _expect(ctx),
+        platform=world.platform,
+        probe=world.probe,
+        clock=world.clock,
+        deadline=ctx.deadline,
+    )
+
+
+def _look(ctx: StateContext[Options]) -> Look:
+    return look_at(_check(ctx), _expect(ctx), ctx.world.platform, ctx.world.probe)
+
+
+def _expect(ctx: StateContext[Options]) -> Expectation:
+    return Expectation(ctx.target.services, ctx.require(Current).image_id, None)
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:

@@ -51,15 +51,11 @@ class Start(State[StartOptions]):
 
     def perform(self, ctx: StateContext[StartOptions]) -> Result:
         """Pin first: whatever starts the project from now on starts the new version."""
-        pin, gate = str(ctx.require(Target).pin), ctx.options.gate
         if _writes_first(ctx):
             require_untouched(ctx)
-        ctx.world.platform.write_pin(pin)
-        repeat_while_away(ctx, lambda: lift_fence(ctx))
-        ctx.world.platform.start_services(
-            ctx.require(FrozenProject), ctx.target.services, pin, gate=gate, deadline=ctx.deadline
-        )
-        return Result("done", (Started(at=ctx.world.clock.now(), gate=gate),))
+        ctx.world.platform.write_pin(str(ctx.require(Target).pin))
+        repeat_while_away(ctx, lambda: _bring_up(ctx))
+        return Result("done", (Started(at=ctx.world.clock.now(), gate=ctx.options.gate),))
 
     def observe(self, ctx: StateContext[StartOptions]) -> Observation:
         """Every service has a container of the new image; whether it is well is for `health`."""
@@ -70,6 +66,12 @@ class Start(State[StartOptions]):
         if not right:
             return Observation.ABSENT
         return Observation.DONE if right == set(ctx.target.services) else Observation.PARTIAL
+
+
+def _bring_up(ctx: StateContext[StartOptions]) -> None:
+    lift_fence(ctx)
+    project, pin = ctx.require(FrozenProject), str(ctx.require(Target).pin)
+    ctx.world.platform.start_services(project, ctx.target.services, pin, gate=ctx.options.gate, deadline=ctx.deadline)
 
 
 def _writes_first(ctx: StateContext[StartOptions]) -> bool:

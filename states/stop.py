@@ -4,9 +4,10 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DatabaseError
 from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
-from orchestrator.model import DatabaseFacts, EffectScope, WriteMark
+from orchestrator.model import DatabaseFacts, EffectScope, ServiceStatus, WriteMark
 from states.fencing import close_fence
 from states.intending import intend
+from states.patience import repeat_while_away
 from states.proving import choose_backup, dump_and_prove, find_other_properties, find_other_rows
 
 _RESERVE_BYTES = 64 * 1024**2
@@ -49,18 +50,18 @@ class Stop(State[StopOptions]):
         steps = [f"stop {', '.join(ctx.target.services)} with restart policies off; everything else stays up"]
         if ctx.world.database is not None:
             steps.append("close the database to everybody but the upgrade")
-        if _wants_snapshot(ctx):
+        if ctx.options.snapshot and ctx.world.database is not None:
             steps.append("copy the quiesced database beside itself")
         return tuple(steps)
 
     def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Fact, ...]:
         """Which containers run now, with the restart policies to give back; which database to close and to copy."""
-        services = ctx.world.platform.inspect_services(ctx.target.services)
+        services = repeat_while_away(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
         stopped = StoppedServices(at=ctx.world.clock.now(), services=services)
         if ctx.world.database is None:
             return (stopped,)
-        live = ctx.world.database.inspect().name
-        if not _wants_snapshot(ctx):
+        live = repeat_while_away(ctx, lambda: ctx.database().inspect().name)
+        if not ctx.options.snapshot:
             return (stopped, Fence(database=live))
         name, dump = snapshot_name(live, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
         ours = None if name in ctx.world.database.sizes() else name  # what is there already is somebody else's
@@ -70,16 +71,10 @@ class Stop(State[StopOptions]):
         """Stop, close, copy."""
         services = ctx.require(StoppedServices).services
         began = StoppedServices(at=ctx.world.clock.now(), services=services)
-        ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
-        if ctx.world.database is None:
-            return Result("done", (began,))
-        close_fence(ctx, ctx.require(Fence).database, services)
-        if not _wants_snapshot(ctx):
-            name = ctx.require(Fence).database
-            return Result("done", (began, Fence(database=name, mark=ctx.world.database.mark(name))))
-        snapshot = _take_snapshot(ctx)
-        where = "" if snapshot.database else "There was no room for a copy beside the database; a dump took its place."
-        return Result("done", (began, snapshot), where)
+        kept = repeat_while_away(ctx, lambda: _quiesce(ctx, services))
+        dumped = isinstance(kept, Snapshot) and kept.database is None
+        where = "There was no room for a copy beside the database; a dump took its place." if dumped else ""
+        return Result("done", (began, kept) if kept else (began,), where)
 
     def observe(self, ctx: StateContext[StopOptions]) -> Observation:
         """Nothing of the app runs, and the copy is on the server."""
@@ -92,13 +87,21 @@ class Stop(State[StopOptions]):
         return Observation.DONE
 
 
+def _quiesce(ctx: StateContext[StopOptions], services: tuple[ServiceStatus, ...]) -> Snapshot | Fence | None:
+    """What tells later whether anything was written since: the copy, or the closed database without one."""
+    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+    if ctx.world.database is None:
+        return None
+    name = ctx.require(Fence).database
+    close_fence(ctx, name, services)
+    if ctx.options.snapshot:
+        return _take_snapshot(ctx)
+    return Fence(database=name, mark=ctx.world.database.mark(name))
+
+
 def snapshot_name(live: str, run_id: str) -> str:
     """Name of a run's snapshot; carries the run so that it is found without memory. At most 63 bytes."""
     return f"{live[:30]}__snapshot_{run_id.replace('-', '_')}"
-
-
-def _wants_snapshot(ctx: StateContext[StopOptions]) -> bool:
-    return ctx.options.snapshot and ctx.world.database is not None
 
 
 def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
@@ -121,6 +124,8 @@ def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark)
     database, name = ctx.database(), snapshot_name(facts.name, ctx.run_id)
     if facts.free_bytes is not None and facts.free_bytes < facts.size_bytes + _RESERVE_BYTES:
         return None
+    if ctx.require(Intent).snapshot == name and name in database.sizes():  # of an earlier attempt of this state
+        database.drop(name)
     try:
         database.copy(facts.name, name, deadline=ctx.deadline)
     except DatabaseError as error:

@@ -135,7 +135,7 @@ def test_going_back_a_second_time_goes_one_upgrade_further(bench: Bench) -> None
 def test_a_fault_on_the_way_leaves_the_present_version_and_its_data(bench: Bench, method: str) -> None:
     upgrade(bench)
     bench.world.users_write(3)
-    bench.world.fail(method, PlatformError("engine.unreachable", "No engine."))
+    bench.world.fail(method, PlatformError("engine.refused", "No."))
     report = roll_back(bench)
     assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
     assert report.run.exit_code == 20
