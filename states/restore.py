@@ -54,7 +54,7 @@ class Restore(State[RestoreOptions]):
     def observe(self, ctx: StateContext[RestoreOptions]) -> Observation:
         """Both names are there and the source is used up: that is what one transaction leaves."""
         quarantine, way = ctx.find(Quarantine), ctx.find(WayBack)
-        existing = ctx.database().sizes()
+        existing = repeat_while_away(ctx, lambda: ctx.database().sizes())
         if way is not None and way.decision != "swap":
             return Observation.DONE if _live(ctx) in existing else Observation.ABSENT
         if quarantine is None:

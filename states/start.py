@@ -60,8 +60,10 @@ class Start(State[StartOptions]):
     def observe(self, ctx: StateContext[StartOptions]) -> Observation:
         """Every service has a container of the new image; whether it is well is for `health`."""
         target = ctx.require(Target)
-        image: LocalImage | None = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
-        found = ctx.world.platform.inspect_services(ctx.target.services)
+        image: LocalImage | None = repeat_while_away(
+            ctx, lambda: ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+        )
+        found = repeat_while_away(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
         right = {s.service for s in found if image is not None and s.image_id == image.image_id}
         if not right:
             return Observation.ABSENT
