@@ -193,21 +193,21 @@ class Engine:
         return Result(FAILED, reason=reason), Facts()
 
     def _act(self, state: State[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
-        prepared = Facts()
+        learned = Facts()
         deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
         try:
             deadline.check()
             self._look_around(state, facts)
-            prepared = Facts.of(state.prepare(build(spec, facts, deadline)))
-            self._record(build.run_id, "prepared", spec, {"facts": prepared.to_json()})
-            result = state.perform(build(spec, facts.joined(prepared), deadline))
-            learned = prepared.joined(Facts.of(result.facts))
+            learned = Facts.of(state.prepare(build(spec, facts, deadline)))
+            self._record(build.run_id, "prepared", spec, {"facts": learned.to_json()})
+            result = state.perform(build(spec, facts.joined(learned), deadline))
+            learned = learned.joined(Facts.of(result.facts))  # also where nobody can look afterwards
             if result.outcome == DONE:
                 result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
         except DeadlineExceededError as error:
-            return Result(TIMEOUT, reason=error.story()), prepared
+            return Result(TIMEOUT, reason=error.story()), learned
         except StateError as error:
-            return Result(FAILED, reason=error.story()), prepared
+            return Result(FAILED, reason=error.story()), learned
         if result.outcome not in spec.then:
             raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
         return result, learned

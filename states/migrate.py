@@ -1,14 +1,16 @@
 """migrate: the first write of the new version."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DeadlineExceededError, InterruptedByOperatorError
+from orchestrator.errors import StateError
 from orchestrator.facts import FrozenProject, MigrationReport, Target
 from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
 from states.fencing import end_leftovers, fence_opened, name_sessions, require_untouched
+from states.patience import repeat_while_away
 
 
 class MigrateOptions(Options):
@@ -51,25 +53,25 @@ class Migrate(State[MigrateOptions]):
         require_untouched(ctx)
         began = ctx.world.clock.monotonic()
         with fence_opened(ctx):
-            status, tail = _run(ctx, name, command, log)
+            status, tail, left = _run(ctx, name, command, log)
         seconds = round(ctx.world.clock.monotonic() - began, 3)
         report = MigrationReport(container=name, exit_code=status.exit_code or 0, duration_s=seconds, log=log)
         if status.exit_code != 0:
             return Result(
                 "failed",
                 (report,),
-                f"The migration ended with exit code {status.exit_code}; its log is {log}.\n{tail}",
+                f"The migration ended with exit code {status.exit_code}; its log is {log}. {left}\n{tail}",
             )
-        # Its container is gone, but the server ends a statement of its own only when it wants to answer.
-        left = end_leftovers(ctx)
-        if left:
+        # It is over, but the server ends a statement of its own only when it wants to answer.
+        working = end_leftovers(ctx)
+        if working:
             return Result(
                 "failed",
                 (report,),
-                f"The migration ended with exit code 0, but {name_sessions(left)} was still at work in the database"
+                f"The migration ended with exit code 0, but {name_sessions(working)} was still at work in the database"
                 " and had to be ended, so what it was about to do is not done.",
             )
-        return Result("done", (report,))
+        return Result("done", (report,), left)
 
     def salvage(self, ctx: StateContext[MigrateOptions]) -> Result | None:
         """What the engine says of the container that outlived us; anything but exit code 0 is taken back."""
@@ -106,21 +108,38 @@ def _command(ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
     return ctx.options.command or ctx.target.migrate
 
 
-def _run(ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...], log: Path) -> tuple[JobStatus, str]:
+def _run(
+    ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...], log: Path
+) -> tuple[JobStatus, str, str]:
+    """The verdict, the last lines of the log, and what could not be put away."""
     platform = ctx.world.platform
     pin = str(ctx.require(Target).pin)
-    platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
     try:
-        status = platform.wait_job(name, deadline=ctx.deadline)
-    except (DeadlineExceededError, InterruptedByOperatorError):
-        # Two writers otherwise: what is still migrating must be gone before anything is restored.
+        platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
+        # It outlives the engine's answer as it outlives us.
+        status = repeat_while_away(ctx, lambda: platform.wait_job(name, deadline=ctx.deadline))
+    except StateError as error:
+        if error.code != "job.exists":
+            _end(platform, name, log)
+        raise
+    return status, *_put_away(platform, name, log)
+
+
+# Two writers otherwise: what may still be migrating must be gone before anything is restored.
+def _end(platform: Platform, name: str, log: Path) -> None:
+    with suppress(StateError):  # the state has failed already; `restore` ends whatever works before it begins
         platform.stop_job(name)
         _put_away(platform, name, log)
-        raise
-    return status, _put_away(platform, name, log)
 
 
-def _put_away(platform: Platform, name: str, log: Path) -> str:
-    tail = platform.save_job_log(name, log)
-    platform.remove_job(name)
-    return tail
+def _put_away(platform: Platform, name: str, log: Path) -> tuple[str, str]:
+    # How it ended is known: what cannot be kept or removed is told, and is no reason to go back.
+    try:
+        tail = platform.save_job_log(name, log)
+    except StateError as error:
+        return "", f"Its log could not be saved, so its container {name} is kept: {error.what}"
+    try:
+        platform.remove_job(name)
+    except StateError as error:
+        return tail, f"Its container {name} could not be removed: {error.what}"
+    return tail, ""

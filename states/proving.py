@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.contract import StateContext
 from orchestrator.deadline import Deadline
-from orchestrator.errors import BackupError, DatabaseError
+from orchestrator.errors import BackupError, DatabaseError, StateError
 from orchestrator.facts import Receipt
 from orchestrator.model import DatabaseProperties, Inventory, Sequence
 from orchestrator.ports import Database
@@ -37,7 +37,13 @@ def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Receip
     path, sha256, dump_bytes = store.write(
         name, lambda write: database.dump(write, deadline=ctx.deadline), report=ctx.report
     )
-    proof = store.prove(path, report=ctx.report, deadline=ctx.deadline)
+    try:
+        proof = store.prove(path, report=ctx.report, deadline=ctx.deadline)
+    except BackupError:
+        raise
+    except StateError:
+        store.remove(path)  # nobody has read it to its end, and another attempt takes its name
+        raise
     if (proof.sha256, proof.dump_bytes) != (sha256, dump_bytes):
         raise BackupError(
             "backup.damaged",

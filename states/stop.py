@@ -1,10 +1,13 @@
 """stop: nobody writes any more, and a copy of the database as it is then is proven to be there."""
 
+from contextlib import suppress
+
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DatabaseError
+from orchestrator.errors import DatabaseError, StateError
 from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
 from orchestrator.model import DatabaseFacts, EffectScope, ServiceStatus, WriteMark
+from orchestrator.ports import Database
 from states.fencing import close_fence
 from states.intending import intend
 from states.patience import repeat_while_away
@@ -132,15 +135,24 @@ def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark)
         if error.code != _NO_SPACE:
             raise
         return None
-    different = [*find_other_properties(database.properties(facts.name), database.properties(name))]
-    # Both marks are of one catalog, entry by entry, when the copy is whole.
-    different += ["catalog"] if database.mark(name).catalog != mark.catalog else []
+    try:
+        different = _find_differences(database, facts.name, name, mark)
+    except StateError:
+        with suppress(StateError):  # a copy that could not be compared is none
+            database.drop(name)
+        raise
     if different:
         database.drop(name)
         raise DatabaseError(
             "snapshot.differs", f"The copy of {facts.name} is not the same: {', '.join(different)} differ."
         )
     return name
+
+
+def _find_differences(database: Database, live: str, name: str, mark: WriteMark) -> list[str]:
+    different = [*find_other_properties(database.properties(live), database.properties(name))]
+    # Both marks are of one catalog, entry by entry, when the copy is whole.
+    return [*different, "catalog"] if database.mark(name).catalog != mark.catalog else different
 
 
 def _dump(ctx: StateContext[StopOptions], mark: WriteMark) -> Receipt:
