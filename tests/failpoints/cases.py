@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import pickle
 import shlex
-import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.model import Verdict
 from orchestrator.resume import Mode
 from tests.failpoints.children import BROKEN, Death, Family, Tear
 from tests.failpoints.points import Point
-from tests.failpoints.scenes import MORE_STORIES, Saved, Scene
+from tests.failpoints.scenes import Saved, Scene
+from tests.failpoints.workers import Found
 from tests.invariants import Things, find_broken, read_evidence
 
 _INTERNAL = 70
@@ -42,10 +37,9 @@ def list_cases(scene: Scene, story: str) -> list[Case]:
     """Every point around an effect, each whole and with a torn tail of the journal."""
     cases: list[Case] = []
     for saved in save_at_each_point(scene, scene.start):
-        assert saved.point is not None
-        point, name = saved.point, saved.point.name
+        name = _name(saved)
         cases += [Case(story, name), Case(story, name, "half")]
-        if point.call.startswith("journal.") and point.side == "after":
+        if saved.point is not None and saved.point.call.startswith("journal.") and saved.point.side == "after":
             cases.append(Case(story, name, "lost"))
     return cases
 
@@ -54,10 +48,8 @@ def list_pairs(scene: Scene, story: str) -> list[Case]:
     """Every point of the story with every point of the recovery from it."""
     pairs = []
     for first in save_at_each_point(scene, scene.start):
-        for second in save_at_each_point(scene, first):
-            assert first.point is not None
-            assert second.point is not None
-            pairs.append(Case(story, first.point.name, "whole", second.point.name))
+        seconds = save_at_each_point(scene, first)
+        pairs += [Case(story, _name(first), "whole", _name(second)) for second in seconds]
     return pairs
 
 
@@ -73,6 +65,22 @@ def save_at_each_point(scene: Scene, start: Saved, mode: Mode = Mode.RECOVER) ->
     points.at_each = keep
     scene.play("run" if start is scene.start else mode, points)
     return kept
+
+
+def judge_second_kills(scene: Scene, first: Saved) -> list[str]:
+    """What is wrong after a second kill, at each point of the recovery from the first, all in this process.
+
+    Points between which nothing happens leave one and the same state; it is judged once.
+    """
+    problems: list[str] = []
+    judged = set()
+    for second in save_at_each_point(scene, first):
+        if second.state in judged:
+            continue
+        judged.add(second.state)
+        broken = scene.find_broken(scene.play(Mode.RECOVER, scene.watch(second)))
+        problems += [f"{_name(first)}, then {_name(second)}: {problem}" for problem in broken]
+    return problems
 
 
 def judge_killed(family: Family, case: Case) -> list[str]:
@@ -97,21 +105,15 @@ def judge_killed(family: Family, case: Case) -> list[str]:
     return problems
 
 
-def judge_in_parallel(folder: Path, cases: Sequence[Case], workers: int = 2) -> dict[Case, list[str]]:
-    """What is wrong with each of these cases of one story; an empty list where nothing is."""
-    children = [_start_worker(folder / str(number), cases[number::workers]) for number in range(workers)]
-    found: dict[Case, list[str]] = {}
-    for number, child in enumerate(children):
-        os.waitpid(child, 0)
-        found.update(pickle.loads((folder / str(number) / "found").read_bytes()))  # noqa: S301 - our own child's
-    return found
-
-
-def tell_broken(found: dict[Case, list[str]]) -> str:
+def tell_broken(found: Found[Case]) -> str:
     """Each case with something wrong: what, and the command that repeats it."""
-    broken = {case: problems for case, problems in found.items() if problems}
-    told = ["\n  ".join([case.command, *problems]) for case, problems in broken.items()]
+    broken = [(case, problems) for case, problems in found if problems]
+    told = ["\n  ".join([case.command, *problems]) for case, problems in broken]
     return f"{len(broken)} of {len(found)} cases:\n" + "\n".join(told) if broken else ""
+
+
+def _name(saved: Saved) -> str:
+    return saved.point.name if saved.point else "the start"
 
 
 def _judge_end(family: Family, recovered: Death, deaths: int) -> list[str]:
@@ -138,22 +140,3 @@ def _judge_retry(family: Family) -> list[str]:
     if retried.exit_code != _REFUSED or "could not stay on" not in str(retried.document.get("reason")):
         return [f"the same release again ended with {retried.exit_code}: {retried.said[-300:]}"]
     return [] if Things.of(family.outside().world) == before else ["the same release was refused, but not at once"]
-
-
-def _start_worker(folder: Path, cases: Sequence[Case]) -> int:
-    worker = os.fork()
-    if worker:
-        return worker
-    found: dict[Case, list[str]] = {}
-    gc.freeze()  # what is there stays; its children copy none of it
-    try:
-        family = Family(Scene(folder, MORE_STORIES[cases[0].story]))
-        for case in cases:
-            found[case] = ["it was not tried to its end"]
-            found[case] = judge_killed(family, case)
-    except BaseException:  # noqa: BLE001 - it must be told in the parent, and must not go on in its tests
-        found[cases[0]] = [traceback.format_exc()]
-    finally:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "found").write_bytes(pickle.dumps(found))
-        os._exit(0)

@@ -54,6 +54,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     "cleanup": frozenset({"backups.remove", "database.drop", "platform.forget_image"}),
     "restore": frozenset(
         {
+            "platform.end_jobs",
             "platform.stop_services",
             "database.fence",
             "database.terminate_sessions",

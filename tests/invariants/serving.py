@@ -24,8 +24,10 @@ def x1_served_by_one(case: Evidence) -> Iterator[str]:
 
 
 def x2_no_lost_write(case: Evidence) -> Iterator[str]:
-    """What was acknowledged is in the live database, or in one that the report names as set aside."""
+    """What was acknowledged is in the live database, or in one that the report names for its operator."""
     named = {case.world.live, *case.report.quarantine}
+    if not case.safe and case.report.snapshot:
+        named.add(case.report.snapshot)  # the runbook says how it comes back
     copies = [held.missing for name, held in case.end.databases.items() if name in named]
     lost = frozenset.intersection(*copies) if copies else frozenset(range(case.end.acknowledged))
     if lost:

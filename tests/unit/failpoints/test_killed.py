@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.failpoints.cases import Case, judge_in_parallel, list_cases, tell_broken
+from tests.failpoints.cases import Case, judge_killed, list_cases, tell_broken
 from tests.failpoints.children import Family
 from tests.failpoints.scenes import STORIES, Scene
+from tests.failpoints.workers import in_parallel
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -16,7 +19,7 @@ def test_killed_at_any_point_one_command_brings_it_to_a_good_end(story: str, tmp
     cases = list_cases(Scene(tmp_path / "listed", STORIES[story]), story)
     assert len(cases) > 200
     assert len({case.point for case in cases}) > 100
-    found = judge_in_parallel(tmp_path, cases)
+    found = in_parallel(cases, lambda number: Family(Scene(tmp_path / str(number), STORIES[story])), judge_killed)
     assert len(found) == len(cases)
     assert tell_broken(found) == ""
 
@@ -34,7 +37,7 @@ def test_a_child_really_dies_by_a_signal_with_its_last_record_in_the_log(tmp_pat
 
 def test_a_case_that_goes_wrong_is_told_with_the_command_that_repeats_it() -> None:
     case = Case("health fails", "platform.write_pin.after", "half", "database.swap.before")
-    told = tell_broken({case: ["X1 served by one: nobody serves"], Case("good", "journal.end.after"): []})
+    told = tell_broken([(case, ["X1 served by one: nobody serves"]), (Case("good", "journal.end.after"), [])])
     assert told.splitlines() == [
         "1 of 2 cases:",
         "python -m tests.failpoints 'health fails' platform.write_pin.after --tear half --second database.swap.before",
