@@ -34,6 +34,10 @@ class FakeClock:
         """Let time pass with nobody waiting."""
         self.wait(threading.Event(), seconds)
 
+    def set_back(self, seconds: float) -> None:
+        """Let the time of day jump; what is monotonic goes on."""
+        self._start -= timedelta(seconds=seconds)
+
     def at(self, moment_s: float, happening: Callable[[], object]) -> None:
         """Let something happen when `monotonic` reaches ``moment_s``."""
         self._order += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -87,13 +88,15 @@ class FakeProbe:
 
 @dataclass
 class FakeOperator:
-    """`Operator` who always answers the same; None is nobody at the terminal."""
+    """`Operator` who always answers the same; None is nobody at the terminal. ``asked`` happens while he reads."""
 
     answer: bool | None = True
     questions: list[Question] = field(default_factory=list)
+    asked: Callable[[], object] = lambda: None
 
     def confirm(self, question: Question) -> bool | None:
         self.questions.append(question)
+        self.asked()
         return self.answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,7 +52,12 @@ class FakePlatform:
         with world.script.effect("platform.freeze"):
             world.edited.clear()
             template = directory / "compose.template.json"
-            content = f'{{"name": "{world.project_name}", "image": "{world.repository}:__PIN__"}}\n'.encode()
+            rendered = {
+                "name": world.project_name,
+                "image": f"{world.repository}:__PIN__",
+                "restart": world.restart_policy,
+            }
+            content = json.dumps(rendered).encode()
             write_private(template, content)
             write_private(directory / "env", f"APP_VERSION={world.pin}\nPASSWORD=s3cret\n".encode())
             return FrozenProject(
@@ -150,7 +156,7 @@ class FakePlatform:
             if gate is Gate.CLOSED:
                 self._check_closable()
             for service in services:
-                self._start(service, image, f"{self._world.repository}:{pin}", gate)
+                self._start(project, service, image, f"{self._world.repository}:{pin}", gate)
             down = [service for service in services if self._world.containers[service].state != "running"]
             if down:
                 raise PlatformError("service.not_running", f"Started, but not running any more: {', '.join(down)}.")
@@ -261,7 +267,7 @@ class FakePlatform:
             raise PlatformError("image.missing", f"The image {self._world.repository}:{pin} is not here.")
         return image
 
-    def _start(self, service: str, image: FakeImage, reference: str, gate: Gate) -> None:
+    def _start(self, project: FrozenProject, service: str, image: FakeImage, reference: str, gate: Gate) -> None:
         world, gated = self._world, gate is Gate.CLOSED
         container = world.containers.get(service)
         if (
@@ -272,7 +278,7 @@ class FakePlatform:
             container = FakeContainer(f"{service}-{world.number()}", service, image, reference, 0.0, state="created")
             container.gated = gated
             world.containers[service] = container
-        container.restart_policy = "no" if gated else world.restart_policy
+        container.restart_policy = "no" if gated else json.loads(project.template.read_bytes())["restart"]
         if container.state != "running":
             world.start_container(container)
 

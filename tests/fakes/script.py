@@ -37,8 +37,10 @@ class Script:
     """
 
     calls: list[Call] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
     _plans: list[_Planned] = field(default_factory=list)
-    _dies_at: tuple[int, When] | None = None
+    _at_effects: dict[tuple[int, When], Callable[[], object]] = field(default_factory=dict)
+    _at_looks: dict[int, Callable[[], object]] = field(default_factory=dict)
     _dead: bool = False
 
     def fail(self, method: str, error: BaseException, *, times: int = 1, when: When = "before") -> None:
@@ -57,16 +59,17 @@ class Script:
     def effect(self, method: str, *arguments: str) -> Iterator[None]:
         """Around everything that changes the world."""
         number = len(self.calls)
-        self._die_if(self._dies_at == (number, "before"))
+        self._reach(self._at_effects.get((number, "before")))
         self.calls.append(Call(method, arguments))
         self._meet(method, "before")
         yield
         self._meet(method, "after")
-        self._die_if(self._dies_at == (number, "after"))
+        self._reach(self._at_effects.get((number, "after")))
 
     def look(self, method: str) -> None:
         """At the beginning of everything that only reads."""
-        self._die_if(due=False)
+        self._reach(self._at_looks.get(len(self.looks)))
+        self.looks.append(method)
         self._meet(method, "before")
 
     def chain(self) -> list[str]:
@@ -75,17 +78,32 @@ class Script:
 
     def die_at(self, number: int, when: When) -> None:
         """Let the process be killed around the effect with this number, counted from 0: nothing works after it."""
-        self._dies_at = (len(self.calls) + number, when)
+        self.at_effect(number, when, self.kill)
+
+    def at_effect(self, number: int, when: When, happening: Callable[[], object]) -> None:
+        """Let something happen around the effect with this number, counted from 0."""
+        self._at_effects[len(self.calls) + number, when] = happening
+
+    def at_look(self, number: int, happening: Callable[[], object]) -> None:
+        """Let something happen at the look with this number, counted from 0."""
+        self._at_looks[len(self.looks) + number] = happening
+
+    def kill(self) -> None:
+        """End the process here and now; nothing works after it."""
+        self._dead = True
+        raise Killed
 
     def revive(self) -> None:
         """Another process looks at the same world."""
-        self._dies_at = None
+        self._at_effects.clear()
+        self._at_looks.clear()
         self._dead = False
 
-    def _die_if(self, due: bool) -> None:
-        self._dead = self._dead or due
+    def _reach(self, happening: Callable[[], object] | None) -> None:
         if self._dead:
             raise Killed
+        if happening is not None:
+            happening()
 
     def _meet(self, method: str, when: When) -> None:
         due = [plan for plan in self._plans if plan.method == method and plan.when == when and plan.times > 0]
