@@ -31,7 +31,13 @@ from orchestrator.contract import (
     World,
 )
 from orchestrator.deadline import Deadline, Deferral, Interruption
-from orchestrator.errors import DeadlineExceededError, InvariantError, JournalError, StateError
+from orchestrator.errors import (
+    DeadlineExceededError,
+    InterruptedByOperatorError,
+    InvariantError,
+    JournalError,
+    StateError,
+)
 from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal
@@ -204,6 +210,7 @@ class Engine:
             learned = learned.joined(Facts.of(result.facts))  # also where nobody can look afterwards
             if result.outcome == DONE:
                 result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
+            result = self._heed(result, spec, deadline)
         except DeadlineExceededError as error:
             return Result(TIMEOUT, reason=error.story()), learned
         except StateError as error:
@@ -224,6 +231,18 @@ class Engine:
             return result
         reason = f"{ctx.state} reported that it was done, but what is there is {seen.value}."
         return Result(FAILED, result.facts, reason)
+
+    # Heard by the next state, a wish to stop would take the way back of that one, which may be longer.
+    def _heed(self, result: Result, spec: StateSpec, deadline: Deadline) -> Result:
+        if self.interruption.leaving or FAILED not in spec.then:
+            return result
+        try:
+            deadline.check()
+        except InterruptedByOperatorError as error:
+            return Result(FAILED, result.facts, error.story())
+        except DeadlineExceededError:
+            pass  # what is done is done, however late
+        return result
 
     def _record(self, run_id: str, record: str, spec: StateSpec, payload: Mapping[str, Any]) -> None:
         try:

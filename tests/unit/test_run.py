@@ -1,5 +1,6 @@
 """The real engine and the real states against an in-memory world: whole chains and what is left of the world."""
 
+import signal
 from contextlib import closing
 from pathlib import Path
 
@@ -131,6 +132,13 @@ def test_a_restore_that_fails_needs_an_operator_and_leaves_a_runbook(unrehearsed
     assert report.run.exit_code == 30
     assert len(report.next_steps) >= 4
     assert any("RENAME TO" in step for step in report.next_steps)
+
+
+def test_a_wish_to_stop_is_heard_in_the_state_in_which_it_came(bench: Bench) -> None:
+    bench.world.happen("registry.resolve", lambda: bench.service.interruption.request(signal.SIGINT))
+    report = bench.run()
+    assert bench.recorder.path == [("check", "failed")]
+    assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 130)
 
 
 def test_without_a_snapshot_the_proven_backup_is_restored(unrehearsed: Bench) -> None:
