@@ -2,7 +2,7 @@
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
+from orchestrator.errors import DeadlineExceededError, PlatformError, StateError
 from orchestrator.facts import Committed, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
 from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, shorten
@@ -40,26 +40,18 @@ class Commit(State[Options]):
         return (keep, opening) if ctx.gated else (keep,)
 
     def prepare(self, ctx: StateContext[Options]) -> tuple[Committed]:
-        """The pivot itself, after asserting that the project is pinned to what was proven."""
-        target = ctx.require(Target)
-        pin = str(target.pin)
-        if ctx.world.platform.read_pin() != pin:
-            raise HealthError(
-                "commit.pin_changed",
-                f"{ctx.target.version_variable} was changed while the upgrade was at work.",
-                meaning="The new version runs, but it was not committed"
-                + (", and no user reaches it." if is_behind_gate(ctx) else "."),
-                hint=f"Set {ctx.target.version_variable}={pin} and `docker compose up -d` to keep it.",
-            )
-        return (Committed(at=ctx.world.clock.now(), version=target.release.version, pin=pin, mark=_mark(ctx)),)
+        """The pivot itself."""
+        target, at = ctx.require(Target), ctx.world.clock.now()
+        return (Committed(at=at, version=target.release.version, pin=str(target.pin), mark=_mark(ctx)),)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
-        """Open the gate if it is closed, and see that users get an answer."""
+        """Pin what was proven, open the gate if it is closed, and see that users get an answer."""
+        reason = _pin_again(ctx)
         if not is_behind_gate(ctx):
-            return Result("done")
+            return Result("done", reason=reason)
         _open_gate(ctx)
         serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
-        return Result("done", (serving,))
+        return Result("done", (serving,), reason)
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The live pin, and behind a gate that was closed one more look as a user."""
@@ -69,6 +61,15 @@ class Commit(State[Options]):
             return Observation.DONE
         look = repeat_while_away(ctx, lambda: _look(ctx))
         return Observation.PARTIAL if look.problem else Observation.DONE
+
+
+# Whoever has edited it meanwhile meant another version than the one that was confirmed, proven, and stays.
+def _pin_again(ctx: StateContext[Options]) -> str:
+    platform, pin = ctx.world.platform, ctx.require(Committed).pin
+    if platform.read_pin() == pin:
+        return ""
+    platform.write_pin(pin)
+    return f"{ctx.target.version_variable} was changed while the upgrade was at work; it is {pin} again."
 
 
 def _mark(ctx: StateContext[Options]) -> WriteMark | None:

@@ -70,16 +70,17 @@ def test_the_commit_is_durable_before_the_gate_opens(bench: Bench) -> None:
     assert at_start == ["prepared start", "prepared commit"]
 
 
-def test_a_commit_whose_pin_was_changed_opens_nothing_and_is_none(bench: Bench) -> None:
+def test_a_commit_whose_pin_was_changed_pins_what_was_proven_before_it_opens_the_gate(bench: Bench) -> None:
     def change_the_pin() -> None:
         bench.world.pin = "v0.9.0"
 
     bench.world.happen("platform.start_services", change_the_pin, when="after")
     report = bench.run()
-    assert report.run.exit_code == 30
-    assert "prepared commit" not in records(bench)
-    assert gates(bench.world) == [Gate.CLOSED]
-    assert "no user reaches it" in report.run.reason
+    assert report.run.exit_code == 0
+    assert gates(bench.world) == [Gate.CLOSED, Gate.OPEN]
+    assert bench.world.chain()[-2:] == ["platform.write_pin", "platform.start_services"]
+    assert bench.world.pin.startswith("v1.1.0@sha256:")
+    assert any(line.state == "commit" and "was changed" in line.reason for line in report.states)
 
 
 def test_an_engine_that_fails_for_a_moment_does_not_keep_the_gate_closed(bench: Bench) -> None:
