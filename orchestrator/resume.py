@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.contract import FAILED, INTERRUPTED, CrashRule, State
+from orchestrator.facts import Started
 from orchestrator.journal import Record
 from orchestrator.model import EffectScope
 from orchestrator.plan.schema import Plan, StateSpec
@@ -124,6 +125,8 @@ def _choose(
         return Move(How.FOLLOW, cut.state, INTERRUPTED, found, "The plan says where it goes when it is cut off.")
     if not cut.entered and mode is Mode.RECOVER and rule in (CrashRule.RUN_AGAIN, CrashRule.OBSERVE):
         return _turn_back(plan, kinds, records, cut, found)
+    if rule is CrashRule.JUDGE:
+        return _judge(kinds, records, cut, found)
     return _apply(spec, rule, cut, mode, found)
 
 
@@ -139,11 +142,18 @@ def _apply(spec: StateSpec, rule: CrashRule, cut: _Cut, mode: Mode, found: str) 
             return _fail(spec, found, "Nobody is here to go on with it.")
         return Move(How.SALVAGE, spec.name, FAILED, found, "It is never done twice: complete, or taken back.")
     reasons = {
-        CrashRule.JUDGE: "Its health decides, watched anew from the beginning.",
         CrashRule.FORWARD: "After the commit there is only the way forward.",
         CrashRule.REPEAT: "Going back is repeated until it is done.",
     }
     return _enter(cut, found, reasons[rule])
+
+
+# Behind a closed gate nothing starts it again but we: after a reboot it is down, which says nothing about its health.
+def _judge(kinds: Mapping[str, type[State[Any]]], records: Sequence[Record], cut: _Cut, found: str) -> Move:
+    entered = [record for record in records if record.record == "entered"]
+    starts = [record.state for record in entered if Started in kinds[str(record.payload["kind"])].provides]
+    state = starts[-1] if starts else cut.state
+    return Move(How.ENTER, state, "", found, "It is brought up again; its health decides, watched from the beginning.")
 
 
 def _turn_back(

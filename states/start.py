@@ -77,5 +77,5 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
 
 
 def _writes_first(ctx: StateContext[StartOptions]) -> bool:
-    # An app that migrates as it starts; a data exchange has written already, and knows what it wrote.
-    return ctx.find(MigrationReport) is None and ctx.find(Replacement) is None
+    # An app that migrates as it starts. A data exchange has written already, and so has what was started before.
+    return ctx.find(MigrationReport) is None and ctx.find(Replacement) is None and ctx.find(Started) is None

@@ -318,7 +318,7 @@ def test_a_run_that_lacks_nothing_but_its_end_is_given_it(tmp_path: Path, versio
     report = take_up(bench, mode)
     assert report is not None
     assert report.run.verdict is (Verdict.COMMITTED if version == "v1.1.0" else Verdict.ROLLED_BACK)
-    assert bench.world.chain()[calls:] == ["platform.end_jobs", "stage.sweep"]
+    assert bench.world.chain()[calls:] == ["platform.end_jobs", "stage.sweep", "database.end_abandoned"]
     check(bench, report, "only the end was not recorded")
 
 
@@ -378,3 +378,18 @@ def test_the_name_that_keeps_the_old_image_is_found_by_a_later_cleanup(tmp_path:
     done = bench.run("v1.1.0")
     kept = {name for image in bench.world.images for name in image.names if name.startswith("upgrade-orchestrator")}
     assert kept == {f"upgrade-orchestrator/kept:{done.run.id}"}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_new_version_that_a_reboot_has_ended_is_brought_up_again_and_judged(tmp_path: Path, mode: Mode) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("platform.start_services", lambda: bench.world.happen("probe.get", bench.world.script.kill))
+    with pytest.raises(Killed):
+        bench.run("v1.1.0")
+    bench.world.script.revive()
+    assert bench.path()[-1] == "start"
+    bench.world.reboot()
+    report = take_up(bench, mode)
+    assert report is not None
+    assert report.run.verdict is Verdict.COMMITTED
+    check(bench, report, "rebooted")
