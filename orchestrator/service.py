@@ -111,7 +111,7 @@ class Service:
         run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
         with open_journal(self.plan, run_id) as journal:
             self._refuse_unfinished(journal)
-            run = self._begin(journal, run_id, request)
+            run = self._begin(journal, run_id, request, assume_yes=assume_yes)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
             note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
@@ -209,7 +209,7 @@ class Service:
             journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
             return read_report(journal, run_id)
 
-    def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest) -> Run:
+    def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest, *, assume_yes: bool) -> Run:
         run = Run(
             id=run_id,
             plan_name=self.plan.name,
@@ -217,7 +217,7 @@ class Service:
             plan_source=str(self.plan.source.absolute()),
             pid=os.getpid(),
             boot_id=_boot_id(),
-            request={**self.operation, **vars(request)},
+            request={**self.operation, **vars(request), "assume_yes": assume_yes},
             began_at=self.world.clock.now(),
             ended_at=None,
             verdict=None,

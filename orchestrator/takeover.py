@@ -83,7 +83,7 @@ class Takeover:
                 self.plan.journal_directory / "runs" / run.id,
                 facts,
                 _read_request(run),
-                assume_yes=True,
+                assume_yes=bool(run.request.get("assume_yes")),
                 move=move,
                 attempts=count_attempts(records),
                 taken=count_transitions(records),

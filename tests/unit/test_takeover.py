@@ -23,6 +23,7 @@ from tests.failpoints.wrapping import journal_watched, wrap
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
 from tests.fakes.clock import FakeClock
+from tests.fakes.outside import FakeOperator
 from tests.fakes.script import Killed, When
 
 OPEN = WITHOUT_REHEARSAL.replace('"gate": "closed"', '"gate": "open"')
@@ -393,3 +394,31 @@ def test_a_new_version_that_a_reboot_has_ended_is_brought_up_again_and_judged(tm
     assert report is not None
     assert report.run.verdict is Verdict.COMMITTED
     check(bench, report, "rebooted")
+
+
+def test_whoever_resumes_before_he_was_asked_is_asked(tmp_path: Path) -> None:
+    operator = FakeOperator(False)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
+    bench.world.happen("platform.check_gate", bench.world.script.kill)
+    with pytest.raises(Killed):
+        bench.run("v1.1.0", force=False)
+    bench.world.script.revive()
+    way = Takeover(bench.plan, KINDS, make_ports(bench.world, operator=operator))
+    report = way.take_up(Mode.RESUME, announce=lambda *_: None, listener=bench.recorder)
+    assert report is not None
+    assert report.run.verdict is Verdict.REFUSED
+    assert len(operator.questions) == 1
+
+
+def test_whoever_has_forced_the_run_is_not_asked_by_its_resumption(tmp_path: Path) -> None:
+    operator = FakeOperator(False)
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
+    bench.world.happen("platform.check_gate", bench.world.script.kill)
+    with pytest.raises(Killed):
+        bench.run("v1.1.0")
+    bench.world.script.revive()
+    way = Takeover(bench.plan, KINDS, make_ports(bench.world, operator=operator))
+    report = way.take_up(Mode.RESUME, announce=lambda *_: None, listener=bench.recorder)
+    assert report is not None
+    assert report.run.verdict is Verdict.COMMITTED
+    assert operator.questions == []
