@@ -76,8 +76,7 @@ class _Past:
     @property
     def receipts(self) -> tuple[Receipt, ...]:
         found = [receipt for _, facts in self.runs for receipt in _receipts(facts)]
-        kept = [receipt for receipt in found if receipt.path not in self.removed.backups]
-        return tuple(sorted(kept, key=lambda receipt: receipt.taken_at, reverse=True))
+        return tuple(receipt for receipt in found if receipt.path not in self.removed.backups)
 
     @property
     def leftovers(self) -> tuple[Leftovers, ...]:
@@ -177,6 +176,6 @@ def _is_superfluous(run: Run, facts: Facts) -> bool:
 
 
 def _receipts(facts: Facts) -> tuple[Receipt, ...]:
-    # The dump that takes a snapshot's place is a proven backup like any other.
+    # The dump that takes a snapshot's place is a proven backup like any other, and newer than that of its run.
     backup, snapshot = facts.find(Receipt), facts.find(Snapshot)
-    return tuple(found for found in (backup, snapshot.backup if snapshot else None) if found is not None)
+    return tuple(found for found in (snapshot.backup if snapshot else None, backup) if found is not None)

@@ -16,7 +16,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from orchestrator.model import Verdict
 from orchestrator.reserve import Reserve
 
 _ENDED_TWICE = "journal.ended_twice"
+_CLOCK_TOLERANCE = timedelta(minutes=1)  # less is a clock that is being set right
 _ROOM_FOR_RECORDS = 256 * 1024  # a state has two or three, and a large database fills many pages of one
 
 
@@ -110,7 +111,13 @@ class Journal:
             self._write(partial(_insert_run, run=run, tool_version=tool_version))
 
     def append(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
-        """Write one record durably."""
+        """Write one record durably, behind a note where the clock went back since the last one."""
+        newest = self._find_newest(run_id)
+        if newest is not None and newest - at > _CLOCK_TOLERANCE:
+            self._insert(run_id, at, "noted", "", {"text": _tell_clock(newest, at)})
+        self._insert(run_id, at, record, state, payload)
+
+    def _insert(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
         values = (at.isoformat(), record, state, json.dumps(payload))
         self._write(partial(_insert_record, run_id=run_id, values=values))
 
@@ -141,7 +148,7 @@ class Journal:
             self._reserve.free()
 
     def runs(self) -> tuple[Run, ...]:
-        """All runs, newest first."""
+        """All runs, the one that began last first, whatever the clock said."""
         with translated(self.path):
             rows = self._connection.execute("SELECT * FROM runs ORDER BY rowid DESC").fetchall()
         return tuple(_run(row) for row in rows)
@@ -186,6 +193,19 @@ class Journal:
             ).fetchone()
         return row[0], row[1], row[2]
 
+    def _find_newest(self, run_id: str) -> datetime | None:
+        with translated(self.path):
+            of_run = self._connection.execute(
+                "SELECT at FROM records WHERE run_id = ? ORDER BY seq DESC LIMIT 1", (run_id,)
+            ).fetchone()
+            found = (
+                of_run
+                or self._connection.execute(
+                    "SELECT COALESCE(ended_at, began_at) FROM runs WHERE id <> ? ORDER BY rowid DESC LIMIT 1", (run_id,)
+                ).fetchone()
+            )
+        return datetime.fromisoformat(found[0]) if found else None
+
     def _write(self, change: Callable[[sqlite3.Connection], None]) -> None:
         """Change it durably, on a full disk with the room that was held."""
         with translated(self.path):
@@ -206,6 +226,11 @@ class Journal:
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _tell_clock(newest: datetime, at: datetime) -> str:
+    back = timedelta(seconds=round((newest - at).total_seconds()))
+    return f"The clock went back by {back} ({newest:%Y-%m-%d %H:%M} to {at:%Y-%m-%d %H:%M} UTC); nothing depends on it."
 
 
 def _insert_run(connection: sqlite3.Connection, run: Run, tool_version: str) -> None:

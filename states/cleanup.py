@@ -68,10 +68,7 @@ def choose_superfluous(receipts: tuple[Receipt, ...], keep: int, protected_versi
 
 def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
     own = ctx.find(Receipt)
-    receipts = ctx.history.receipts()
-    superfluous = choose_superfluous(receipts, ctx.keep_backups, own.version if own else None)
-    # This run's own backup looks old where the clock was set back; no other one is as new.
-    superfluous = tuple(path for path in superfluous if own is None or path != own.path)
+    superfluous = choose_superfluous(ctx.history.receipts(), ctx.keep_backups, own.version if own else None)
     for path in superfluous:
         ctx.world.backups.remove(path)
     return superfluous

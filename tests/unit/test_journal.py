@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +64,27 @@ def test_what_one_process_has_written_another_one_reads(journal: Journal) -> Non
         assert unfinished is not None
         assert unfinished.id == "r-1"
         assert len(other.records("r-1")) == 1
+
+
+def test_a_clock_that_goes_back_is_noted_once(journal: Journal) -> None:
+    journal.begin(make_run(), tool_version="0")
+    for minutes in (0, 10, 9.5, 3, 4):
+        journal.append("r-1", NOW + timedelta(minutes=minutes), "entered", "check", {"kind": "check"})
+    (note,) = [record for record in journal.records("r-1") if record.record == "noted"]
+    assert "The clock went back by 0:06:30" in note.payload["text"]
+    journal.end("r-1", NOW, Verdict.REFUSED, "refused", 10, "")
+    journal.begin(make_run("r-2", NOW - timedelta(days=3)), tool_version="0")
+    journal.append("r-2", NOW - timedelta(days=3), "opened", "", {})
+    assert [record.record for record in journal.records("r-2")] == ["noted", "opened"]
+
+
+def test_the_run_that_began_last_is_the_newest_whatever_the_clock_said(journal: Journal) -> None:
+    for number, day in (("r-1", 10), ("r-2", 5)):
+        journal.begin(make_run(number, NOW.replace(day=day)), tool_version="0")
+        facts = Facts.of((make_receipt(f"{number}.sql.gz", day),))
+        journal.append(number, NOW.replace(day=day), "left", "backup", {"outcome": "done", "facts": facts.to_json()})
+    assert [run.id for run in journal.runs()] == ["r-2", "r-1"]
+    assert [receipt.path.stem for receipt in JournalHistory(journal).receipts()] == ["r-2.sql", "r-1.sql"]
 
 
 def test_a_run_ends_once(journal: Journal) -> None:
