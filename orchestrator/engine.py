@@ -53,6 +53,7 @@ from orchestrator.resume import How, Move, changes_app, limit_transitions
 _log = structlog.get_logger(__name__)
 
 EXHAUSTED = "exhausted"
+_OFF_THE_WAY = frozenset({FAILED, TIMEOUT, "declined", "current"})
 
 
 class Listener(Protocol):
@@ -112,7 +113,7 @@ class Engine:
         """
         machine = Machine(self.plan, at=move.state if move else None)
         counted = dict(attempts or {})
-        reason = f"{move.found} {move.reason}" if move and move.how is not How.ENTER else ""
+        reason = self._find_reason(run_id, move) if move else ""
         limit = limit_transitions(self.plan)
         for _ in range(taken, limit + 1):  # arriving at an end takes none
             if machine.ended:
@@ -136,10 +137,16 @@ class Engine:
                 result, learned = self._visit(spec, counted[spec.name], context, facts)
             move = None
             facts = facts.joined(learned)
-            if not reason and result.outcome in (FAILED, TIMEOUT, "declined", "current"):
+            if not reason and result.outcome in _OFF_THE_WAY:
                 reason = result.reason
             machine.move(result.outcome)
         raise InvariantError("internal.no_end", f"The run took {limit} transitions without coming to an end.")
+
+    def _find_reason(self, run_id: str, move: Move) -> str:
+        """Why a run that is taken up had left the way forward before it was cut off, or does so now."""
+        left = [record.payload for record in self.journal.records(run_id) if record.record == "left"]
+        before = next((str(payload["reason"]) for payload in left if payload["outcome"] in _OFF_THE_WAY), "")
+        return before or (f"{move.found} {move.reason}" if move.how is not How.ENTER else "")
 
     def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         state = self.kinds[spec.kind]()
@@ -178,6 +185,7 @@ class Engine:
 
     def _leave(self, run_id: str, spec: StateSpec, result: Result, learned: Facts, seconds: float) -> None:
         payload = {
+            "kind": spec.kind,  # a run that was taken up may leave a state that it never entered
             "outcome": result.outcome,
             "reason": result.reason,
             "to": spec.then[result.outcome],

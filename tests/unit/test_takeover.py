@@ -422,3 +422,14 @@ def test_whoever_has_forced_the_run_is_not_asked_by_its_resumption(tmp_path: Pat
     assert report is not None
     assert report.run.verdict is Verdict.COMMITTED
     assert operator.questions == []
+
+
+def test_why_it_went_back_is_told_also_when_it_was_cut_off_on_the_way(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("database.swap", bench.world.script.kill)
+    with pytest.raises(Killed):
+        bench.run("v1.2.0")
+    bench.world.script.revive()
+    report = take_up(bench, Mode.RECOVER)
+    assert report is not None
+    assert "The migration ended with exit code 1" in report.run.reason
