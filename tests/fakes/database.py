@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import DatabaseError
+from orchestrator.errors import DatabaseError, DeadlineExceededError
 from orchestrator.model import DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 from tests.fakes.dump import build_dump, parse_dump
 from tests.fakes.things import FakeDb
@@ -15,6 +15,7 @@ from tests.fakes.world import FakeWorld
 
 _CHUNK_BYTES = 64
 _WORK_S = 0.5
+_LOCK_WAIT_S = 30.0
 
 
 class FakeDatabase:
@@ -98,6 +99,7 @@ class FakeDatabase:
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
         self._look("dump")
         text = build_dump(self._get(self._world.live))
+        self._await_locks(deadline)
         deadline.pause(_WORK_S)
         for start in range(0, len(text), _CHUNK_BYTES):
             write(text[start : start + _CHUNK_BYTES])
@@ -118,6 +120,7 @@ class FakeDatabase:
             self._check_up()
             self._check_new(name)
             dump = b"".join(chunks)
+            self._check_room(len(dump))
             deadline.pause(_WORK_S)
             try:
                 self._world.databases[name] = parse_dump(dump, owner=like.owner)
@@ -155,6 +158,7 @@ class FakeDatabase:
             # The app and its jobs connect again at once; only those who do not come back are gone.
             ended = [one for one in self._world.connected(name) if pids is None or one.pid in pids]
             database.sessions = [one for one in database.sessions if one not in ended]
+            self._end_jobs_shut_out(database, {one.application for one in ended})
             return len(ended)
 
     def end_abandoned(self) -> None:
@@ -167,6 +171,20 @@ class FakeDatabase:
             if name in self._world.databases:
                 self._check_unused(name)
                 del self._world.databases[name]
+
+    # A migration whose connection is cut gives up where the fence keeps it from coming back.
+    def _end_jobs_shut_out(self, database: FakeDb, ended: set[str]) -> None:
+        for job in self._world.jobs.values():
+            if job.running and job.database is database and database.fenced and job.name in ended:
+                job.exit_code = 1
+
+    def _await_locks(self, deadline: Deadline) -> None:
+        waiting = deadline.sooner(_LOCK_WAIT_S)
+        try:
+            waiting.poll(lambda: None if self._world.tables_locked else True, every_s=_WORK_S)
+        except DeadlineExceededError as timeout:
+            deadline.check()
+            raise DatabaseError("database.locked", "A table was locked for 30 s, so the dump gave up.") from timeout
 
     def _look(self, method: str) -> FakeWorld:
         self._world.script.look(f"database.{method}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -41,6 +41,7 @@ class Script:
     _plans: list[_Planned] = field(default_factory=list)
     _at_effects: dict[tuple[int, When], Callable[[], object]] = field(default_factory=dict)
     _at_looks: dict[int, Callable[[], object]] = field(default_factory=dict)
+    _refusals: dict[str, Exception] = field(default_factory=dict)
     _dead: bool = False
 
     def fail(self, method: str, error: BaseException, *, times: int = 1, when: When = "before") -> None:
@@ -54,6 +55,15 @@ class Script:
     def happen(self, method: str, happening: Callable[[], object], *, times: int = 1, when: When = "before") -> None:
         """Let something happen around the next calls of a method."""
         self._plans.append(_Planned(method, happening, when, times))
+
+    def refuse(self, methods: Iterable[str], error: Exception) -> None:
+        """Let every call of these methods raise until `allow`; ``database.`` is all methods that begin so."""
+        self._refusals.update(dict.fromkeys(methods, error))
+
+    def allow(self, methods: Iterable[str]) -> None:
+        """End what `refuse` began with the same methods; repeating is harmless."""
+        for method in methods:
+            self._refusals.pop(method, None)
 
     @contextmanager
     def effect(self, method: str, *arguments: str) -> Iterator[None]:
@@ -106,6 +116,9 @@ class Script:
             happening()
 
     def _meet(self, method: str, when: When) -> None:
+        for refused, error in self._refusals.items():
+            if when == "before" and (method == refused or (refused.endswith(".") and method.startswith(refused))):
+                raise error
         due = [plan for plan in self._plans if plan.method == method and plan.when == when and plan.times > 0]
         for plan in due:
             plan.times -= 1

@@ -59,7 +59,7 @@ class FakeRelease:
     """A version of the app and how it behaves.
 
     It serves on ``schema`` and on those that it ``also_lives_on``.
-    ``healthy_after_s`` None is never; at ``breaks_after_s`` it falls ill again.
+    ``healthy_after_s`` None is never; at ``breaks_after_s`` it falls ill again, and it is ill while ``is_ill``.
     """
 
     version: str
@@ -73,6 +73,7 @@ class FakeRelease:
     migrates_on_start: bool = False
     healthy_after_s: float | None = 1.0
     breaks_after_s: float | None = None
+    is_ill: Callable[[], bool] | None = None
     crash_loop: bool = False
     pull_s: float = 3.0
     size_bytes: int = 50_000_000

@@ -64,6 +64,9 @@ class FakeWorld:
     online: bool = True
     pin_writable: bool = True
     database_up: bool = True
+    database_full: bool = False
+    data_disk_full: bool = False
+    tables_locked: bool = False
     published_port: int = 5100
     knows_its_host: bool = False
     gate_problem: str = ""
@@ -169,6 +172,7 @@ class FakeWorld:
         if uptime_s < (UNHEALTHY_AFTER_S if release.healthy_after_s is None else release.healthy_after_s):
             return Condition.STARTING
         broken = release.breaks_after_s is not None and uptime_s >= release.breaks_after_s
+        broken = broken or (release.is_ill is not None and release.is_ill())
         if release.healthy_after_s is None or broken or not self._fits(release):
             return Condition.UNHEALTHY
         return Condition.HEALTHY
@@ -236,6 +240,10 @@ class FakeWorld:
         container = self.containers.get(self.database_service)
         return self.database_up and (container is None or container.state == "running")
 
+    def lets_work(self) -> bool:
+        """Whether the database server answers, has a connection left, and can write."""
+        return self.database_answers() and not self.database_full and not self.data_disk_full
+
     def apart(self) -> FakeWorld:
         """A stage: a host with the same images and clock, an empty database, and nothing that runs."""
         empty = FakeDb(schema="nothing", tables={})
@@ -247,6 +255,9 @@ class FakeWorld:
             jobs={},
             stages={},
             restart_policy="no",
+            database_up=True,
+            database_full=False,
+            tables_locked=False,
         )
 
     def number(self) -> int:
@@ -256,6 +267,6 @@ class FakeWorld:
 
     def _fits(self, release: FakeRelease) -> bool:
         live = self.databases.get(self.live)
-        if live is None or live.torn or live.fenced or not self.database_answers():
+        if live is None or live.torn or live.fenced or not self.lets_work():
             return False
         return live.schema == release.schema or live.schema in release.also_lives_on
