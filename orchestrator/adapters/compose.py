@@ -7,16 +7,15 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from orchestrator.adapters.compose_failure import Ended, explain_failure, explain_no_compose, explain_no_project
 from orchestrator.adapters.engine_documents import RUN_LABEL
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
 
 _QUICK_S = 60.0
-_SHOWN_CHARACTERS = 2000
 _NO_FILE = 14  # exit codes of Compose
 
 _PASSED_ON = frozenset(
@@ -104,20 +103,6 @@ def job_command(
     return [*argv, "--name", job, "--label", f"{RUN_LABEL}={run_id}", *command]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A process that is over."""
-
-    exit_code: int
-    output: str
-    errors: str
-
-    @property
-    def last_words(self) -> str:
-        """The end of what it said, for an operator."""
-        return (self.errors.strip() or self.output.strip())[-_SHOWN_CHARACTERS:]
-
-
 class Compose:
     """Runs argv lists: never a shell, stdin detached, in a session of its own: Ctrl-C comes to us only."""
 
@@ -132,7 +117,7 @@ class Compose:
         """
         ended = self._quick(version_command(), Path("/"))
         if ended.exit_code != 0:
-            raise _no_compose(ended.last_words)
+            raise explain_no_compose(ended.last_words)
         return ended.output.strip()
 
     def render(self, directory: Path, variables: Mapping[str, str]) -> str:
@@ -142,10 +127,10 @@ class Compose:
             PlatformError: ``compose.missing``, ``compose.invalid``, ``engine.no_compose``.
         """
         if not directory.is_dir():
-            raise _no_project(directory)
+            raise explain_no_project(directory)
         ended = self._quick(config_command(directory), directory, variables)
         if ended.exit_code == _NO_FILE:
-            raise _no_project(directory)
+            raise explain_no_project(directory)
         if ended.exit_code != 0:
             raise PlatformError(
                 "compose.invalid",
@@ -171,7 +156,7 @@ class Compose:
         """Let Compose change something.
 
         Raises:
-            PlatformError: ``compose.failed`` with its last words, ``engine.no_compose``.
+            PlatformError: ``compose.failed`` with its last words, ``engine.unreachable``, ``engine.no_compose``.
         """
         with (
             self._compose(argv, directory, variables or {}) as process,
@@ -179,11 +164,7 @@ class Compose:
         ):
             ended = _collect(process, None)
         if ended.exit_code != 0:
-            raise PlatformError(
-                "compose.failed",
-                f"`docker compose` ended with exit code {ended.exit_code}: {ended.last_words}",
-                hint="The services may be partly up; `docker compose ps` in the project's folder shows it.",
-            )
+            raise explain_failure(ended)
 
     def run_command(
         self,
@@ -222,7 +203,7 @@ class Compose:
             with self._started(argv, directory, variables, subprocess.PIPE, subprocess.PIPE) as process:
                 yield process
         except FileNotFoundError as error:
-            raise _no_compose("the command docker was not found") from error
+            raise explain_no_compose("the command docker was not found") from error
 
     def _quick(self, argv: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> Ended:
         with self._compose(argv, directory, variables or {}) as process:
@@ -282,19 +263,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _no_compose(words: str) -> PlatformError:
-    return PlatformError(
-        "engine.no_compose",
-        f"`docker compose` is not there: {words}",
-        hint="Install Docker's command line with its Compose plugin on this host.",
-    )
-
-
-def _no_project(directory: Path) -> PlatformError:
-    return PlatformError(
-        "compose.missing",
-        f"There is no compose file in {directory}.",
-        hint="Set `target.project` in the plan to the folder that holds it.",
-    )

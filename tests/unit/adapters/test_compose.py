@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.compose import build_environment, config_command, job_command, up_command
+from orchestrator.adapters.compose_failure import Ended, explain_failure
 from orchestrator.adapters.rendering import (
     PLACEHOLDER,
     RestartPolicy,
@@ -47,6 +48,20 @@ def test_a_job_is_named_labelled_and_never_removed_by_itself() -> None:
         *("--label", "upgrade-orchestrator.run=r1", "app", "m", "-x"),
     ]
     assert "--rm" not in argv
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ("Cannot connect to the Docker daemon at unix:///run/docker.sock. Is it running?", "engine.unreachable"),
+        ("failed to connect to the docker API at unix:///run/docker.sock", "engine.unreachable"),
+        ('Conflict. The container name "/app" is already in use', "compose.failed"),
+    ],
+)
+def test_an_engine_that_is_away_is_told_from_a_change_that_is_refused(errors: str, code: str) -> None:
+    error = explain_failure(Ended(1, "", errors))
+    assert error.code == code
+    assert errors in error.what
 
 
 def test_a_child_gets_nothing_that_changes_the_project() -> None:

@@ -1,0 +1,60 @@
+"""What Compose says as it ends, made into errors; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import PlatformError
+
+_SHOWN_CHARACTERS = 2000
+# It has no exit code for an engine that is away; older and newer releases say it in these words.
+_NO_ENGINE = ("cannot connect to the docker daemon", "failed to connect to the docker api", "error during connect")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that is over."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it said, for an operator."""
+        return (self.errors.strip() or self.output.strip())[-_SHOWN_CHARACTERS:]
+
+
+def explain_failure(ended: Ended) -> PlatformError:
+    """The error for a change that Compose could not make."""
+    if any(words in ended.errors.lower() for words in _NO_ENGINE):
+        return PlatformError(
+            "engine.unreachable",
+            f"`docker compose` does not reach the engine: {ended.last_words}",
+            meaning="What runs on it is not known.",
+            hint="Look whether it runs (`docker info`) and whether this user may use it.",
+        )
+    return PlatformError(
+        "compose.failed",
+        f"`docker compose` ended with exit code {ended.exit_code}: {ended.last_words}",
+        hint="The services may be partly up; `docker compose ps` in the project's folder shows it.",
+    )
+
+
+def explain_no_compose(words: str) -> PlatformError:
+    """The error where the command or its plugin is not there."""
+    return PlatformError(
+        "engine.no_compose",
+        f"`docker compose` is not there: {words}",
+        hint="Install Docker's command line with its Compose plugin on this host.",
+    )
+
+
+def explain_no_project(directory: Path) -> PlatformError:
+    """The error where a folder holds no project."""
+    return PlatformError(
+        "compose.missing",
+        f"There is no compose file in {directory}.",
+        hint="Set `target.project` in the plan to the folder that holds it.",
+    )
