@@ -189,7 +189,6 @@ class Engine:
             "outcome": result.outcome,
             "reason": result.reason,
             "to": spec.then[result.outcome],
-            "kind": spec.kind,  # a run that was cut off before a state leaves it without having entered it
             "seconds": seconds,
             "facts": learned.to_json(),
         }

@@ -198,6 +198,18 @@ def _describe_owner(folder: Path) -> str:
     return f"{run.id} has been in {entered[-1].state} since {entered[-1].at:%H:%M:%S} UTC."
 
 
+def end_what_works(world: World, run_id: str) -> None:
+    """End what a run that was cut off has left at work: its jobs, its stage and its programs in the server.
+
+    Repeating is harmless.
+    """
+    world.platform.end_jobs(run_id)
+    if world.stages is not None:
+        world.stages.sweep(run_id)
+    if world.database is not None:
+        world.database.end_abandoned()  # a copy that is still being made appears only when it is whole
+
+
 def is_same_place(one: Path, other: Path) -> bool:
     """Whether two paths name one entry of one folder; a link in its place is that entry, not what it leads to."""
     return one.name == other.name and one.parent.resolve() == other.parent.resolve()

@@ -35,7 +35,7 @@ from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
 from orchestrator.place import find_place
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
-from orchestrator.records import Records, open_journal, read_report
+from orchestrator.records import Records, end_what_works, open_journal, read_report
 from orchestrator.releases import Choice, ReleaseRequest, refuse_failed
 from orchestrator.report import RunReport, build_runbook, choose_exit_code
 
@@ -194,6 +194,7 @@ class Service:
 
         Raises:
             UsageError: there is no such run, or it has an end. BusyError: it is at work.
+            PlatformError: what it left at work could not be ended, so the run stays as it is.
         """
         self._require_project()
         with open_journal(self.plan, run_id) as journal:
@@ -204,6 +205,7 @@ class Service:
                     f"Run {run_id} is not one that was cut off.",
                     hint="`orchestrator status` names an unfinished run, if there is one.",
                 )
+            end_what_works(self.world, run_id)
             reason = "It was cut off and closed by its operator."
             verdict = Verdict.NEEDS_OPERATOR
             journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)

@@ -18,7 +18,7 @@ from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
 from orchestrator.place import require_place
 from orchestrator.plan.schema import Plan
-from orchestrator.records import open_journal, read_report
+from orchestrator.records import end_what_works, open_journal, read_report
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport, choose_exit_code
 from orchestrator.resume import How, Mode, Move, choose_move, count_attempts, count_transitions, is_touched
@@ -91,11 +91,7 @@ class Takeover:
 
     # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.
     def _end_what_is_left(self, journal: Journal, run_id: str, move: Move, facts: Facts) -> None:
-        self.world.platform.end_jobs(run_id)
-        if self.world.stages is not None:
-            self.world.stages.sweep(run_id)
-        if self.world.database is not None:
-            self.world.database.end_abandoned()  # a copy that is still being made appears only when it is whole
+        end_what_works(self.world, run_id)
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
             self._take_away_unfinished(journal, facts)
         fence = facts.find(Fence)

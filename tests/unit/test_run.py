@@ -105,8 +105,8 @@ def test_the_operator_decides(tmp_path: Path, answer: bool | None, verdict: Verd
     ("method", "error", "verdict"),
     [
         ("database.dump", DatabaseError("database.dump_failed", "The dump failed."), Verdict.REFUSED),
-        ("platform.pull_image", PlatformError("pull.failed", "The pull failed."), Verdict.REFUSED),
-        ("platform.stop_services", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
+        ("platform.pull_image", PlatformError("pull.denied", "The pull failed."), Verdict.REFUSED),
+        ("platform.stop_services", PlatformError("engine.refused", "No."), Verdict.ROLLED_BACK),
         ("database.copy", DatabaseError("database.in_use", "Somebody is there."), Verdict.ROLLED_BACK),
         ("platform.start_job", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
         ("platform.write_pin", PlatformError("env.not_writable", "No."), Verdict.ROLLED_BACK),
@@ -170,6 +170,19 @@ def test_a_run_that_was_cut_off_can_be_closed_by_its_operator(bench: Bench) -> N
     unfinished = bench.service.records.reports()[0].run.id
     assert bench.service.close(unfinished).run.verdict is Verdict.NEEDS_OPERATOR
     assert bench.run().run.verdict is Verdict.COMMITTED
+
+
+def test_a_run_is_not_closed_over_a_migration_that_is_still_at_work(unrehearsed: Bench) -> None:
+    unrehearsed.world.fail("platform.wait_job", ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError):
+        unrehearsed.run()
+    unfinished = unrehearsed.service.records.reports()[0].run.id
+    no_engine = PlatformError("engine.unreachable", "No engine.")
+    unrehearsed.world.fail("platform.end_jobs", no_engine)
+    with pytest.raises(PlatformError):
+        unrehearsed.service.close(unfinished)
+    assert unrehearsed.service.close(unfinished).run.verdict is Verdict.NEEDS_OPERATOR
+    assert not [job for job in unrehearsed.world.jobs.values() if job.running]
 
 
 def test_a_second_run_is_told_who_is_at_work(bench: Bench) -> None:
