@@ -42,5 +42,6 @@ class Check(State[Options]):
         if choice.target is None:
             return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
         refuse_failed(choice.target, ctx.history, ctx.request)
-        reason = f"{choice.current.version} → {choice.target.release.version}"
+        ill = "" if choice.current.healthy else ", though what runs now is not healthy"
+        reason = f"{choice.current.version} → {choice.target.release.version}{ill}"
         return Result("newer", (choice.current, choice.target), reason)

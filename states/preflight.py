@@ -82,7 +82,9 @@ def _look_at_services(ctx: StateContext[Options]) -> None:
             f"The version variable says {tag}, but {current.version} runs.",
             hint="Bring both together with `docker compose up -d`, then upgrade.",
         )
-    if not current.healthy:
+    # Asked anew: it may have come up since `check` looked, or have gone down.
+    now = ctx.world.platform.inspect_services(ctx.target.services)
+    if any(status.health == "unhealthy" or not status.running for status in now):
         raise RefusedError(
             "refused.unhealthy",
             f"The running version {current.version} is not healthy, so nobody could tell an upgrade that failed.",

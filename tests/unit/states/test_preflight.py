@@ -105,3 +105,12 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert "2 preconditions are not met" in reason
     assert "(1)" in reason
     assert "(2)" in reason
+
+
+def test_a_version_that_has_come_to_health_since_it_was_checked_is_not_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.world.releases["v1.0.0"].healthy_after_s = None
+    bench.world.happen("registry.resolve", lambda: setattr(bench.world.releases["v1.0.0"], "healthy_after_s", 1.0))
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.COMMITTED, report.run.reason
+    assert "what runs now is not healthy" in report.states[0].reason
