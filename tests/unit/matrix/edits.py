@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.schema import Plan
-from orchestrator.wiring import _find_confirmed_plan
+from orchestrator.wiring import find_confirmed_plan
 from states.registry import KINDS
 from tests.fakes.build import make_release
 from tests.fakes.things import FakeImage, digest_of
@@ -54,7 +54,8 @@ def _move_tags(scene: Scene) -> Plan:
 
 def read_confirmed(plan: Plan) -> Plan:
     """The plan that a command goes by which finds ``plan`` in its file."""
-    return _find_confirmed_plan(plan) or plan
+    plan.source.write_text(plan.text, encoding="utf-8")
+    return find_confirmed_plan(plan.source) or plan
 
 
 EDITS: Mapping[str, Callable[[Scene], Plan]] = {

@@ -91,22 +91,26 @@ class Scene:
     """A bench whose run comes through ``state``: forward with a good release, back with one that cannot migrate.
 
     Its operator is asked and says yes; its runs have a name of their own that is always the same.
+    ``machine`` takes the place of the standard one.
     """
 
     folder: Path
     state: str
     trouble: Trouble | None = None
     lasts: bool = False
+    machine: str | None = None
     bench: Bench = field(init=False)
     watch: Watch = field(init=False)
     operator: FakeOperator = field(init=False)
     policy: str = field(init=False)
+    report: RunReport = field(init=False)
     edited_pin: str = ""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.operator = FakeOperator()
-        self.bench = Bench(self.folder, WITHOUT_REHEARSAL if self.state in _BACK else "", self.operator)
+        usual = WITHOUT_REHEARSAL if self.state in _BACK else ""
+        self.bench = Bench(self.folder, usual if self.machine is None else self.machine, self.operator)
         self.operator.asked = partial(self.world.script.look, "operator.confirm")
         self.bench.service = replace(self.bench.service, make_run_id=lambda: RUN_ID)
         self.bench.recorder = self.watch = Watch(self)
@@ -126,7 +130,8 @@ class Scene:
     def run(self) -> Trace:
         """The run from its beginning to its end."""
         before = len(self.world.calls)
-        return self.trace(self.bench.run(self.version, force=False), since=before)
+        self.report = self.bench.run(self.version, force=False)
+        return self.trace(self.report, since=before)
 
     def run_until_killed(self) -> None:
         """The run until the trouble kills its process; afterwards the world works again, for another one."""
