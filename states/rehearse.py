@@ -14,7 +14,15 @@ from states.judgement import Expectation
 from states.old_version import find_old_pin
 from states.patience import repeat_while_away
 from states.proving import find_other_contents, find_other_inventory, load_backup, prove_again
-from states.rehearsing import UNTOUCHED, Watch, find_quota, run_migration, stage_cleared, try_version
+from states.rehearsing import (
+    UNTOUCHED,
+    Watch,
+    find_quota,
+    run_migration,
+    stage_cleared,
+    sweep_earlier,
+    try_version,
+)
 
 
 class RehearseOptions(Options):
@@ -80,9 +88,10 @@ def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
 
 
 def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
-    image_id = _find_new_image(ctx)
-    quota_bytes = find_quota(ctx)
     with stage_cleared(ctx):
+        sweep_earlier(ctx)
+        image_id = _find_new_image(ctx)
+        quota_bytes = find_quota(ctx)
         stage = ctx.stages().open(
             ctx.require(FrozenProject),
             _services(ctx),

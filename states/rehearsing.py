@@ -30,6 +30,7 @@ _POLL_S = 0.25
 _LOOK_EVERY_BYTES = 64 * 1024**2
 _RESERVE_BYTES = 512 * 1024**2
 _COPIES = 3
+_RUNS_SWEPT = 10
 
 
 @dataclass
@@ -120,6 +121,12 @@ def stage_cleared(ctx: StateContext[Any]) -> Iterator[None]:
             _clear(ctx)
 
 
+def sweep_earlier(ctx: StateContext[Any]) -> None:
+    """Remove what earlier runs have made and could not clear away because the engine was gone: a copy of the data."""
+    for run in ctx.history.leftovers()[:_RUNS_SWEPT]:
+        ctx.stages().sweep(run.run_id)
+
+
 def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], pin: str) -> float:
     """Run the new version's migration on the stage; seconds that it took.
 
@@ -176,13 +183,25 @@ def _clear(ctx: StateContext[Any]) -> None:
     try:
         own.poll(lambda: _find_clear(ctx), every_s=_CLEAR_EVERY_S)
     except DeadlineExceededError as timeout:
-        left = ", ".join(ctx.stages().find_left(ctx.run_id))
+        left = ", ".join(_find_left(ctx))
         raise PlatformError(
             "stage.left_behind",
             f"What the rehearsal has made could not be removed: {left}.",
             meaning=UNTOUCHED,
             hint="Remove these containers, networks and volumes by hand; nothing else uses them.",
         ) from timeout
+
+
+def _find_left(ctx: StateContext[Any]) -> tuple[str, ...]:
+    try:
+        return ctx.stages().find_left(ctx.run_id)
+    except PlatformError as error:
+        raise PlatformError(
+            error.code,
+            error.what,
+            meaning=f"What the rehearsal has made may still be there; the next one removes it. {UNTOUCHED}",
+            hint=error.hint,
+        ) from error
 
 
 def _find_clear(ctx: StateContext[Any]) -> bool | None:

@@ -208,3 +208,17 @@ def test_a_confirmation_after_the_rehearsal_shows_what_to_expect(tmp_path: Path)
     assert line.startswith("outage about ")
     assert "; a table was locked for 1." in line
     assert "platform.stop_services" not in bench.world.chain()
+
+
+def test_what_an_engine_that_went_away_has_kept_of_a_rehearsal_is_removed_by_the_next_one(bench: Bench) -> None:
+    world, lost = bench.world, ("stage.", "platform.inspect_engine", "platform.find_image")
+    gone = PlatformError("engine.unreachable", "The engine does not answer.")
+    world.happen("stage.open", lambda: world.script.refuse(lost, gone), when="after")
+    first = bench.run()
+    assert first.run.verdict is Verdict.REFUSED
+    assert "may still be there; the next one removes it" in first.run.reason
+    assert list(world.stages) == [first.run.id]
+    world.script.allow(lost)
+    world.clock.advance(60)
+    assert bench.run().run.verdict is Verdict.COMMITTED
+    assert world.stages == {}
