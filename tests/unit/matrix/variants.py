@@ -62,6 +62,21 @@ class Variant:
 
             yield Trouble(f"{self.name}, {length}", begin, lambda _: broken.close())
 
+    @contextmanager
+    def meeting_after(self, number: int, length: Length) -> Iterator[Trouble]:
+        """As `meeting`, but from the effect of the state with this number on, counted from 0; if it comes so far."""
+        with self.meeting(length) as trouble:
+            over: list[Scene] = []
+
+            def begin(scene: Scene) -> None:
+                scene.world.script.at_effect(number, "after", lambda: over or trouble.begin(scene))
+
+            def end(scene: Scene) -> None:
+                over.append(scene)
+                trouble.end(scene)
+
+            yield Trouble(f"{trouble.name}, after effect {number}", begin, end)
+
 
 BRIEF = frozenset({Length.BRIEF})
 FOR_GOOD = frozenset({Length.FOR_GOOD})
