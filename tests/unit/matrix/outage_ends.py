@@ -34,6 +34,11 @@ ENDS: dict[str, tuple[End, ...]] = {
     "F": (End(Verdict.COMMITTED, 0, "v1.1.0"), End(Verdict.NEEDS_OPERATOR, 30, None)),
     "N": (End(Verdict.NEEDS_OPERATOR, 30, None),),
 }
+PINS_AND_SCHEMAS = {
+    Verdict.COMMITTED: ("v1.1.0", 2),
+    Verdict.ROLLED_BACK: (OLD, 1),
+    Verdict.REFUSED: (OLD, 1),
+}
 #: Codes whose run ends as it does without the fault.
 AS_WITHOUT = frozenset({"P", "W"})
 #: What is over within the deadline of the state costs nothing.
@@ -102,6 +107,9 @@ def judge(cell: Cell, variant: Variant, length: Length, scene: Scene, trace: Tra
     end = End(trace.verdict, trace.exit_code, trace.serving if trace.verdict is not Verdict.NEEDS_OPERATOR else None)
     usual = End(without.verdict, without.exit_code, without.serving)
     allowed = find_allowed(cell, variant, length, usual)
+    untouched = "U" in cell.promise and length is not Length.FOR_GOOD and not variant.either
+    if untouched and end in ENDS["U"] and scene.report.quarantine:
+        return f"{tell(trace)}, and the data were touched"
     if end not in allowed:
         return f"{tell(trace)} {scene.report.run.reason!r}"
     return "" if end == usual or is_told(cell, scene) else f"{tell(trace)}, and not why"
@@ -131,6 +139,9 @@ def find_broken_promise(scene: Scene, trace: Trace) -> str:
         return "" if scene.report.next_steps else "nobody is told what to do"
     if world.databases[world.live].fenced:
         return f"{tell(trace)} with a closed database"
+    pin, schema = PINS_AND_SCHEMAS[trace.verdict]
+    if world.pin.partition("@")[0] != pin or world.databases[world.live].schema != schema:
+        return f"{tell(trace)} with {world.pin} on schema {world.databases[world.live].schema}"
     if trace.verdict is Verdict.REFUSED and (world.pin != OLD or len(world.databases) > 1):
         return f"{tell(trace)}, but something was changed"
     told = "the next one removes it" in scene.report.run.reason
