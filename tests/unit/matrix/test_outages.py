@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import pytest
 
-from orchestrator.journal import Journal
 from orchestrator.plan.standard import build_standard_states
 from tests.unit.matrix.outage_ends import INERT, choose_lengths, judge, run_to_the_end
 from tests.unit.matrix.outages import FAULTS, OUTAGES
@@ -49,22 +48,6 @@ STORIES = {
     **{("pull", fault): Story("pull", write_machine_that_downloads_late()) for fault in REGISTRY},
 }
 CELLS = tuple(cell for cell in read_cells() if cell.fault in FAULTS)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_waiting_for_the_disk() -> Iterator[None]:
-    """What a power loss leaves on it is tried elsewhere."""
-    prepare = Journal._prepare
-
-    def prepare_without_waiting(journal: Journal) -> None:
-        prepare(journal)
-        journal._connection.execute("PRAGMA synchronous = OFF")
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Journal, "_prepare", prepare_without_waiting)
-        patched.setattr("os.fsync", lambda _: None)
-        patched.setattr("orchestrator.reserve.RESERVE_BYTES", 4096)
-        yield
 
 
 @pytest.fixture(scope="module")
