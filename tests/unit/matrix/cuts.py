@@ -18,6 +18,7 @@ from orchestrator.releases import ReleaseRequest
 from orchestrator.resume import Mode
 from orchestrator.service import Service, SilentListener
 from states.registry import KINDS
+from tests.failpoints.wrapping import journal_watched
 from tests.fakes.build import make_ports
 from tests.unit.matrix.disk import LOSSES, Disk
 from tests.unit.matrix.edits import EDITED, EDITS, read_confirmed
@@ -126,8 +127,8 @@ def lose_power(story: Story) -> Iterator[End]:
     for name, (behind, lose) in LOSSES.items():
         for mode in Mode:
             scene = story.scene(f"{name} {mode}")
-            disk = Disk(scene)
-            with disk.failing(behind):
+            disk = Disk(scene=scene, behind=behind)
+            with journal_watched(disk):
                 scene.run_until_killed()
             lose(disk)
             come_up_again(scene)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from orchestrator.journal import Journal
+from tests.failpoints.points import Failpoints, Point
+from tests.failpoints.wrapping import journal_watched
 from tests.fakes.script import When
 from tests.unit.matrix.scene import Scene, Span, Trouble
 
@@ -84,23 +84,21 @@ def _at_look(number: int) -> Moment:
 
 def _at_record(record: str, when: When) -> Moment:
     def plan(scene: Scene, happening: Happening) -> AbstractContextManager[None]:
-        return around_record(scene.state, record, when, happening)
+        return journal_watched(AtRecord(state=scene.state, point=f"journal.{record}.{when}", happening=happening))
 
     return Moment(f"{when} the record `{record}`", plan)
 
 
-@contextmanager
-def around_record(state: str, record: str, when: When, happening: Happening) -> Iterator[None]:
-    """Let something happen as the journal is told this of the state for the first time."""
-    append, due = Journal.append, [happening]
+@dataclass
+class AtRecord(Failpoints):
+    """Lets something happen as the journal is told this of the state for the first time."""
 
-    def watched(self: Journal, run_id: str, at: datetime, told: str, of: str, payload: Mapping[str, Any]) -> None:
-        meant = (told, of) == (record, state) and due
-        if meant and when == "before":
-            due.pop()()
-        append(self, run_id, at, told, of, payload)
-        if meant and when == "after":
-            due.pop()()
+    state: str = ""
+    point: str = ""
+    happening: Happening | None = None
 
-    with patch.object(Journal, "append", watched):
-        yield
+    def meet(self, point: Point) -> None:
+        if self.happening is None or f"{point.call}.{point.side}" != self.point or self.state not in point.arguments:
+            return
+        due, self.happening = self.happening, None
+        due()

@@ -22,7 +22,8 @@ _CHANGES_NOTHING = (
     "platform.pull_image",
     "platform.keep_image",
     "platform.end_jobs",
-    "backups.write",
+    "database.end_abandoned",
+    "backups.",
     "stage.",
 )
 _GOES_ON_UNWATCHED = frozenset({CrashRule.JUDGE, CrashRule.FORWARD, CrashRule.REPEAT})

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from states.registry import KINDS
+from tests.unit.matrix.cuts import FAULTS as CUTS
+from tests.unit.matrix.outages import FAULTS as OUTAGES
 from tests.unit.matrix.scene import Scene
 from tests.unit.matrix.table import read_cells
 
@@ -17,6 +19,11 @@ def test_every_fault_has_a_cell_in_every_state() -> None:
     cells = read_cells()
     assert len({(cell.state, cell.fault) for cell in cells}) == len(cells) == STATES * FAULTS
     assert set(Counter(cell.state for cell in cells).values()) == {FAULTS}
+
+
+def test_every_fault_of_the_table_is_injected_by_one_half_of_the_matrix() -> None:
+    assert not set(CUTS) & set(OUTAGES)
+    assert {cell.fault for cell in read_cells()} == set(CUTS) | set(OUTAGES)
 
 
 def test_every_state_of_the_table_is_a_kind() -> None:
