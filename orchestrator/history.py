@@ -75,6 +75,7 @@ class _Past:
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:
+        # By the order of the runs: after a clock was set back, what is newest would look oldest.
         found = [receipt for _, facts in self.runs for receipt in _receipts(facts)]
         return tuple(receipt for receipt in found if receipt.path not in self.removed.backups)
 

@@ -181,7 +181,7 @@ def test_the_secrets_of_runs_whose_snapshots_are_kept_stay(bench: Bench) -> None
     assert [(folder / "env").exists() for folder in runs] == [False, True, True]
 
 
-def test_a_clock_that_was_set_back_does_not_make_the_backup_of_this_run_old(bench: Bench) -> None:
+def test_a_clock_that_was_set_back_does_not_make_the_newest_backups_old(bench: Bench) -> None:
     announce_up_to(bench.world, "v1.2.0")
     for _ in range(4):
         assert upgrade(bench, "v1.2.0") is Verdict.ROLLED_BACK
@@ -190,3 +190,6 @@ def test_a_clock_that_was_set_back_does_not_make_the_backup_of_this_run_old(benc
     own = bench.service.records.receipts()[0]
     assert own.taken_at.year == 2024
     assert own.path.is_file()
+    before = [receipt.path for receipt in bench.service.records.receipts()]
+    assert upgrade(bench, "v1.0.0") is Verdict.COMMITTED
+    assert [receipt.path for receipt in bench.service.records.receipts()][1:] == before[:2]
