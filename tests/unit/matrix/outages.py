@@ -35,7 +35,7 @@ _STRANGER = Session(pid=4711, user="analyst", application="psql")
 def _restart_engine(scene: Scene) -> Iterator[None]:
     """All containers go down with it; those with a restart policy come back."""
     scene.world.reboot()
-    scene.world.system_identifier += " once more"
+    scene.world.boots += 1
     with lose_engine(scene):
         yield
 
