@@ -98,14 +98,6 @@ class ReleaseFinder:
             skipped=_explain_skipped(current.version, releases, request),
         )
 
-    def newest(self, current_version: str, request: ReleaseRequest) -> Release | None:
-        """The release to offer to an app that says itself which version it is; asks the feed only.
-
-        Raises:
-            ReleaseError: as `choose_release`, or the feed cannot be read.
-        """
-        return choose_release(current_version, self._feed.list_releases(), request)
-
     def running(self) -> Current:
         """The one version that all services run.
 

@@ -79,9 +79,11 @@ def read_resolved_plan(path: Path) -> Plan:
 
 
 def find_pinned_version(plan: Plan) -> str | None:
-    """The tag in the project's ``.env`` now: what runs, as far as files can tell."""
-    pin = _read_environment(plan.target.project / ".env").get(plan.target.version_variable)
-    return pin.partition("@")[0] if pin else None
+    """The tag in the project's ``.env`` now: what runs, as far as files can tell; None where they do not."""
+    with suppress(OSError, UnicodeDecodeError):
+        pin = _read_environment(plan.target.project / ".env").get(plan.target.version_variable)
+        return pin.partition("@")[0] if pin else None
+    return None
 
 
 def build_takeover(path: Path, operator: Operator) -> Takeover:

@@ -264,9 +264,3 @@ def test_each_release_that_is_not_on_offer_is_listed_with_its_reason() -> None:
         "nightly: not a version that can be compared",
         "v3.0.0: a draft",
     )
-
-
-def test_a_web_page_asks_with_the_version_it_knows() -> None:
-    images = Images()
-    asked = finder(releases=published("v1.1.0"), images=images).newest("1.0.0", ReleaseRequest())
-    assert (asked, images.asked) == (Release(version="v1.1.0"), [])

@@ -1,5 +1,6 @@
 """The routes that an app mounts."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -148,3 +149,27 @@ def test_the_app_protects_the_blueprint_as_its_own_pages() -> None:
     blueprint.before_request(lambda: ("log in first", 401))
     app.register_blueprint(blueprint)
     assert app.test_client().get("/api/version").status_code == 401
+
+
+def test_five_hundred_first_requests_at_once_ask_the_source_once() -> None:
+    feed = FakeFeed(ONE)
+    everybody_is_here = threading.Barrier(501)
+    answered = threading.Event()
+    feed.while_asked = answered.wait
+    app = Flask("host")
+    app.register_blueprint(version_blueprint(feed, current="1.2.3"))
+    statuses: list[int] = []
+
+    def request() -> None:
+        client = app.test_client()
+        everybody_is_here.wait()
+        statuses.append(client.get("/api/version").status_code)
+
+    threads = [threading.Thread(target=request) for _ in range(500)]
+    for thread in threads:
+        thread.start()
+    everybody_is_here.wait()
+    answered.set()
+    for thread in threads:
+        thread.join()
+    assert (feed.asked, statuses) == (1, [200] * 500)
