@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response, request
 
-_OPEN = frozenset({"/api/health"})
+#: What anybody may ask, so that a supervisor needs no secret.
+OPEN_PATHS = frozenset({"/api/health"})
 _CHALLENGE = 'Basic realm="orchestrator", charset="UTF-8"'
 
 
@@ -18,7 +19,7 @@ def require_token(token: str) -> Callable[[], Response | None]:
     wanted = token.encode()
 
     def check() -> Response | None:
-        if request.path in _OPEN or any(hmac.compare_digest(sent, wanted) for sent in _read_sent(request)):
+        if request.path in OPEN_PATHS or any(hmac.compare_digest(sent, wanted) for sent in _read_sent(request)):
             return None
         return Response("A token is needed.\n", 401, {"WWW-Authenticate": _CHALLENGE}, mimetype="text/plain")
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 from orchestrator.errors import JournalError
 from orchestrator.plan.schema import Plan
 from orchestrator.ports import ReleaseFeed
-from webapi.access import require_loopback_name, require_token
+from webapi.access import OPEN_PATHS, require_loopback_name, require_token
 from webapi.blueprint import read_description, version_blueprint
 from webapi.drawing import draw_plan
 from webapi.runs import Runs, Stream
@@ -51,7 +51,13 @@ def describe_all() -> bytes:
     whole: dict[str, Any] = json.loads(read_description())
     more: dict[str, Any] = json.loads((_FOLDER / "runs.openapi.json").read_bytes())
     whole["paths"] |= more["paths"]
-    whole["components"]["schemas"] |= more["components"]["schemas"]
+    whole["security"] = more["security"]
+    for kind, parts in more["components"].items():
+        whole["components"].setdefault(kind, {}).update(parts)
+    for path, operations in whole["paths"].items():
+        if path not in OPEN_PATHS:
+            operations["get"]["responses"]["401"] = {"$ref": "#/components/responses/Stranger"}
+        operations["get"]["responses"]["421"] = {"$ref": "#/components/responses/Elsewhere"}
     return json.dumps(whole, indent=2).encode()
 
 

@@ -91,7 +91,10 @@ class ReleaseCache:
             question = self._question = _Question(self._clock.monotonic())
             if force:
                 self._forced_s = question.began_s
-        self._start(lambda: self._ask(question))
+        try:
+            self._start(lambda: self._ask(question))
+        except RuntimeError:  # the process may have no more threads
+            self._conclude(question, None, _BROKEN, None)
         return question, True
 
     def _await(self, question: _Question, *, asked: bool) -> Look:
@@ -126,13 +129,18 @@ class ReleaseCache:
         except ReleaseError as error:
             problem, retry_at = error.code.rpartition(".")[2], error.retry_at
         finally:
-            with self._lock:
-                if releases is None:
-                    self._note_failure(problem, retry_at)
-                else:
-                    self._note_answer(releases)
-                self._question = None
-            question.answered.set()
+            self._conclude(question, releases, problem, retry_at)
+
+    def _conclude(
+        self, question: _Question, releases: tuple[Release, ...] | None, problem: str, retry_at: datetime | None
+    ) -> None:
+        with self._lock:
+            if releases is None:
+                self._note_failure(problem, retry_at)
+            else:
+                self._note_answer(releases)
+            self._question = None
+        question.answered.set()
 
     def _note_answer(self, releases: tuple[Release, ...]) -> None:
         self._failures = 0

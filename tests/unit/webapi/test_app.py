@@ -168,6 +168,17 @@ def test_with_a_token_only_who_has_it_may_look(past: Plan) -> None:
     assert "Basic" in looking.get("/").headers["WWW-Authenticate"]
 
 
+def test_what_a_stranger_is_told_is_described(past: Plan) -> None:
+    responses = DESCRIPTION["paths"]["/api/runs"]["get"]["responses"]
+    assert {"401", "421"} < set(responses)
+    assert "401" not in DESCRIPTION["paths"]["/api/health"]["get"]["responses"]
+    for name, answer in (
+        ("Stranger", client(past, TOKEN).get("/api/runs")),
+        ("Elsewhere", client(past).get("/api/runs", headers={"Host": "evil.example"})),
+    ):
+        assert [answer.mimetype] == list(DESCRIPTION["components"]["responses"][name]["content"])
+
+
 def test_health_needs_no_token(past: Plan) -> None:
     assert client(past, TOKEN).get("/api/health").get_json() == {"status": "ok", "version": "1.1.0"}
 

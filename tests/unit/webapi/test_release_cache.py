@@ -133,11 +133,19 @@ def test_a_limit_without_a_moment_is_a_pause_too() -> None:
 
 def test_a_source_that_breaks_leaves_nobody_waiting() -> None:
     bench = Bench()
-    bench.feed.error = RuntimeError("a bug")
-    with pytest.raises(RuntimeError):
+    bench.feed.error = ZeroDivisionError("a bug")
+    with pytest.raises(ZeroDivisionError):
         bench.cache.look()
     assert bench.cache.look().finding.problem == "internal"
     assert bench.feed.asked == 1
+
+
+def test_a_process_without_threads_leaves_nobody_waiting() -> None:
+    def refuse(_work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    cache = ReleaseCache(FakeFeed(ONE), FakeClock(), start=refuse)
+    assert [cache.look().finding.problem for _ in range(2)] == ["internal", "internal"]
 
 
 def test_who_has_older_data_does_not_wait_for_somebody_elses_question() -> None:
