@@ -74,7 +74,7 @@ def build_view(current: str, finding: Finding) -> View:
         "lastChecked": format_moment(finding.checked_at),
     }
     if finding.problem:
-        document |= {"stale": True, "reason": finding.problem}
+        document |= {"stale": True, "reason": _name_problem(finding)}
     return View(True, latest, notes, _encode(document))
 
 
@@ -84,8 +84,13 @@ def format_moment(moment: datetime) -> str:
 
 
 def _build_absence(current: str, finding: Finding) -> View:
-    reason = finding.problem or "slow"
+    reason = _name_problem(finding)
     return View(False, None, "", _encode({"current": current, "reason": reason, "message": PROBLEMS[reason]}))
+
+
+# A source of somebody's own may have words of its own.
+def _name_problem(finding: Finding) -> str:
+    return finding.problem if finding.problem in PROBLEMS else "internal"
 
 
 def _is_update(current: str, releases: tuple[Release, ...]) -> bool:
@@ -93,7 +98,10 @@ def _is_update(current: str, releases: tuple[Release, ...]) -> bool:
 
 
 def _is_secure(url: str) -> bool:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return parts.scheme == "https" and bool(parts.hostname)
 
 

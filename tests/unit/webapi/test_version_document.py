@@ -80,7 +80,7 @@ def test_without_any_release_there_is_no_latest() -> None:
     assert (found["latest"], found["releaseUrl"], found["releaseNotes"]) == (None, None, "")
 
 
-@pytest.mark.parametrize("url", ["http://example.org/x", "https:///x", ""])
+@pytest.mark.parametrize("url", ["http://example.org/x", "https:///x", "https://[", ""])
 def test_a_page_that_is_not_on_https_is_not_linked(url: str) -> None:
     assert document("1.0.0", Release(version="v1.1.0", url=url))["releaseUrl"] is None
 
@@ -94,6 +94,11 @@ def test_without_data_the_answer_says_what_runs_and_why_there_is_none(problem: s
     found = build_view("1.2.3", Finding(problem=problem))
     assert not found.found
     assert json.loads(found.body) == {"current": "1.2.3", "reason": problem, "message": PROBLEMS[problem]}
+
+
+def test_a_problem_that_nobody_knows_is_told_as_one_of_ours() -> None:
+    assert document("1.2.3", problem="odd")["reason"] == "internal"
+    assert json.loads(build_view("1.2.3", Finding(problem="odd")).body)["reason"] == "internal"
 
 
 @pytest.mark.parametrize(
