@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from orchestrator.contract import CrashRule
+from orchestrator.facts import Committed
 from orchestrator.journal import Record
 from orchestrator.machine import Machine
 from orchestrator.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, Move, choose_move
@@ -66,7 +67,7 @@ def x16_replay(case: Evidence) -> Iterator[str]:
             if machine.state != record.state:
                 yield f"{record.state} was entered where the machine was in {machine.state}"
         elif record.record == "left":
-            machine = machine or Machine(case.plan, at=record.state)
+            machine = Machine(case.plan, at=record.state)
             machine.move(str(record.payload["outcome"]))
             if machine.state != record.payload["to"]:
                 yield f"{record.state} was left for {record.payload['to']}, not for {machine.state}"
@@ -82,7 +83,7 @@ def _rule(case: Evidence, record: Record) -> CrashRule | None:
 def _is_clean(case: Evidence, record: Record) -> bool:
     """Behind the pivot, or with the data back."""
     if record.record == "prepared":
-        return _rule(case, record) is CrashRule.FORWARD
+        return Committed.fact in record.payload["facts"]
     return record.record == "left" and record.payload["outcome"] == "done" and _brings_data_back(case, record)
 
 
