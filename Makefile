@@ -56,7 +56,7 @@ check: venv ## format, lint, types, layers, shell scripts, plans
 .PHONY: test
 test: setup ## all tests, on a real engine and in a real browser
 	@$(SETUP)/browser.sh >/dev/null
-	$(BIN)/pytest $(UNIT_TESTS)
+	$(BIN)/pytest $(UNIT_TESTS) -m 'not soak' --numprocesses auto
 	$(BIN)/pytest $(BROWSER_TESTS)
 	$(BIN)/pytest $(DOCKER_TESTS) -m 'not soak' --numprocesses $(WORKERS) --dist loadfile
 
@@ -64,7 +64,7 @@ test: setup ## all tests, on a real engine and in a real browser
 soak: setup ## 100 upgrades and rollbacks under load, most of them killed (MINUTES=90 ROUNDS=34 RATE=200 KILLS=0.7 SEED=…)
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --rounds $(ROUNDS) --rate $(RATE) --kills $(KILLS) \
 	  $(if $(SEED),--seed $(SEED))
-	$(BIN)/pytest $(DOCKER_TESTS) -m soak
+	$(BIN)/pytest $(UNIT_TESTS) $(DOCKER_TESTS) -m soak
 
 .PHONY: test-unit
 test-unit: venv ## the tests that need no engine

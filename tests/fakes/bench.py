@@ -15,6 +15,7 @@ from states.registry import KINDS
 from tests.fakes.build import announce_up_to, make_ports, make_world
 from tests.fakes.outside import FakeOperator
 from tests.fakes.world import FakeWorld
+from tests.invariants.evidence import Things
 
 HEADER = """\
 plan: 1
@@ -67,6 +68,7 @@ class Bench:
     ) -> None:
         self.world: FakeWorld = make_world(folder)
         announce_up_to(self.world, "v1.1.0")
+        self.before = Things.of(self.world)
         text = (
             HEADER.format(migrate=migrate, project=self.world.project_directory, backups=self.world.backup_directory)
             + machine
