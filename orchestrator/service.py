@@ -294,8 +294,9 @@ def _write_private(directory: Path, name: str, text: str) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True)
         descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            file.write(text.encode())
+            os.fsync(descriptor)  # recovery reads it after a power loss, too
     except OSError as error:
         raise RefusedError(
             "refused.run_folder",
