@@ -26,7 +26,7 @@ _STAGE = frozenset({"stages", "stage"})
 #: What a state of each kind may do to the world once it is prepared; a kind that is not here does nothing.
 EFFECTS: Mapping[str, frozenset[str]] = {
     "pull": frozenset({"platform.keep_image", "platform.pull_image"}),
-    "backup": frozenset({"backups.write"}),
+    "backup": frozenset({"backups.write", "backups.remove"}),
     "rehearse": frozenset({"stages.open", "stages.sweep"}),
     "stop": frozenset(
         {
@@ -36,6 +36,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
             "database.copy",
             "database.drop",
             "backups.write",
+            "backups.remove",
         }
     ),
     "migrate": frozenset(
