@@ -156,12 +156,14 @@ class DockerEngine:
             self.client.api.stop(container.id, timeout=grace_s)
 
     def reconnect_container(self, connection: Connection) -> None:
-        """Connect a container anew to one of its networks; links that it has already stay."""
+        """Connect a stopped container anew to one of its networks; links that it has already stay."""
         container = self.find_container(connection.container)
-        kept = container.networks[connection.network].pairs if container else ()
-        links = dict.fromkeys((*kept, *connection.links))
+        # None where an earlier attempt was cut off between the two calls.
+        network = container.networks.get(connection.network) if container else None
+        links = dict.fromkeys((*(network.pairs if network else ()), *connection.links))
         with _translated(f"connect container {connection.container} to {connection.network}"):
-            self.client.api.disconnect_container_from_network(connection.container, connection.network)
+            if network is not None:
+                self.client.api.disconnect_container_from_network(connection.container, connection.network)
             self.client.api.connect_container_to_network(
                 connection.container,
                 connection.network,

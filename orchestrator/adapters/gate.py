@@ -10,6 +10,7 @@ from orchestrator.adapters.compose import Compose, create_command, start_command
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import HOLD_LABEL, PROJECT_LABEL, ContainerDocument
 from orchestrator.adapters.gated_rendering import (
+    Connection,
     Published,
     build_connections,
     build_gated_rendering,
@@ -51,7 +52,9 @@ def start_gated(
     write_private(file, build_gated_rendering(rendering, services).encode())
     create = create_command(project.directory, services, file=file, name=project.name)
     compose.run(create, project.directory, deadline=deadline)
-    for connection in build_connections(rendering, services):
+    connections = build_connections(rendering, services)
+    _stop_running(engine, connections, deadline)
+    for connection in connections:
         engine.reconnect_container(connection)
     start = start_command(project.directory, services, file=file, name=project.name)
     with _old_addresses_taken(engine, project.name, rendering, services):
@@ -68,6 +71,15 @@ def remove_half_connected(engine: DockerEngine, rendering: str, services: Sequen
         container = engine.find_container(name)
         if container is not None and not {*find_networks(rendering, service)} <= {*container.networks}:
             engine.remove_container(name)
+
+
+# One that a start left at work which was cut off: the other ends of its connections would never hear that they are
+# gone, and a session of nobody would keep the database from being fenced.
+def _stop_running(engine: DockerEngine, connections: Sequence[Connection], deadline: Deadline) -> None:
+    for name in sorted({connection.container for connection in connections}):
+        container = engine.find_container(name)
+        if container is not None and container.up:
+            engine.stop_container(container, deadline)
 
 
 # The engine gives out the lowest free address: that of the container which was stopped, and which a proxy may
