@@ -236,7 +236,10 @@ class Site:
         self.writer.await_acknowledged(3, WAITING_S)
         assert self.ask(OPEN, self.database) == [(True,)]
         until(lambda: self.ask(OURS) == [(0,)], 10)
-        names = {str(one.name) for one in self.host.client.containers.list(all=True, filters=self._ours())}
+        names = {
+            str(one.name)
+            for one in self.host.client.containers.list(all=True, ignore_removed=True, filters=self._ours())
+        }
         assert names == set()
         belongings = find_belongings(self.host.client, self.host.project)["containers"]
         assert not [name for name in belongings if "gated" in name or "migrate" in name]
