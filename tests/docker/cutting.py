@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -208,7 +209,7 @@ class Scene:
         assert self.host.psql(SCHEMA) == SCHEMAS[version]
         self._assert_nothing_left(place.run_id, document)
         self._assert_no_stranger()
-        self._assert_seen(version, samples)
+        self._assert_seen(place.run_id, version, samples)
 
     def _assert_nothing_left(self, run_id: str, document: Mapping[str, object]) -> None:
         client = self.host.client
@@ -226,17 +227,27 @@ class Scene:
         known = {address for one in self._members() for address in _addresses(one)}
         within(WAITING_S).poll(lambda: {str(row[0]) for row in self.site.ask(CLIENTS)} <= known or None, every_s=0.2)
 
-    def _assert_seen(self, version: str, samples: tuple[Sample, ...]) -> None:
+    def _assert_seen(self, run_id: str, version: str, samples: tuple[Sample, ...]) -> None:
         """One version at a time, and the new one only once the journal knew that it stays."""
         seen = changes(one.version for one in samples if one.version)
         assert seen in ([[OLD], [OLD, NEW]] if version == NEW else [[OLD]])
+        first = [one.at for one in samples if one.version == NEW][:1]
+        assert all(at + time.time() - time.monotonic() > self._find_pivot(run_id) for at in first)
+
+    def _find_pivot(self, run_id: str) -> float:
+        records = next(records for run, records in self._read_runs(self.folder) if run.id == run_id)
+        (pivot,) = [one for one in records if (one.record, one.state) == ("prepared", "commit")][:1]
+        return pivot.at.timestamp()
 
     def make_ready(self) -> None:
         """The old version again, and nothing of earlier runs."""
         if any(run.verdict is None for run, _ in self._read_runs(self.folder)):
             self.recover()  # a case before this one has failed
         if not self.site.serves(OLD):
-            self.site.reset()
+            self.host.up("db")
+            if self.host.psql(SCHEMA) == SCHEMAS[NEW]:
+                self.site.reset()
+            self.host.up()
         self.site.tidy()
 
     @contextmanager

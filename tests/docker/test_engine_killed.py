@@ -17,7 +17,7 @@ from tests.docker.installation import Ended, Installation, write_ledger_plan
 from tests.docker.private_engine import PrivateEngine, kill_tree
 from tests.docker.trouble import within, written_site
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
 SEED = random.SystemRandom().randrange(10**6)
 EFFECTFUL = ("prefetch", "backup", "rehearse", "stop", "migrate", "start", "health", "commit", *BACK)

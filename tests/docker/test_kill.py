@@ -12,7 +12,7 @@ from tests.docker.cutting import BACK, COMMITTED, FORWARD, Cut, Moment, Scene
 from tests.docker.installation import Install
 from tests.docker.trouble import written_site
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 SEED = random.SystemRandom().randrange(10**6)
 STATES = (*FORWARD, *COMMITTED, *BACK)
