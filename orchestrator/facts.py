@@ -25,6 +25,7 @@ class FrozenProject(Fact):
     """The project as it was when the run began; going back uses this, not what somebody edited meanwhile.
 
     ``files``: path → hash of each file that says what is done, the plan among them; it tells who edits them.
+    ``variable`` is the one in its ``.env`` that ``pin_text`` is the value of.
     """
 
     fact: ClassVar[str] = "project"
@@ -36,6 +37,7 @@ class FrozenProject(Fact):
     pin_text: str
     services: tuple[str, ...]
     files: dict[str, str] = Field(default_factory=dict)
+    variable: str = ""
 
 
 class Place(Fact):
@@ -129,12 +131,15 @@ class Fence(Fact):
     """The database that is closed to everybody but us from `stop` on, until a version may serve on it again.
 
     ``mark`` is what it was then, where no snapshot says so; None before it was seen to be closed.
+    ``service`` and ``user`` are how an operator gets at it by hand; empty in the journals of earlier versions.
     """
 
     fact: ClassVar[str] = "fence"
 
     database: str
     mark: WriteMark | None = None
+    service: str = ""
+    user: str = ""
 
 
 class StoppedServices(Fact):
@@ -241,6 +246,17 @@ class WayBack(Fact):
 
     decision: Literal["image_only", "keep_data", "swap"]
     evidence: str
+
+
+class LostSnapshot(Fact):
+    """There was no snapshot to go back to, and the backup could not take its place either.
+
+    ``receipt`` is of the newest backup that reads back whole, None where there is none.
+    """
+
+    fact: ClassVar[str] = "lost_snapshot"
+
+    receipt: Receipt | None
 
 
 class Quarantine(Fact):

@@ -130,6 +130,8 @@ class DatabaseFacts(Word):
     """The live database and its server. ``free_bytes`` is the room beside its files, None when it cannot be seen."""
 
     name: str
+    service: str = ""
+    user: str = ""
     owner: str
     server_version: str
     system_identifier: str

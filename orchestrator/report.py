@@ -8,11 +8,8 @@ from typing import Any
 
 from orchestrator.contract import FAILED, TIMEOUT
 from orchestrator.facts import (
-    Committed,
     Current,
     Facts,
-    Fence,
-    FrozenProject,
     Quarantine,
     Receipt,
     Replacement,
@@ -24,6 +21,7 @@ from orchestrator.facts import (
 )
 from orchestrator.journal import Record, Run
 from orchestrator.model import EXIT_CODES, Verdict
+from orchestrator.runbook import build_runbook
 
 
 @dataclass(frozen=True)
@@ -114,11 +112,11 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
         way_back=way_back.evidence if way_back else "",
         notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),
         states=_lines(records),
-        next_steps=build_next_steps(run, facts),
+        next_steps=build_next_steps(run, facts, records),
     )
 
 
-def build_next_steps(run: Run, facts: Facts) -> tuple[str, ...]:
+def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...]) -> tuple[str, ...]:
     """What the operator does now; a numbered runbook where he must act."""
     if run.verdict in (Verdict.COMMITTED, Verdict.UP_TO_DATE):
         return ()
@@ -126,43 +124,7 @@ def build_next_steps(run: Run, facts: Facts) -> tuple[str, ...]:
         return ("Run the same command again when what is said above is mended or decided.",)
     if run.verdict is Verdict.ROLLED_BACK:
         return (f"Read what failed with `orchestrator show {run.id}`, and wait for a better release.",)
-    return build_runbook(facts)
-
-
-def build_runbook(facts: Facts) -> tuple[str, ...]:
-    """Commands that bring the old version back by hand, from what this run has proven; after the commit the new one."""
-    project, current, committed = facts.find(FrozenProject), facts.find(Current), facts.find(Committed)
-    if project is None or current is None:
-        return ("Nothing was changed yet: look at the app with `docker compose ps`.",)
-    compose = f"docker compose --project-directory {project.directory}"
-    if committed is not None:
-        return _build_way_forward(project, committed, compose)
-    steps = [f"{compose} stop {' '.join(project.services)}"]
-    snapshot, quarantine = facts.find(Snapshot), facts.find(Quarantine)
-    fence = facts.find(Fence)
-    if snapshot is not None and snapshot.database is not None and quarantine is None:
-        aside = snapshot.database.replace("__snapshot_", "__failed_")
-        steps.append(
-            "Only if the migration or the new version has run: as the database's superuser, connected to database"
-            f' `postgres`: BEGIN; ALTER DATABASE "{snapshot.source}" RENAME TO "{aside}";'
-            f' ALTER DATABASE "{snapshot.database}" RENAME TO "{snapshot.source}"; COMMIT;'
-        )
-    if fence is not None:
-        steps.append(f'As the database\'s superuser: ALTER DATABASE "{fence.database}" ALLOW_CONNECTIONS true;')
-    steps.append(f"In {project.directory}/.env set the version variable back to {project.pin_text}")
-    steps.append(f"{compose} up -d --pull never {' '.join(project.services)}")
-    steps.append(f"Look at it: {compose} ps")
-    return tuple(steps)
-
-
-# Users may have written into the new version: what leads back from here would lose that.
-def _build_way_forward(project: FrozenProject, committed: Committed, compose: str) -> tuple[str, ...]:
-    return (
-        f"Version {committed.version} is committed and stays; nothing was taken back.",
-        f"In {project.directory}/.env the version variable must be {committed.pin}",
-        f"{compose} up -d --pull never {' '.join(project.services)}",
-        f"Look at it: {compose} ps, {compose} logs {' '.join(project.services)}",
-    )
+    return build_runbook(run.id, facts, records)
 
 
 def _outage_s(facts: Facts) -> float | None:

@@ -37,7 +37,8 @@ from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
 from orchestrator.records import Records, end_what_works, open_journal, read_report
 from orchestrator.releases import Choice, ReleaseRequest, refuse_failed
-from orchestrator.report import RunReport, build_runbook, choose_exit_code
+from orchestrator.report import RunReport, choose_exit_code
+from orchestrator.runbook import build_runbook
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Service:
         unfinished = journal.find_unfinished()
         if unfinished is None:
             return
-        steps = build_runbook(journal.facts(unfinished.id))
+        steps = build_runbook(unfinished.id, journal.facts(unfinished.id), journal.records(unfinished.id))
         listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
         plan = self.plan.source
         raise UnfinishedRunError(

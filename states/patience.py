@@ -31,6 +31,11 @@ _PATIENCE_S = 120.0
 _RETRY_S = 1.0
 
 
+def is_away(error: StateError) -> bool:
+    """Whether it was raised because something did not answer, and not because it refused."""
+    return error.code in _AWAY
+
+
 def repeat_while_away(
     ctx: StateContext[Any], work: Callable[[], T], *, at_most_s: float = _PATIENCE_S, also: frozenset[str] = frozenset()
 ) -> T:

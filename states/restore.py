@@ -1,14 +1,25 @@
 """restore: the data as it was when the app stopped comes back; the failed database is set aside, not dropped."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.facts import Fence, Quarantine, Receipt, Rehearsal, Replacement, Snapshot, Started, WayBack
+from orchestrator.errors import BackupError, DatabaseError
+from orchestrator.facts import (
+    Fence,
+    LostSnapshot,
+    Quarantine,
+    Receipt,
+    Rehearsal,
+    Replacement,
+    Snapshot,
+    Started,
+    WayBack,
+)
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
-from states.patience import GOING_BACK, repeat_while_away
-from states.proving import find_other_properties, restore_beside, side_name
+from states.patience import GOING_BACK, is_away, repeat_while_away
+from states.proving import find_other_properties, prove_again, restore_beside, side_name
 
 
 class RestoreOptions(Options):
@@ -30,7 +41,7 @@ class Restore(State[RestoreOptions]):
     scope = EffectScope.DATABASE
     crash_rule = CrashRule.REPEAT
     timeout_s = 3600.0
-    provides = (WayBack, Quarantine)
+    provides = (WayBack, Quarantine, LostSnapshot)
     compensation = True
     interruptible = False
     needs_database = True
@@ -90,7 +101,9 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
         return Result("done", (way,), way.evidence)
     source = _source(ctx, live, existing)
     if source == side_name(live, ctx.run_id):
-        restore_beside(ctx, _receipt(ctx), source)
+        failed = _fill_from_backup(ctx, source)
+        if failed is not None:
+            return failed
     database.swap(live, source, aside)
     kept = Quarantine(database=aside, restored_from=source)
     return Result("done", (way, kept), f"The failed database is kept as {aside}.")
@@ -124,6 +137,36 @@ def _source(ctx: StateContext[RestoreOptions], live: str, existing: Mapping[str,
 def _receipt(ctx: StateContext[RestoreOptions]) -> Receipt:
     snapshot = ctx.find(Snapshot)
     return snapshot.backup if snapshot and snapshot.backup else ctx.require(Receipt)
+
+
+def _fill_from_backup(ctx: StateContext[RestoreOptions], source: str) -> Result | None:
+    """Restore the backup beside the live database; where that cannot be, what an operator may go back to."""
+    receipt = _receipt(ctx)
+    try:
+        restore_beside(ctx, receipt, source)
+    except (BackupError, DatabaseError) as error:
+        if is_away(error):
+            raise
+        whole = (
+            receipt if _is_whole(ctx, receipt) else next((r for r in _earlier(ctx, receipt) if _is_whole(ctx, r)), None)
+        )
+        return Result("failed", (LostSnapshot(receipt=whole),), error.story())
+    return None
+
+
+def _earlier(ctx: StateContext[RestoreOptions], receipt: Receipt) -> Iterator[Receipt]:
+    for other in ctx.history.receipts():
+        same = (other.database, other.system_identifier) == (receipt.database, receipt.system_identifier)
+        if same and other.path != receipt.path:
+            yield other
+
+
+def _is_whole(ctx: StateContext[RestoreOptions], receipt: Receipt) -> bool:
+    try:
+        prove_again(ctx, receipt)
+    except (BackupError, DatabaseError):
+        return False
+    return True
 
 
 def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBack:

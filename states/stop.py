@@ -63,12 +63,13 @@ class Stop(State[StopOptions]):
         stopped = StoppedServices(at=ctx.world.clock.now(), services=services)
         if ctx.world.database is None:
             return (stopped,)
-        live = repeat_while_away(ctx, lambda: ctx.database().inspect().name)
+        found = repeat_while_away(ctx, lambda: ctx.database().inspect())
+        fence = Fence(database=found.name, service=found.service, user=found.user)
         if not ctx.options.snapshot:
-            return (stopped, Fence(database=live))
-        name, dump = snapshot_name(live, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
+            return (stopped, fence)
+        name, dump = snapshot_name(found.name, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
         ours = None if name in ctx.world.database.sizes() else name  # what is there already is somebody else's
-        return (stopped, Fence(database=live), intend(ctx, snapshot=ours, backup=dump))
+        return (stopped, fence, intend(ctx, snapshot=ours, backup=dump))
 
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
         """Stop, close, copy."""
@@ -99,7 +100,7 @@ def _quiesce(ctx: StateContext[StopOptions], services: tuple[ServiceStatus, ...]
     close_fence(ctx, name, services)
     if ctx.options.snapshot:
         return _take_snapshot(ctx)
-    return Fence(database=name, mark=ctx.world.database.mark(name))
+    return ctx.require(Fence).model_copy(update={"mark": ctx.world.database.mark(name)})
 
 
 def snapshot_name(live: str, run_id: str) -> str:

@@ -109,6 +109,7 @@ class ComposeProject:
             pin_text=pin_text,
             services=self._services,
             files=read_marks(self._directory, self._variable),
+            variable=self._variable,
         )
 
     def forget_project(self, directory: Path) -> None:

@@ -39,7 +39,7 @@ class Postgres:
 
     def inspect(self) -> DatabaseFacts:
         """The live database. ``database.unreachable``, ``.authentication``, ``.missing``, ``.version``."""
-        _, name = self._psql.account()
+        user, name = self._psql.account()
         maintenance = self._psql.maintenance(name)
         version = self._version(maintenance)
         if version < _OLDEST_VERSION:
@@ -53,7 +53,8 @@ class Postgres:
             refuse_missing(name)
         facts = json.loads(found)
         directory = facts.pop("directory")
-        return DatabaseFacts(name=name, free_bytes=self._free_bytes(directory), **facts)
+        service = self._psql.executor.service
+        return DatabaseFacts(name=name, service=service, user=user, free_bytes=self._free_bytes(directory), **facts)
 
     def read_system_identifier(self) -> str:
         """Which server this is."""

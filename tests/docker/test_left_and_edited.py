@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from deploy.demo.bed import Prober, Writer, missing, read_entries
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.deadline import Deadline
+from orchestrator.journal import Journal
+from tests.docker.cutting import ENVIRONMENT
 from tests.docker.installation import ORCHESTRATOR, Ended, Install, orchestrator
-from tests.docker.test_kill import ENVIRONMENT, find_in_state, newest_run, read_version
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -47,8 +50,7 @@ def story(install: Install) -> Iterator[Story]:
         )
         folder = host.folder / ".orchestrator"
         within = Deadline(SystemClock(), 180, what="The run until stop")
-        before = newest_run(folder)
-        within.poll(lambda: find_in_state(folder, before, "stop", process), every_s=0.01)
+        within.poll(lambda: is_in_state(folder, "stop", process) or None, every_s=0.01)
         process.send_signal(signal.SIGTERM)
         left = process.wait(timeout=60)
         compose = next(host.folder.glob("*compose.y*ml"))
@@ -56,10 +58,20 @@ def story(install: Install) -> Iterator[Story]:
         plan.write_text("states: {")
         recovered = orchestrator("recover", str(plan), "--json")
         writer.await_acknowledged(10, 60)
-        serving = read_version(installation)
+        serving = host.container("app").labels["org.opencontainers.image.version"].removeprefix("v")
     lost = missing(writer.acknowledged, read_entries(host.url))
     yield Story(left, recovered, serving, len(lost))
     host.down()
+
+
+def is_in_state(folder: Path, state: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, f"it was over before {state}"
+    journal = Journal.open_existing(folder)
+    if journal is None:
+        return False
+    with closing(journal):
+        run = journal.find_unfinished()
+        return run is not None and any((r.record, r.state) == ("prepared", state) for r in journal.records(run.id))
 
 
 def test_it_is_left_and_then_taken_back(story: Story) -> None:

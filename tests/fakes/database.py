@@ -29,6 +29,8 @@ class FakeDatabase:
         live = self._get(world.live)
         return DatabaseFacts(
             name=world.live,
+            service="db",
+            user="app",
             owner=live.owner,
             server_version=world.server_version,
             system_identifier=world.system_identifier,

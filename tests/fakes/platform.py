@@ -67,6 +67,7 @@ class FakePlatform:
                 template_sha256=hashlib.sha256(content).hexdigest(),
                 pin_text=world.pin,
                 services=world.services,
+                variable="APP_VERSION",
             )
 
     def forget_project(self, directory: Path) -> None:
