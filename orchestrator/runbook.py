@@ -99,7 +99,7 @@ class _Shell:
         return (self._start_server(), self.psql(statement))
 
     def swap(self, live: str, source: str, aside: str) -> tuple[str, ...]:
-        """``source`` takes the name of ``live``, which is kept as ``aside``; both or neither."""
+        """``source`` takes the name of ``live``, which is kept as ``aside``, to be looked into; both or neither."""
         names = ", ".join(_text(name) for name in (live, source))
         end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ({names})"  # noqa: S608
         return (
@@ -110,6 +110,7 @@ class _Shell:
                 "BEGIN",
                 f"ALTER DATABASE {_quoted(live)} RENAME TO {_quoted(aside)}",
                 f"ALTER DATABASE {_quoted(source)} RENAME TO {_quoted(live)}",
+                f"ALTER DATABASE {_quoted(aside)} ALLOW_CONNECTIONS true",
                 "COMMIT",
             ),
         )
