@@ -89,7 +89,9 @@ class _Shell:
         maintenance = "template1" if fence.database == "postgres" else "postgres"
         argv = ["exec", "-T", fence.service or "db", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"]
         argv += ["-U", fence.user or "postgres", "-d", database or maintenance]
-        return self.compose(*argv, *(word for statement in statements for word in ("-c", statement)))
+        line = self.compose(*argv, *(word for statement in statements for word in ("-c", statement)))
+        # Lines that are pasted together are the input of each of them in turn.
+        return f"{line} </dev/null" if statements else line
 
     def reopen(self) -> tuple[str, ...]:
         """Let the app in again."""

@@ -59,6 +59,7 @@ def test_a_swap_that_failed_is_done_by_hand_before_the_old_version_is_let_in(ben
     swap = next(step for step in steps if "RENAME TO" in step)
     assert swap.index('"ledger" RENAME TO "ledger__failed_') < swap.rindex("__snapshot_")
     assert " -U app -d postgres " in swap
+    assert all(step.endswith(" </dev/null") for step in steps if " exec " in step)
     assert steps.index(swap) < next(n for n, step in enumerate(steps) if '"ledger" ALLOW_CONNECTIONS true' in step)
 
 
