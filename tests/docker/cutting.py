@@ -16,12 +16,13 @@ from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
 
+import yaml
 from docker.models.containers import Container
 
 from deploy.demo.bed import LedgerHost, Prober
 from deploy.demo.oracle import Sample, changes
 from orchestrator.journal import Journal, Record, Run
-from tests.docker.installation import CHECKOUT, ORCHESTRATOR, RUN_TIMEOUT_S, Ended, orchestrator
+from tests.docker.installation import CHECKOUT, ORCHESTRATOR, RUN_TIMEOUT_S, Ended, build_ledger_plan, orchestrator
 from tests.docker.trouble import NEW, OLD, WAITING_S, Site, within
 
 BAD = "1.2.0"  # its migration fails, so there is a way back to be cut off on
@@ -207,18 +208,15 @@ class Scene:
         version = NEW if verdict == "committed" else OLD
         self.site.assert_whole(Ended(0, json.dumps(document), ""), version)
         assert self.host.psql(SCHEMA) == SCHEMAS[version]
-        self._assert_nothing_left(place.run_id, document)
+        self._assert_nothing_left(place.run_id)
         self._assert_no_stranger()
         self._assert_seen(place.run_id, version, samples)
 
-    def _assert_nothing_left(self, run_id: str, document: Mapping[str, object]) -> None:
+    def _assert_nothing_left(self, run_id: str) -> None:
         client = self.host.client
         mine: dict[str, str | list[str] | bool] = {"label": f"upgrade-orchestrator.run={run_id}"}
-        assert [
-            *client.containers.list(all=True, ignore_removed=True, filters=mine),
-            *client.networks.list(filters=mine),
-        ] == []
-        assert client.volumes.list(filters=mine) == []
+        assert client.containers.list(all=True, ignore_removed=True, filters=mine) == []
+        assert [*client.networks.list(filters=mine), *client.volumes.list(filters=mine)] == []
         assert self.host.container("app").attrs["HostConfig"]["RestartPolicy"]["Name"] == self.policy
         assert not [path for path in self.site.installation.backups() if path.suffix != ".gz"]
 
@@ -238,6 +236,15 @@ class Scene:
         records = next(records for run, records in self._read_runs(self.folder) if run.id == run_id)
         (pivot,) = [one for one in records if (one.record, one.state) == ("prepared", "commit")][:1]
         return pivot.at.timestamp()
+
+    def write_plan(self, *, rehearsed: bool = False, health: str = "2m", **timeouts: str) -> None:
+        """A plan with patience: on a machine at its limits a good release must not be taken for a bad one."""
+        document = build_ledger_plan(self.host, self.site.installation.feed, "upgrade.yaml", rehearsed=rehearsed)
+        states = document["states"]
+        assert isinstance(states, dict)
+        for state, timeout in {"health": health, **timeouts}.items():
+            states[state]["timeout"] = timeout
+        Path(self.plan).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
     def make_ready(self) -> None:
         """The old version again, and nothing of earlier runs."""

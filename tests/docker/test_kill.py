@@ -34,7 +34,9 @@ def scene(install: Install) -> Iterator[Scene]:
     print(f"delays are those of seed {SEED}")
     installation = install(rehearsed=False)
     with Prober(installation.host.url) as prober, written_site(installation) as site:
-        yield Scene(site, prober, random.Random(SEED))
+        scene = Scene(site, prober, random.Random(SEED))
+        scene.write_plan()
+        yield scene
 
 
 @pytest.mark.parametrize(

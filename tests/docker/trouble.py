@@ -26,7 +26,7 @@ from tests.docker.installation import (
 )
 
 OLD, NEW = "1.0.0", "1.1.0"
-WAITING_S = 60
+WAITING_S = 180
 PAUSE = 'touch "$1.reached"; until [ -e "$1.over" ]; do sleep 0.05; done'
 OURS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'upgrade-orchestrator%'"
 OPEN = "SELECT datallowconn FROM pg_database WHERE datname = %s"
