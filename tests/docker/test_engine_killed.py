@@ -56,6 +56,7 @@ class Stand:
 
     def _recover(self) -> Ended | None:
         ended = self.scene.recover()
+        assert ended.stdout, ended.said
         document = json.loads(ended.stdout)
         return ended if "verdict" in document or document.get("run", "") is None else None
 
