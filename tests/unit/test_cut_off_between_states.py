@@ -120,3 +120,13 @@ def test_what_users_saved_after_the_backup_stays_where_an_exchange_of_data_was_c
     assert serving_version(bench.world) == "v1.1.0"
     assert len(bench.world.acknowledged) == 3
     assert bench.world.missing() == []
+
+
+def test_a_stop_that_was_cut_off_behind_its_copy_can_be_done_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.users_write(3)
+    kill_at("append", lambda _run, _at, word, name, _payload: (word, name) == ("left", "stop"), bench.run)
+    report = take_up(bench, Mode.RESUME)
+    assert report is not None
+    assert report.run.verdict is Verdict.COMMITTED
+    assert bench.world.missing() == []
