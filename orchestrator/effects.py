@@ -7,10 +7,10 @@ does is a row of steps: it may fail, run out of time or be killed before the fir
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Flag, StrEnum, auto
+from enum import IntFlag, StrEnum, auto
 
 
-class Thing(Flag):
+class Thing(IntFlag):
     """What a run can have proven so far."""
 
     CURRENT = auto()  # which version runs
@@ -77,8 +77,8 @@ class Effects:
     ``prepares`` is known from before the first step on, ``ensures`` once the state reports ``success``, which it does
     after all steps; every other outcome may come before or after any of them. ``learns``: other outcomes that prove
     something. ``judges``: it is asked whether to go on, so any outcome but ``success`` is a no.
-    ``network``: it cannot succeed without the network. ``outlives``: what it has started goes on when the run is
-    killed, and nobody can find it then.
+    ``network``: it cannot succeed without the network. ``hopes``: it only looks whether this is there.
+    ``outlives``: what it has started goes on when the run is killed, and nobody can find it then.
     """
 
     needs: tuple[Thing, ...] = ()
@@ -89,4 +89,5 @@ class Effects:
     learns: tuple[tuple[str, Thing], ...] = ()
     judges: bool = False
     network: bool = False
+    hopes: Thing = NO_THING
     outlives: bool = False

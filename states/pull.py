@@ -1,7 +1,7 @@
 """pull: the new image is on this host, whole, and is the one that was chosen."""
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
+from orchestrator.effects import NO_THING, Effects, Setting, Thing
 from orchestrator.errors import PlatformError
 from orchestrator.facts import Current, Intent, PulledImage, Target
 from orchestrator.model import EffectScope, LocalImage
@@ -29,7 +29,8 @@ class Pull(State[PullOptions]):
     @classmethod
     def effects(cls, options: PullOptions, setting: Setting) -> Effects:
         """The new image, downloaded or only looked for."""
-        return Effects(needs=(Thing.CURRENT, Thing.TARGET), ensures=Thing.IMAGE, network=options.network)
+        hopes = NO_THING if options.network else Thing.IMAGE
+        return Effects(needs=(Thing.CURRENT, Thing.TARGET), ensures=Thing.IMAGE, network=options.network, hopes=hopes)
 
     def describe(self, ctx: StateContext[PullOptions]) -> tuple[str, ...]:
         """Where the image comes from."""

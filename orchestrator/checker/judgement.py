@@ -85,6 +85,8 @@ def judge_entry(effects: Effects, *, back: bool, world: World, arrival: Arrival,
         yield Breach("G9")
     elif effects.network and world.touched and not world.serving:
         yield Breach("W1")
+    if effects.hopes & ~world.known and world.touched and not world.serving:
+        yield Breach("W7")
     yield from _advise(effects, world, setting, committed=committed)
 
 

@@ -233,6 +233,14 @@ _RULES = (
         why="`recover` ends what runs in containers first; a program on the host goes on beside it.",
         mend="Let it run in a service's image (`on: service`), or make it harmless to go on.",
     ),
+    _warning(
+        "W7",
+        "hope-while-down",
+        Blame.STATE,
+        what="`{at}` only looks whether the new image is there, when the app is down already",
+        why="Where nobody has brought it by hand, the app was stopped for nothing.",
+        mend="Let a state of the kind `pull` come before the app stops, with `network: false` too if you bring it.",
+    ),
 )
 
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in _RULES}

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 from orchestrator.checker.behaviour import Behaviour, Break, behave, learn
 from orchestrator.checker.judgement import Arrival, Breach, judge_end, judge_entry
-from orchestrator.checker.moves import Cut, Moves
+from orchestrator.checker.moves import Cut, Moves, Next
 from orchestrator.checker.world import World, begin, close_again, complete, reboot, save
 from orchestrator.contract import INTERRUPTED, State
 from orchestrator.effects import NO_THING, Effects, Setting, Step, Thing
 from orchestrator.facts import Target
 from orchestrator.model import Verdict
-from orchestrator.plan.schema import EXHAUSTED, FAILED, Plan, StateSpec
+from orchestrator.plan.schema import EXHAUSTED, Plan, StateSpec
 from orchestrator.resume import How, Mode, changes_app
 
 KILLED, POWER_LOST, SAVED = "killed", "power lost", "users save"
@@ -62,6 +62,11 @@ def read_setting(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> Setting:
     found = (kinds[spec.kind].effects(spec.options, blank) for spec in plan.states.values())
     own = any(Step.MIGRATE_DATABASE in effects.steps for effects in found)
     return Setting(database=blank.database, migrates=own or bool(plan.target.migrate))
+
+
+def _tell(accident: str, cut: Cut, mode: Mode) -> str:
+    where = f"in {cut.state}" if cut.entered else f"on the way into {cut.state}"
+    return f"{accident} {where}{', for the last time that counts' if cut.tried else ''}; {mode.value}"
 
 
 @dataclass
@@ -192,21 +197,25 @@ class Search:
     def _cut_in(self, place: Place, spec: StateSpec, broken: Break) -> None:
         cut = Cut(spec.name, entered=True, prepared=broken.prepared, before=None, begun=True)
         self._take_up(place, cut, broken)
-        if FAILED in spec.then and spec.interrupted is None:
+        if spec.interrupted is None:
             self._take_up(place, cut._replace(tried=True), broken)
 
     def _take_up(self, place: Place, cut: Cut, broken: Break) -> None:
-        where = f"in {cut.state}" if cut.entered else f"on the way into {cut.state}"
-        often = ", for the last time that counts" if cut.tried else ""
+        accidents = [(KILLED, broken.world)]
+        if (rebooted := reboot(broken.world)) != broken.world:
+            accidents.append((POWER_LOST, rebooted))
+        gone: set[Next] = set()
         for mode in Mode:
             following = self._moves.find(cut, mode)
-            for accident, world in ((KILLED, broken.world), (POWER_LOST, reboot(broken.world))):
-                if accident == KILLED or world != broken.world:
-                    found = broken._replace(world=close_again(world) if following.closes else world)
-                    event = f"{accident} {where}{often}; {mode.value}"
-                    self._go_on(place, following.how, following.state, following.outcome, found, accident, event)
+            if following in gone:
+                continue
+            gone.add(following)
+            for accident, world in accidents:
+                found = broken._replace(world=close_again(world) if following.closes else world)
+                self._go_on(place, following, found, accident, _tell(accident, cut, mode))
 
-    def _go_on(self, place: Place, how: How, state: str, outcome: str, found: Break, accident: str, event: str) -> None:
+    def _go_on(self, place: Place, following: Next, found: Break, accident: str, event: str) -> None:
+        how, state, outcome, _ = following
         spec, kind, effects = self.plan.states[state], self.kinds[self.plan.states[state].kind], self.effects[state]
         if how is How.ENTER:
             before = None if found.world.begun else place.before

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from orchestrator.effects import NO_THING, Effects, Setting, Step, Thing
 
+_REMEMBERED = 4096  # the same few hundred worlds are met again in each state of a long plan
 _SOURCES = Thing.BACKUP | Thing.SNAPSHOT
 _DATED = _SOURCES | Thing.MARK
 _TOUCHING = frozenset(Step) - {Step.COPY_DATABASE, Step.DISCARD, Step.PROVE_NEW, Step.PROVE_OLD}
@@ -94,6 +96,7 @@ def begin(setting: Setting, known: Thing, bounded: int) -> World:
     )
 
 
+@lru_cache(_REMEMBERED)
 def save(world: World) -> World:
     """Users save something; only where the app serves."""
     if not world.serving or world.version is Version.NEW:
@@ -101,6 +104,7 @@ def save(world: World) -> World:
     return world._replace(stale=world.stale | (world.known & _DATED))
 
 
+@lru_cache(_REMEMBERED)
 def reboot(world: World) -> World:
     """The host goes down and comes up again; the database server cannot tell any more what was written before."""
     return world._replace(running=world.running and world.lasting, known=world.known & ~Thing.MARK)
@@ -111,6 +115,7 @@ def close(world: World) -> World:
     return world if world.data is Data.NONE else world._replace(fenced=True)
 
 
+@lru_cache(_REMEMBERED)
 def close_again(world: World) -> World:
     """What taking a run up does before anything else; a version that was let in is not kept out."""
     let_in = world.known & (Thing.STARTED | Thing.PIVOT | Thing.OLD_SERVES)
