@@ -30,8 +30,14 @@ def state(kind: str, *, options: Json = None, attempts: int | None = None, **the
 
 def write_machine(changes: Changes, initial: str = STANDARD_INITIAL) -> str:
     """The standard machine with these lines changed, as a plan has it."""
-    states = {name: line for name, line in (build_standard_states() | dict(changes)).items() if line is not None}
-    return f"initial: {initial}\nstates: {json.dumps(states)}\n"
+    return write_machine_of(
+        {name: line for name, line in (build_standard_states() | dict(changes)).items() if line is not None}, initial
+    )
+
+
+def write_machine_of(lines: Changes, initial: str) -> str:
+    """These lines as a plan has them."""
+    return f"initial: {initial}\nstates: {json.dumps(lines)}\n"
 
 
 def write_plan(machine: str, *, migrate: str = "migrate: [app, migrate]", project: Path = Path("/srv/shop")) -> str:
