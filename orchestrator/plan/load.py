@@ -22,7 +22,7 @@ from orchestrator.plan.tree import Entry, Node, Position, Problems, Scalar
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
-MAX_NODES = 20_000
+MAX_NODES = 50_000
 MAX_ALIASES = 100
 
 _WORDS: Mapping[str, Scalar] = {

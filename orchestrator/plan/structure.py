@@ -16,7 +16,7 @@ Graph = Mapping[str, Collection[str]]
 def check_graph(written: Node, initial: str, states: States, problems: Problems) -> None:
     """Add to ``problems`` where the states, each sound by itself, do not make a machine (G1, G7, G11)."""
     graph = _build_graph(states.states) | dict.fromkeys(states.ends, ())
-    reached = _reach(graph, initial)
+    reached, ending = _reach(graph, initial), _find_ending(graph, states.ends)
     for name in graph:
         if name not in reached:
             problems.add(
@@ -24,7 +24,7 @@ def check_graph(written: Node, initial: str, states: States, problems: Problems)
                 ("states", name),
                 f"nothing leads here from `{initial}`; let an outcome lead here or remove it (G1)",
             )
-        elif not _reach(graph, name) & states.ends.keys():
+        elif name not in ending:
             text = "no end can be reached from here; let an outcome lead to an end (G1)"
             problems.add(written.entries[name].position, ("states", name), text)
     if not states.ends:
@@ -112,8 +112,17 @@ def _build_unbounded_graph(states: Mapping[str, StateSpec]) -> dict[str, set[str
     }
 
 
-def _reach(graph: Graph, start: str) -> set[str]:
-    reached, waiting = {start}, [start]
+def _find_ending(graph: Graph, ends: Collection[str]) -> set[str]:
+    """All from which an end can be reached."""
+    sources: dict[str, list[str]] = {}
+    for source, targets in graph.items():
+        for target in targets:
+            sources.setdefault(target, []).append(source)
+    return _reach(sources, *ends)
+
+
+def _reach(graph: Graph, *starts: str) -> set[str]:
+    reached, waiting = set(starts), list(starts)
     while waiting:
         for target in graph.get(waiting.pop(), ()):
             if target not in reached:
@@ -126,7 +135,10 @@ def _find_cycles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
     """Cycles that share no state, each beginning with the state that the plan names first."""
     order = list(graph)
     while True:
-        predecessors = {name: {source for source in graph if name in graph[source]} for name in graph}
+        predecessors: dict[str, set[str]] = {name: set() for name in graph}
+        for source, targets in graph.items():
+            for target in targets & graph.keys():
+                predecessors[target].add(source)
         try:
             TopologicalSorter(predecessors).prepare()
         except CycleError as error:
