@@ -27,6 +27,7 @@ _FINAL = frozenset(
 _RESTORING = frozenset({Step.RESTORE_DATABASE, Step.RESTORE_OR_KEEP})
 _ALONE = frozenset({Step.COPY_DATABASE, Step.MIGRATE_DATABASE, Step.WRITE_DATABASE, Step.SWAP_DATABASE}) | _RESTORING
 _STARTING = frozenset({Step.START_NEW, Step.START_NEW_GATED})
+_NOTHING = Effects()
 _HARMLESS = frozenset({Step.PROVE_NEW, Step.PROVE_OLD, Step.DISCARD})
 _WRITTEN = (Data.MAYBE, Data.NEW)
 
@@ -68,13 +69,13 @@ class Arrival:
     pivot: bool = False
 
 
-def judge_entry(effects: Effects, *, back: bool, world: World, arrival: Arrival, setting: Setting) -> Iterator[Breach]:
+def judge_entry(effects: Effects, *, back: bool, world: World, setting: Setting) -> Iterator[Breach]:
     """What is wrong with entering a state, the worst first; ``back``: it goes back."""
     steps = set(effects.steps)
     committed = Thing.PIVOT in world.known
     if committed and (steps & _FINAL):
         yield Breach("G3")
-    if arrival.back and not back:
+    if world.retreating and not back and effects != _NOTHING:
         yield Breach("G6")
     if world.denied and not back and steps - _HARMLESS:
         yield Breach("F2")

@@ -92,9 +92,9 @@ _RULES = (
         "G6",
         "back-stays-back",
         Blame.TRANSITION,
-        what="`{state}` goes back, but leads to `{at}`, which does not",
+        what="`{at}` is on the way back and does not go back",
         why="A way back that leads forward again can meet the same failure for ever, with the app down.",
-        mend="Let `{outcome}` of `{state}` lead to a state that goes back, or to an end.",
+        mend="Let `{outcome}` of `{state}` lead to a state that goes back or changes nothing, or to an end.",
     ),
     _error(
         "G8",

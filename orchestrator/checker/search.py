@@ -168,8 +168,8 @@ class Search:
         self._arrive(place, Hop(spec.name, outcome, target, steps, event), target, world, arrival)
 
     def _arrive(self, place: Place | None, hop: Hop | None, target: str, world: World, arrival: Arrival) -> None:
-        here = Place(target, world, hop.state if hop and not world.begun else None)
-        if here in self._parents and not arrival.back:
+        here = Place(target, self._turn(target, world), hop.state if hop and not world.begun else None)
+        if here in self._parents:
             return
         found = tuple(self._judge(target, world, arrival))
         for breach in found:
@@ -177,11 +177,15 @@ class Search:
         if target in self.plan.states and not any(breach.rule in self.enforced for breach in found):
             self._visit(place, hop, here)
 
+    def _turn(self, target: str, world: World) -> World:
+        back = target in self.plan.states and self.kinds[self.plan.states[target].kind].compensation
+        return world._replace(retreating=True) if back and not world.retreating else world
+
     def _judge(self, target: str, world: World, arrival: Arrival) -> Iterator[Breach]:
         if target in self.plan.ends:
             return judge_end(self.plan.ends[target], world, arrival)
         back = self.kinds[self.plan.states[target].kind].compensation
-        return judge_entry(self.effects[target], back=back, world=world, arrival=arrival, setting=self._setting)
+        return judge_entry(self.effects[target], back=back, world=world, setting=self._setting)
 
     def _visit(self, place: Place | None, hop: Hop | None, here: Place) -> None:
         if here not in self._parents:

@@ -42,7 +42,8 @@ class World(NamedTuple):
 
     ``stale`` sources lack something that users have saved since; ``spoiled`` ones were taken when the data were not
     the old version's any more. ``denied``: what was asked for and refused. ``begun``: a state was entered that may
-    change the app, ``touched``: it has. ``visits``: how often each bounded state was entered.
+    change the app, ``touched``: it has, ``retreating``: one that goes back was. ``visits``: how often each bounded
+    state was entered.
     """
 
     version: Version
@@ -58,6 +59,7 @@ class World(NamedTuple):
     spoiled: Thing
     begun: bool
     touched: bool
+    retreating: bool
     visits: tuple[int, ...]
 
     @property
@@ -92,6 +94,7 @@ def begin(setting: Setting, known: Thing, bounded: int) -> World:
         spoiled=NO_THING,
         begun=False,
         touched=False,
+        retreating=False,
         visits=(0,) * bounded,
     )
 
@@ -155,7 +158,7 @@ def can(step: Step, world: World, setting: Setting) -> bool:
         case Step.COMMIT:
             return world.pinned is Version.NEW
         case Step.OPEN_GATE:
-            return world.version is Version.NEW
+            return world.version is Version.NEW and not (world.gated and world.fenced)
         case Step.RESTORE_DATABASE | Step.RESTORE_OR_KEEP:
             return bool(world.known & _SOURCES)
         case _:

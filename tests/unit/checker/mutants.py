@@ -23,8 +23,8 @@ ONLY: Mapping[str, Changes] = {
     "G3": {**lead("cleanup.done=again"), "again": state("commit", done="upgraded", failed="stranded")},
     "G4": NO_BACKUP,
     "G6": {
-        **lead("rollback.done=tell"),
-        "tell": command("nothing", done="rolled_back", failed="rolled_back"),
+        **lead("rollback.done=look"),
+        "look": state("pull", options={"network": False}, done="rolled_back", failed="rolled_back"),
     },
     "G8": lead("health.done=cleanup", "cleanup.done=commit", "cleanup.failed=commit", "commit.done=upgraded"),
     "G9": {**lead("migrate.done=again"), "again": state("pull", done="start", failed="restore")},

@@ -110,6 +110,16 @@ def test_an_app_that_migrates_as_it_starts_needs_no_migration_but_a_way_back_fro
     assert find_errors(build_plan({**without, **lead("start.failed=rollback")}, migrate="")) == {"X3"}
 
 
+def test_a_step_that_changes_nothing_may_be_on_the_way_back_but_nothing_forward_behind_it() -> None:
+    tell = command("nothing", done="rollback", failed="rollback")
+    assert find_errors(build_plan({**lead("restore.done=tell"), "tell": tell})) == set()
+    forward = command("nothing", done="start", failed="rollback")
+    again = state(
+        "start", attempts=2, options={"gate": "closed"}, done="health", failed="restore", exhausted="stranded"
+    )
+    assert "G6" in find_errors(build_plan({**lead("restore.done=tell"), "tell": forward, "start": again}))
+
+
 def test_a_bounded_retry_is_lawful() -> None:
     again = state("health", attempts=3, done="commit", failed="start", exhausted="restore")
     assert find_errors(build_plan({"health": again})) == set()

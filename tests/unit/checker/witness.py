@@ -58,6 +58,7 @@ class Witness:
     _backed_up: bool = False
     _touched: bool = False
     _back: bool = False
+    _retreating: bool = False
     _asked_for_newer: str = ""
     _denied: set[str] = field(default_factory=set)
     _last: tuple[str, str] | None = None
@@ -66,10 +67,12 @@ class Witness:
 
     def arrive(self, name: str) -> None:
         """A transition has led to a state; one that is entered again after a kill was arrived at before."""
-        spec, before = self.plan.states[name], self._last
+        spec = self.plan.states[name]
         kind = self.kinds[spec.kind]
         changes = getattr(spec.options, "changes", "")
-        self._note("G6", before is not None and self._goes_back(before[0]) and not kind.compensation)
+        self._retreating |= kind.compensation
+        idle = spec.kind == "command" and changes == "nothing"
+        self._note("G6", self._retreating and not kind.compensation and not idle)
         self._note("G3", self._committed and (spec.kind in _ENDS_A_COMMIT or changes == "database"))
         self._note("G8", spec.kind == "cleanup" and not self._committed)
         going_on = spec.kind in ("stop", "migrate", "start", "commit") or changes in ("app", "database")
