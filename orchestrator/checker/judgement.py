@@ -82,6 +82,9 @@ def judge_entry(effects: Effects, *, back: bool, world: World, setting: Setting)
     missing = next((need for need in effects.needs if not need & world.known), None)
     if missing is not None:
         yield Breach("X6" if back else "F1", (("missing", _name(missing)),))
+    elif Step.MIGRATE_DATABASE in steps and Thing.SNAPSHOT in world.known and world.data in _WRITTEN:
+        # It refuses to begin: what was written since the copy would be lost on a way back.
+        yield Breach("F1", (("missing", "a database as it was when it was copied"),))
     if effects.network and (back or committed or world.data in _WRITTEN):
         yield Breach("G9")
     elif effects.network and world.touched and not world.serving:

@@ -175,6 +175,8 @@ class Trial:
             self._struck = fault
             self.script._dead = True
             raise Killed
+        if fault.point == "effect" and getattr(self.plan.states[fault.state].options, "changes", "") == "database":
+            self.world.databases[self.world.live].schema = "half done"
         if fault.outcome == TIMEOUT:
             raise DeadlineExceededError("test.timeout", "Its time is over.")
         if fault.outcome != "failed":

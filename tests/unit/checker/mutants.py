@@ -130,6 +130,10 @@ MORE: Mapping[str, tuple[str, Changes]] = {
         "G3",
         {**lead("commit.done=fill"), "fill": command("database", done="cleanup", failed="stranded")},
     ),
+    "a step that writes between the copy and the migration": (
+        "F1",
+        {**lead("pull.done=fill"), "fill": command("database", done="migrate", failed="restore")},
+    ),
     "a step that writes while the app runs": (
         "X4",
         {**lead("backup.done=fill"), "fill": command("database", done="rehearse", failed="refused")},

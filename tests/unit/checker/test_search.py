@@ -42,7 +42,7 @@ MADE_UP: Mapping[str, type[State[Any]]] = {**KINDS, "sweep": Sweep}
 
 
 def put_sweep_behind(before: str, failed: str) -> Plan:
-    target = {"pull": "migrate", "backup": "rehearse", "commit": "cleanup"}[before]
+    target = {"migrate": "start", "backup": "rehearse", "commit": "cleanup"}[before]
     changes = {**lead(f"{before}.done=sweep"), "sweep": state("sweep", done=target, failed=failed)}
     return parse_plan(write_plan(write_machine(changes)), SOURCE, MADE_UP)
 
@@ -52,8 +52,8 @@ def find(plan: Plan) -> set[str]:
 
 
 def test_a_kind_that_was_made_up_is_judged_by_what_it_declares() -> None:
-    assert find(put_sweep_behind("pull", "restore")) == set()
-    assert find(put_sweep_behind("pull", "rollback")) == {"X3"}
+    assert find(put_sweep_behind("migrate", "restore")) == set()
+    assert find(put_sweep_behind("migrate", "rollback")) == {"X3"}
     assert find(put_sweep_behind("backup", "refused")) == {"F1"}
     assert find(put_sweep_behind("commit", "upgraded")) == {"G3"}
 
@@ -63,8 +63,8 @@ def test_a_kind_that_was_made_up_is_judged_by_what_it_declares() -> None:
     [
         ("nothing", "rollback", set()),
         ("app", "rollback", {"X4"}),
-        ("database", "restore", set()),
-        ("database", "rollback", {"X3"}),
+        ("database", "restore", {"F1"}),
+        ("database", "rollback", {"F1", "X3"}),
     ],
 )
 def test_a_step_of_the_operators_own_is_judged_by_what_it_says_that_it_changes(
