@@ -131,9 +131,6 @@ def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark)
     if ctx.require(Intent).snapshot == name and name in database.sizes():  # of an earlier attempt of this state
         database.drop(name)
     try:
-        # Left behind by this very run, which was cut off before it could say so: what it holds may be half a copy.
-        if name in database.sizes():
-            database.drop(name)
         database.copy(facts.name, name, deadline=ctx.deadline)
     except DatabaseError as error:
         if error.code != _NO_SPACE:
