@@ -105,7 +105,7 @@ def test_the_operator_decides(tmp_path: Path, answer: bool | None, verdict: Verd
     ("method", "error", "verdict"),
     [
         ("database.dump", DatabaseError("database.dump_failed", "The dump failed."), Verdict.REFUSED),
-        ("platform.pull_image", PlatformError("pull.denied", "The pull failed."), Verdict.REFUSED),
+        ("platform.pull_image", PlatformError("pull.denied", "The pull was denied."), Verdict.REFUSED),
         ("platform.stop_services", PlatformError("engine.refused", "No."), Verdict.ROLLED_BACK),
         ("database.copy", DatabaseError("database.in_use", "Somebody is there."), Verdict.ROLLED_BACK),
         ("platform.start_job", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
