@@ -94,7 +94,7 @@ class Soak:
             document = self._read_document(course)
             back = self._find_what_must_be_back(step, look, str(document["verdict"]))
             differences = find_differences(back, self._look_again(back, quiet=step.quiet)) if back else []
-        self._crowd.await_acknowledged(_BETWEEN)
+        differences += self._find_silence()
         ran = Ran(
             step,
             str(document["verdict"]),
@@ -112,6 +112,13 @@ class Soak:
         self.ran.append(ran)
         self._tell(ran, course)
         return not ran.problems and not self.broken
+
+    def _find_silence(self) -> list[str]:
+        try:
+            self._crowd.await_acknowledged(_BETWEEN)
+        except TimeoutError as error:
+            return [f"users cannot write any more: {error}"]
+        return []
 
     def _operate(self, step: Step, harm: Harm | None) -> Course:
         plan = str(self._plans[step.kind])
