@@ -3,7 +3,20 @@
 from typing import Any
 
 from orchestrator.contract import StateContext
-from orchestrator.facts import Current, FrozenProject
+from orchestrator.facts import Current, FrozenProject, StoppedServices
+
+
+def finish_stop(ctx: StateContext[Any]) -> None:
+    """Wait for the end of containers that were told to stop: started before it, they would still go down after it.
+
+    An engine goes on stopping what it was told to stop when nobody waits for that any more. That it was told is seen
+    from the restart policy, which is switched off first.
+    """
+    stopped = ctx.find(StoppedServices)
+    known = {one.container_id for one in stopped.services} if stopped is not None else set()
+    found = ctx.world.platform.inspect_services(ctx.target.services) if known else ()
+    if any(one.running and one.restart_policy == "no" and one.container_id in known for one in found):
+        ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
 
 
 def find_old_pin(ctx: StateContext[Any]) -> str:

@@ -9,7 +9,7 @@ from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.fencing import lift_fence
 from states.judgement import Expectation, Look, await_steady, look_at, shorten
-from states.old_version import find_old_pin
+from states.old_version import find_old_pin, finish_stop
 from states.patience import GOING_BACK, repeat_while_away
 
 
@@ -58,6 +58,7 @@ class Rollback(State[Options]):
 
 
 def _bring_up(ctx: StateContext[Options]) -> None:
+    finish_stop(ctx)
     pin = find_old_pin(ctx)
     ctx.world.platform.write_pin(pin)
     lift_fence(ctx)

@@ -139,8 +139,9 @@ class FakePlatform:
                 container.restart_policy = "no"
             for container in found:
                 if container.state == "running":
+                    container.dying = True  # whether anybody waits for it or not
                     deadline.pause(_STOP_S)
-                    container.state, container.exit_code = "exited", 0
+                    container.state, container.exit_code, container.dying = "exited", 0, False
 
     def start_services(
         self,
@@ -282,6 +283,8 @@ class FakePlatform:
         container.restart_policy = "no" if gated else json.loads(project.template.read_bytes())["restart"]
         if container.state != "running":
             world.start_container(container)
+        if container.dying:
+            container.state, container.dying = "exited", False
 
     def _to_status(self, container: FakeContainer) -> ServiceStatus:
         condition = self._world.condition(container)

@@ -115,7 +115,7 @@ class Condition(Enum):
 
 @dataclass
 class FakeContainer:
-    """The container of a service. ``gated``: no user reaches it."""
+    """The container of a service. ``gated``: no user reaches it. ``dying``: it was told to stop and is about to."""
 
     container_id: str
     service: str
@@ -126,6 +126,7 @@ class FakeContainer:
     restart_policy: str = "unless-stopped"
     exit_code: int = 0
     gated: bool = False
+    dying: bool = False
 
 
 @dataclass

@@ -245,6 +245,20 @@ def test_an_interruption_takes_the_way_back(bench: Bench) -> None:
     assert serving_version(bench.world) == "v1.0.0"
 
 
+def test_an_interrupted_stop_is_over_before_the_old_version_is_started(bench: Bench) -> None:
+    bench.world.happen("platform.stop_services", lambda: bench.service.interruption.request(2))
+    report = bench.run()
+    assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
+    assert serving_version(bench.world) == "v1.0.0"
+    assert bench.world.containers["app"].restart_policy == bench.world.restart_policy
+
+
+def test_what_was_not_told_to_stop_is_not_stopped_to_go_back(bench: Bench) -> None:
+    bench.world.fail("platform.stop_services", PlatformError("engine.refused", "No."))
+    assert bench.run().run.verdict is Verdict.ROLLED_BACK
+    assert bench.world.chain().count("platform.stop_services") == 1
+
+
 def test_an_interruption_before_anything_was_touched_ends_with_the_signal(bench: Bench) -> None:
     bench.world.happen("platform.pull_image", lambda: bench.service.interruption.request(2))
     report = bench.run()
