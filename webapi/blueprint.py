@@ -19,8 +19,8 @@ from orchestrator.adapters.http import Limits
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.ports import Clock, ReleaseFeed
 from webapi.cache import Finding, Look, ReleaseCache
-from webapi.security import guard
-from webapi.version import DEVELOPMENT, View, build_view, read_current
+from webapi.security import DATA_HEADERS, guard
+from webapi.version import View, build_view, read_current
 
 #: For feeds of a web process: one quick question instead of several, because the next caller asks again anyway.
 WEB_LIMITS = Limits(connect_s=3.0, read_s=5.0, total_s=10.0, retries=0)
@@ -30,6 +30,7 @@ _JSON = "application/json"
 _FORCE = {"": False, "false": False, "true": True}
 _ASKED_AGAIN = (("Cache-Control", "private, no-cache"),)
 _NEVER_KEPT = (("Cache-Control", "no-store"),)
+_ALWAYS = (("Content-Type", _JSON), *DATA_HEADERS)
 _BAD_FORCE = b'{"reason":"bad_request","message":"force is true or false."}\n'
 
 
@@ -63,7 +64,7 @@ def version_blueprint(
 
 @dataclass(frozen=True)
 class _Rendered:
-    current: str
+    said: str | None
     finding: Finding
     view: View
     headers: tuple[tuple[str, str], ...]
@@ -79,7 +80,7 @@ class _Says:
         self._clock = clock
         self._description = description or read_description()
         self._cache = ReleaseCache(feed, clock)
-        self._rendered = self._render(DEVELOPMENT, Finding())
+        self._rendered = self._render(None, Finding())
 
     def version(self) -> Response:
         force = _FORCE.get(request.args.get("force", "")) if request.query_string else False
@@ -110,12 +111,13 @@ class _Says:
 
     def _answer(self, look: Look) -> Response:
         rendered = self._choose(look.finding)
-        if request.headers.get("If-None-Match") == rendered.view.etag and rendered.view.found:
+        # Not by `request.headers`, which costs more than all the rest of this.
+        if request.environ.get("HTTP_IF_NONE_MATCH") == rendered.view.etag and rendered.view.found:
             return Response(status=304, headers=rendered.headers)
         return self._send(rendered)
 
     def _send(self, rendered: _Rendered) -> Response:
-        response = Response(rendered.view.body, 200 if rendered.view.found else 503, rendered.headers, mimetype=_JSON)
+        response = Response(rendered.view.body, 200 if rendered.view.found else 503, rendered.headers)
         if not rendered.view.found:
             response.headers["Retry-After"] = str(self._seconds_until(rendered.finding.retry_at))
         return response
@@ -125,15 +127,15 @@ class _Says:
         return max(1, math.ceil(left_s))
 
     def _choose(self, finding: Finding) -> _Rendered:
-        rendered, current = self._rendered, read_current(self._current())
-        if rendered.current != current or (rendered.finding is not finding and rendered.finding != finding):
-            rendered = self._rendered = self._render(current, finding)
+        rendered, said = self._rendered, self._current()
+        if rendered.said != said or (rendered.finding is not finding and rendered.finding != finding):
+            rendered = self._rendered = self._render(said, finding)
         return rendered
 
-    def _render(self, current: str, finding: Finding) -> _Rendered:
-        view = build_view(current, finding)
-        headers = (("Cache-Control", "private, no-cache"), ("ETag", view.etag)) if view.found else _NEVER_KEPT
-        return _Rendered(current, finding, view, headers)
+    def _render(self, said: str | None, finding: Finding) -> _Rendered:
+        view = build_view(read_current(said), finding)
+        kept = (("Cache-Control", "private, no-cache"), ("ETag", view.etag)) if view.found else _NEVER_KEPT
+        return _Rendered(said, finding, view, (*_ALWAYS, *kept))
 
 
 def read_description() -> bytes:

@@ -13,19 +13,17 @@ PAGE_POLICY = (
 #: For everything else, which is never shown as a page.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-)
+_EVERYWHERE = (("X-Content-Type-Options", "nosniff"), ("Cross-Origin-Resource-Policy", "same-origin"))
+
+#: All that `guard` adds to data; an answer that is sent often brings it along, which costs less.
+DATA_HEADERS = (("Content-Security-Policy", DATA_POLICY), *_EVERYWHERE)
+_PAGE_HEADERS = (("Content-Security-Policy", PAGE_POLICY), ("Referrer-Policy", "no-referrer"), *_EVERYWHERE)
 
 
 def guard(response: Response) -> Response:
-    """Add what is missing; what a view has set itself stays."""
+    """Add what keeps a browser from letting anything in; an answer that is guarded already stays as it is."""
     headers = response.headers
-    if "Content-Security-Policy" not in headers:
-        html = response.mimetype == "text/html"
-        headers["Content-Security-Policy"] = PAGE_POLICY if html else DATA_POLICY
-    for name, value in _HEADERS:
-        headers[name] = value
+    if "X-Content-Type-Options" not in headers:
+        for name, value in _PAGE_HEADERS if response.mimetype == "text/html" else DATA_HEADERS:
+            headers[name] = value
     return response

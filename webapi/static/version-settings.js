@@ -17,7 +17,7 @@ own.replaceSync(`
 h2 { font-size: 1.0625rem; line-height: 1.3; font-weight: 600; }
 .card > h2 { padding: 1rem 1.25rem 0.5rem; }
 dl { padding: 0 1.25rem; }
-.row { display: grid; grid-template-columns: minmax(6.5rem, 9rem) 1fr; gap: 0 0.75rem; padding: 0.625rem 0; }
+.row { display: grid; grid-template-columns: clamp(6.5rem, 30%, 9rem) minmax(0, 1fr); gap: 0 0.75rem; padding: 0.625rem 0; }
 .row + .row { border-top: 1px solid var(--_border); }
 dt { color: var(--_muted); }
 dd { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.625rem; min-height: 1.5rem;

@@ -126,6 +126,7 @@ def test_the_page_shows_every_state_and_lets_nothing_else_in(past: Plan) -> None
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert "style=" not in answer.text
     assert "//" not in answer.text.replace("http://www.w3.org", "")
 

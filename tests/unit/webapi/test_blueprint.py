@@ -134,7 +134,7 @@ def test_an_app_keeps_its_own_health() -> None:
 def test_every_answer_keeps_a_browser_from_running_it(path: str) -> None:
     headers = Bench(ONE).client.get(path).headers
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
+    assert (headers["X-Content-Type-Options"], headers["Cross-Origin-Resource-Policy"]) == ("nosniff", "same-origin")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
