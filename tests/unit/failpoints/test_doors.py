@@ -97,7 +97,10 @@ def test_every_part_of_a_world_is_wrapped(tmp_path: Path) -> None:
 def test_no_product_knows_of_points() -> None:
     rules = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
     wheel = rules["targets"]["wheel"]
-    assert wheel == {"packages": ["orchestrator", "states"], "force-include": {"plans": "orchestrator/shipped_plans"}}
+    assert wheel == {
+        "packages": ["orchestrator", "states", "webapi"],
+        "force-include": {"plans": "orchestrator/shipped_plans"},
+    }
     shipped = [path for folder in ("orchestrator", "states", "plans") for path in (CHECKOUT / folder).rglob("*")]
     files = [path for path in shipped if path.is_file() and "__pycache__" not in path.parts]
     assert len(files) > 90
