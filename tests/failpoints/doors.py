@@ -59,7 +59,7 @@ DOORS: Mapping[str, Door] = {
             ),
             _words(
                 "freeze write_pin pull_image keep_image forget_image stop_services start_services start_job stop_job"
-                " end_jobs save_job_log remove_job run_host_command"
+                " end_jobs save_job_log remove_job run_host_command forget_project"
             ),
         ),
         Door("registry", ports.Registry, _words("resolve")),

@@ -51,8 +51,8 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         }
     ),
     "start": frozenset({"platform.write_pin", "platform.start_services", "database.unfence"}),
-    "commit": frozenset({"platform.start_services"}),
-    "cleanup": frozenset({"backups.remove", "database.drop", "platform.forget_image"}),
+    "commit": frozenset({"platform.write_pin", "platform.start_services"}),
+    "cleanup": frozenset({"backups.remove", "database.drop", "platform.forget_image", "platform.forget_project"}),
     "restore": frozenset(
         {
             "platform.end_jobs",
@@ -64,7 +64,9 @@ EFFECTS: Mapping[str, frozenset[str]] = {
             "database.swap",
         }
     ),
-    "rollback": frozenset({"platform.write_pin", "platform.start_services", "database.unfence"}),
+    "rollback": frozenset(
+        {"platform.stop_services", "platform.write_pin", "platform.start_services", "database.unfence"}
+    ),
 }
 
 #: What is done before any state is prepared: opening a run, and ending what a process left that was cut off.
@@ -72,6 +74,7 @@ OPENING = frozenset({"platform.freeze"})
 TAKING_UP = frozenset(
     {
         "platform.end_jobs",
+        "database.end_abandoned",
         "stages.sweep",
         "backups.remove",
         "database.drop",

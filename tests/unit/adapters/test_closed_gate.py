@@ -69,7 +69,6 @@ class Api:
     [
         ("created", ["shop_default"], ["disconnect", "connect"]),
         ("running", ["shop_default"], ["stop", "disconnect", "connect"]),
-        ("created", [], ["connect"]),
     ],
 )
 def test_a_container_is_connected_anew_only_while_it_is_stopped(

@@ -11,7 +11,7 @@ import pytest
 from orchestrator import journal, journal_file
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_waiting_for_the_disk() -> Iterator[None]:
     """The same files with the same content, without the certainty that they are on the disk."""
 

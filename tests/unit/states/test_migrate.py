@@ -16,7 +16,7 @@ def test_a_job_of_which_the_engine_does_not_tell_is_ended_before_anything_goes_b
     tmp_path: Path, method: str
 ) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    lost = PlatformError("engine.unreachable", "The engine does not answer.")
+    lost = PlatformError("engine.refused", "The engine answers with an error.")
     bench.world.fail(method, lost, when="after" if method == "platform.start_job" else "before")
     working: list[str] = []
     bench.world.happen("database.fence", lambda: working.extend(_find_working(bench)), times=9)
