@@ -28,7 +28,8 @@ class CutOff:
 
     def __post_init__(self) -> None:
         saved = save_at_each_point(self.scene, self.scene.start)
-        self.states = list({one.state: one for one in saved}.values())
+        states = {one.state: one for one in saved if one.records or not self.rebooted}
+        self.states = list(states.values())
 
     def judge(self, number: int) -> list[str]:
         saved = reboot(self.states[number]) if self.rebooted else self.states[number]
@@ -49,7 +50,9 @@ def cut_off(memory: Path, story: str, mode: Mode, rebooted: bool, number: int) -
 def reboot(saved: Saved) -> Saved:
     """The host went down with the process, came up, and was used."""
     world: FakeWorld = pickle.loads(saved.world)  # noqa: S301 - our own
+    neighbour = replace(world.jobs["their-job"])
     world.reboot()
+    world.jobs["their-job"] = neighbour  # theirs comes back by itself
     world.clock.advance(5)
     world.users_write(2)
     return replace(saved, world=pickle.dumps(world))
