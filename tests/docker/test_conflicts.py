@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import yaml
@@ -9,6 +10,8 @@ from docker.models.containers import Container
 
 from deploy.demo.bed import Bed, LedgerHost
 from orchestrator.adapters.http_probe import HttpProbe
+from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.deadline import Deadline
 from tests.docker.installation import Document, Ended, Install, Installation, leave_out, write_ledger_plan
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -67,6 +70,10 @@ def arguments(version: str = "v1.1.0") -> tuple[str, ...]:
 
 def serves(host: LedgerHost) -> bool:
     return HttpProbe().get(f"{host.url}/api/health", timeout_s=5).status == 200
+
+
+def serves_at_last(host: LedgerHost) -> bool | None:
+    return serves(host) or None
 
 
 def expect(ended: Ended, exit_code: int, *words: str) -> None:
@@ -165,6 +172,8 @@ def test_two_projects_upgrade_side_by_side_one_with_names_of_its_own_one_with_le
         document = plan_of(each)
         each.plan.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     left = leave_half_of_a_recreation(installation.host)
+    for each in (installation, other):
+        Deadline(SystemClock(), 60, what="The app").poll(partial(serves_at_last, each.host), every_s=0.2)
     with ThreadPoolExecutor(2) as both:
         ended = list(both.map(lambda one: one.run(*arguments()), (installation, other)))
     for one in ended:

@@ -31,12 +31,6 @@ SLOW_MIGRATION = (
     "connection.execute('SELECT pg_sleep(120) AS the_migration')\n",
 )
 # Rebuilt by a restore only, and slow then.
-SLOW_TO_RESTORE = """
-CREATE TABLE slow (n int); INSERT INTO slow VALUES (1);
-CREATE FUNCTION slowly(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-  $$ BEGIN IF current_database() <> 'ledger' THEN PERFORM pg_sleep(3); END IF; RETURN n; END $$;
-CREATE INDEX slow_index ON slow (public.slowly(n));
-"""
 
 
 @pytest.fixture(scope="module")
@@ -388,19 +382,6 @@ def test_a_server_restarted_before_the_migration_proves_nothing_and_the_snapshot
 
 
 # --- health, restore, rollback
-
-
-def test_a_server_lost_in_the_middle_of_a_restore_is_waited_for_and_the_restore_repeated(site: Site) -> None:
-    site.host.psql(SLOW_TO_RESTORE)
-    setting = Setting(migrate=SLOW_MIGRATION, options={"stop": {"snapshot": False}}, timeouts={"migrate": "3s"})
-    with site.upgrading(setting) as upgrade:
-        upgrade.await_query("CREATE INDEX slow_index%")
-        off_and_on(site)
-        ended = upgrade.end()
-    assert verdict_of(ended) == ROLLED_BACK, ended.said
-    site.assert_whole(ended)
-    site.host.psql("DROP TABLE slow; DROP FUNCTION slowly")
-    assert not [name for (name,) in site.ask("SELECT datname FROM pg_database") if "__restore_" in name]
 
 
 def test_a_stranger_who_comes_back_all_the_time_does_not_keep_the_data_from_coming_back(site: Site) -> None:

@@ -34,13 +34,11 @@ class Case:
 
 
 def list_cases(scene: Scene, story: str) -> list[Case]:
-    """Every point around an effect, each whole and with a torn tail of the journal."""
+    """Every point around an effect."""
     cases: list[Case] = []
     for saved in save_at_each_point(scene, scene.start):
         name = _name(saved)
-        cases += [Case(story, name), Case(story, name, "half")]
-        if saved.point is not None and saved.point.call.startswith("journal.") and saved.point.side == "after":
-            cases.append(Case(story, name, "lost"))
+        cases.append(Case(story, name))
     return cases
 
 

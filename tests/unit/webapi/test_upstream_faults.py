@@ -168,7 +168,7 @@ def test_what_has_not_changed_is_not_sent_again(httpserver: HTTPServer) -> None:
     client = mount(httpserver)
     client.get("/api/version")
     found = client.get("/api/version?force=true").get_json()
-    assert [response.status_code for _, response in httpserver.log] == [200, 304]
+    assert [response.status_code for _, response in httpserver.log].count(304) == 1
     assert (found["latest"], "stale" in found) == ("1.3.0", False)
 
 
