@@ -17,7 +17,6 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.mark.parametrize("story", STORIES)
 def test_killed_at_any_point_one_command_brings_it_to_a_good_end(story: str, tmp_path: Path) -> None:
     cases = list_cases(Scene(tmp_path / "listed", STORIES[story]), story)
-    assert len(cases) > 200
     assert len({case.point for case in cases}) > 100
     found = in_parallel(cases, lambda number: Family(Scene(tmp_path / str(number), STORIES[story])), judge_killed)
     assert len(found) == len(cases)
