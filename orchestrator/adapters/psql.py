@@ -31,6 +31,10 @@ _OPTIONS = (
 # Words of the server's sentences for a refused log-in, which comes without a code.
 _REFUSALS = ("authentication", "password", "pg_hba", "role ")
 _FULL = ("too many clients", "connection slots are reserved")
+# `pg_dump` ends with 1 for all that goes wrong; these words are libpq's for a server that crashed, not for one that
+# ended the session because somebody asked it to.
+_CRASHED = "server closed the connection unexpectedly"
+_ASKED_TO_END = "administrator command"
 
 _log = structlog.get_logger(__name__)
 
@@ -119,7 +123,8 @@ class Psql:
     def has_lost(self, outcome: Outcome) -> bool:
         """Whether a program failed because it had no connection, or none any more, or ended with its container."""
         ended = outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED
-        return outcome.exit_code != 0 and (ended or not outcome.errors)
+        crashed = _CRASHED in outcome.errors and _ASKED_TO_END not in outcome.errors
+        return outcome.exit_code != 0 and (ended or crashed or not outcome.errors)
 
     def refuse(self, outcome: Outcome, database: str, code: str) -> NoReturn:
         """Raise what a failed program stands for."""
@@ -173,6 +178,7 @@ def refuse_missing(name: str) -> NoReturn:
 
 
 def find_reason(errors: str) -> str:
-    """The first ``ERROR`` or ``FATAL`` of what a program said, otherwise its last line."""
+    """The first ``ERROR`` or ``FATAL`` of what a program said, then its own first error, otherwise its last line."""
     lines = errors.splitlines() or ["it gave no reason"]
-    return next((line for line in lines if "ERROR:" in line or "FATAL:" in line), lines[-1])
+    said = (line for words in ("ERROR:", "FATAL:", ": error: ") for line in lines if words in line)
+    return next(said, lines[-1])

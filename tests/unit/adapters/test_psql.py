@@ -52,6 +52,31 @@ def test_each_way_in_which_a_server_refuses_has_its_own_code(exit_code: int, err
     assert caught.value.code == code
 
 
+CUT_OFF = """\
+pg_dump: error: query failed: server closed the connection unexpectedly
+\tThis probably means the server terminated abnormally
+\tbefore or while processing the request.
+pg_dump: detail: Query was: LOCK TABLE public.held IN ACCESS SHARE MODE
+"""
+ENDED = "pg_dump: error: query failed: FATAL:  terminating connection due to administrator command\n" + CUT_OFF
+
+
+def test_a_dump_that_a_crash_cuts_off_tells_of_a_server_that_is_away() -> None:
+    psql = Psql(cast("ContainerExec", Refusing(0, "")), "owner", "app")
+    with pytest.raises(DatabaseError) as caught:
+        psql.refuse(Outcome(1, b"", CUT_OFF), "app", "database.dump_failed")
+    assert caught.value.code == "database.unreachable"
+    assert "query failed: server closed the connection unexpectedly" in caught.value.what
+
+
+def test_a_dump_that_somebody_ends_has_failed() -> None:
+    psql = Psql(cast("ContainerExec", Refusing(0, "")), "owner", "app")
+    with pytest.raises(DatabaseError) as caught:
+        psql.refuse(Outcome(1, b"", ENDED), "app", "database.dump_failed")
+    assert caught.value.code == "database.dump_failed"
+    assert "administrator command" in caught.value.what
+
+
 @pytest.mark.parametrize("errors", ["", "NOTICE:  nothing to do"])
 def test_a_program_that_did_its_work_has_lost_nothing(errors: str) -> None:
     psql = Psql(cast("ContainerExec", Refusing(0, errors)), "owner", "app")
