@@ -83,8 +83,10 @@ def _look_at_services(ctx: StateContext[Options]) -> None:
             hint="Bring both together with `docker compose up -d`, then upgrade.",
         )
     # Asked anew: it may have come up since `check` looked, or have gone down.
-    now = ctx.world.platform.inspect_services(ctx.target.services)
-    if any(status.health == "unhealthy" or not status.running for status in now):
+    # What Compose left when it was cut off in a recreation never ran, and is no illness of the app.
+    running = [status for status in ctx.world.platform.inspect_services(ctx.target.services) if status.running]
+    down = set(ctx.target.services) - {status.service for status in running}
+    if down or any(status.health == "unhealthy" for status in running):
         raise RefusedError(
             "refused.unhealthy",
             f"The running version {current.version} is not healthy, so nobody could tell an upgrade that failed.",

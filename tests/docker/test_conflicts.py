@@ -158,7 +158,6 @@ def leave_half_of_a_recreation(host: LedgerHost) -> str:
     return str(left.id)
 
 
-@pytest.mark.soak
 def test_two_projects_upgrade_side_by_side_one_with_names_of_its_own_one_with_leftovers(
     installation: Installation, install: Install, ledger_bed: Bed
 ) -> None:

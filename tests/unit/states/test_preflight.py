@@ -1,13 +1,14 @@
 """Every precondition is tried before anything is touched; all that is wrong is told at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import DatabaseError
-from orchestrator.model import DatabaseLoad, Session, Verdict
+from orchestrator.model import DatabaseLoad, ServiceStatus, Session, Verdict
 from tests.fakes.bench import Bench
+from tests.fakes.platform import FakePlatform
 from tests.fakes.world import FakeWorld
 
 
@@ -114,3 +115,26 @@ def test_a_version_that_has_come_to_health_since_it_was_checked_is_not_refused(t
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.COMMITTED, report.run.reason
     assert "what runs now is not healthy" in report.states[0].reason
+
+
+def test_what_compose_left_of_a_recreation_that_was_cut_off_is_no_illness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    inspect = FakePlatform.inspect_services
+
+    def inspect_with_leftover(platform: FakePlatform, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        found = inspect(platform, services)
+        return (*found, *(status.model_copy(update={"state": "created"}) for status in found))
+
+    monkeypatch.setattr(FakePlatform, "inspect_services", inspect_with_leftover)
+    bench.run("v1.1.0")
+    assert "confirm" in bench.path()
+
+
+def test_a_service_that_has_gone_down_since_it_was_checked_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.world.happen("registry.resolve", lambda: setattr(bench.world.containers["app"], "state", "exited"))
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.REFUSED
+    assert "is not healthy" in report.run.reason
