@@ -9,6 +9,10 @@ SETUP := deploy/demo/setup
 SHELL_SCRIPTS = $(shell find . -name '*.sh' -not -path './.venv/*' -not -path './.git/*' -not -path './.demo/*') .ci/run
 PLANS = $(wildcard plans/*.yaml)
 
+# What the images take from uv.lock, with hashes.
+EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate
+EXPORTED := deploy/requirements
+
 # What is unit-tested reaches no engine; what is marked docker needs all of the set-up.
 UNIT_TESTS := tests/unit tests/contract tests/crash
 DOCKER_TESTS := tests/docker
@@ -51,6 +55,8 @@ check: venv ## format, lint, types, layers, shell scripts, plans
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	$(EXPORT) --no-dev --no-emit-project | diff $(EXPORTED)/orchestrator.txt - || { echo 'run make lock'; exit 1; }
+	$(EXPORT) --only-group build | diff $(EXPORTED)/build.txt - || { echo 'run make lock'; exit 1; }
 	@for plan in $(PLANS); do echo "orchestrator lint $$plan"; $(BIN)/orchestrator lint "$$plan"; done
 
 .PHONY: test
@@ -69,6 +75,12 @@ soak: setup ## 100 upgrades and rollbacks under load, most of them killed (MINUT
 .PHONY: test-unit
 test-unit: venv ## the tests that need no engine
 	$(BIN)/pytest $(UNIT_TESTS)
+
+.PHONY: lock
+lock: venv ## lock the dependencies that pyproject.toml asks for, and write what the images take from them
+	$(BIN)/uv lock
+	$(EXPORT) --no-dev --no-emit-project >$(EXPORTED)/orchestrator.txt
+	$(EXPORT) --only-group build >$(EXPORTED)/build.txt
 
 .PHONY: format
 format: venv ## rewrite the sources as `make check` wants them

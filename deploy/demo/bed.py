@@ -23,7 +23,7 @@ import docker
 
 from .commands import BedError, run_command
 from .feed import FeedEntry, ReleaseFeed, ledger_entry
-from .images import BaseImages, build_ledger, ensure_base_images, ensure_wheelhouse
+from .images import BaseImages, build_ledger, build_orchestrator, ensure_base_images, ensure_wheelhouse
 from .ledger_host import LABEL, LedgerHost, set_variable
 from .oracle import Acknowledged, Prober, Writer, missing, read_entries
 from .registry import Registry, find_free_port
@@ -42,6 +42,7 @@ __all__ = [
     "ReleaseFeed",
     "Writer",
     "build_ledger",
+    "build_orchestrator",
     "ensure_base_images",
     "ensure_wheelhouse",
     "find_free_port",

@@ -1,4 +1,4 @@
-"""The images of the test bed: the two base images, and the ledger in any of its releases."""
+"""The images of the test bed: two base images, the ledger in any of its releases, and the orchestrator's own."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,10 @@ DEMO = Path(__file__).resolve().parent
 CHECKOUT = DEMO.parents[1]
 DOCKERFILE = DEMO.parent / "Dockerfile"
 REQUIREMENTS = DEMO / "ledger" / "requirements.txt"
+ORCHESTRATOR_REQUIREMENTS = tuple(DEMO.parent / "requirements" / name for name in ("orchestrator.txt", "build.txt"))
 RELEASES = DEMO / "releases"
+
+DESCRIPTION = "The ledger: a hash chain that shows whether an upgrade lost anything"
 
 BASE_IMAGES_TIMEOUT_S = 900
 BUILD_TIMEOUT_S = 300
@@ -58,37 +61,71 @@ def build_ledger(
     reference = f"{repository}:{tag or f'v{version}'}"
     argv = build_command(
         reference,
-        wheels=ensure_wheelhouse(),
-        arguments={"PYTHON_IMAGE": bases.python, "VERSION": version, "RELEASE": release or version},
+        target="app",
+        contexts={"wheels": ensure_wheelhouse()},
+        arguments={
+            "PYTHON_IMAGE": bases.python,
+            "DEBIAN_IMAGE": bases.python,
+            "VERSION": version,
+            "RELEASE": release or version,
+            "DESCRIPTION": DESCRIPTION,
+        },
         labels=labels or {},
     )
     run_command(argv, timeout_s=BUILD_TIMEOUT_S)
     return reference
 
 
+def build_orchestrator(
+    reference: str, *, bases: BaseImages, version: str = "dev", labels: Mapping[str, str] | None = None
+) -> str:
+    """Build the orchestrator's image as `reference` without any network, and return that; raises `BedError`.
+
+    In it are the Docker command line and the Compose of this machine.
+    """
+    with _docker_client() as client:
+        argv = build_command(
+            reference,
+            target="orchestrator",
+            contexts={"orchestrator-wheels": ensure_wheelhouse(*ORCHESTRATOR_REQUIREMENTS), "docker-client": client},
+            arguments={"PYTHON_IMAGE": bases.python, "DEBIAN_IMAGE": bases.python, "VERSION": version},
+            labels=labels or {},
+        )
+        run_command(argv, timeout_s=BUILD_TIMEOUT_S)
+    return reference
+
+
 def build_command(
-    reference: str, *, wheels: Path, arguments: Mapping[str, str], labels: Mapping[str, str]
+    reference: str,
+    *,
+    target: str,
+    contexts: Mapping[str, Path],
+    arguments: Mapping[str, str],
+    labels: Mapping[str, str],
 ) -> list[str]:
-    """Command line that builds `deploy/Dockerfile` from downloaded wheels."""
+    """Command line that builds a target of `deploy/Dockerfile`; `contexts` are what its stages would download."""
     argv = ["docker", "buildx", "build", "--quiet", "--load", "--network", "none", "--file", str(DOCKERFILE)]
-    argv += ["--build-context", f"wheels={wheels}", "--tag", reference]
-    for name, value in arguments.items():
-        argv += ["--build-arg", f"{name}={value}"]
-    for name, value in labels.items():
-        argv += ["--label", f"{name}={value}"]
+    argv += ["--target", target, "--tag", reference]
+    for option, pairs in (("build-context", contexts), ("build-arg", arguments), ("label", labels)):
+        for name, value in pairs.items():
+            argv += [f"--{option}", f"{name}={value}"]
     return [*argv, str(CHECKOUT)]
 
 
-def ensure_wheelhouse() -> Path:
-    """Folder with exactly the locked wheels, downloaded once for each lock file; raises `BedError`."""
+def ensure_wheelhouse(*requirements: Path) -> Path:
+    """Folder with exactly the locked wheels, the ledger's if no other file is named; raises `BedError`.
+
+    Downloaded once for each content of the files.
+    """
+    files = requirements or (REQUIREMENTS,)
     machine = platform.machine()
     if machine not in _MACHINES:
         raise BedError(f"no wheels are known for machine {machine}")
-    recipe = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    recipe = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     wheelhouse = cache_folder() / f"wheels-{_MACHINES[machine]}-{recipe}"
     with _locked(cache_folder() / "wheels.lock"):
         if not wheelhouse.is_dir():
-            _download(wheelhouse, _MACHINES[machine])
+            _download(files, wheelhouse, _MACHINES[machine])
     return wheelhouse
 
 
@@ -101,7 +138,7 @@ def cache_folder() -> Path:
 
 
 # Downloaded beside its place and renamed: a wheelhouse that exists is complete.
-def _download(wheelhouse: Path, machine: str) -> None:
+def _download(requirements: Sequence[Path], wheelhouse: Path, machine: str) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix="wheels-", dir=wheelhouse.parent))
     try:
         argv = [*_find_pip(), "download", "--quiet", "--disable-pip-version-check"]
@@ -109,12 +146,28 @@ def _download(wheelhouse: Path, machine: str) -> None:
         argv += ["--implementation", "cp", "--python-version", "3.11"]
         for name in (f"manylinux_2_17_{machine}", f"manylinux2014_{machine}", "any"):
             argv += ["--platform", name]
-        argv += ["--dest", str(unfinished), "--requirement", str(REQUIREMENTS)]
+        argv += ["--dest", str(unfinished)]
+        for file in requirements:
+            argv += ["--requirement", str(file)]
         run_command(argv, timeout_s=DOWNLOAD_TIMEOUT_S)
         unfinished.chmod(0o755)
         unfinished.rename(wheelhouse)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+# Copied, because a build context is a folder with nothing else in it.
+@contextmanager
+def _docker_client() -> Iterator[Path]:
+    plugins = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
+    compose = run_command(["docker", "info", "--format", plugins], timeout_s=60).strip()
+    docker = shutil.which("docker")
+    if docker is None or not compose:
+        raise BedError("the Docker command line or its Compose plugin is not installed")
+    with tempfile.TemporaryDirectory(prefix="docker-client-") as folder:
+        shutil.copy(docker, Path(folder) / "docker")
+        shutil.copy(compose, Path(folder) / "docker-compose")
+        yield Path(folder)
 
 
 # Environments that uv makes have no pip of their own.
