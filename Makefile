@@ -8,13 +8,14 @@ BIN := .venv/bin
 SETUP := deploy/demo/setup
 SHELL_SCRIPTS = $(shell find . -name '*.sh' -not -path './.venv/*' -not -path './.git/*' -not -path './.demo/*') .ci/run
 PLANS = $(wildcard plans/*.yaml)
+YAML_FILES = $(wildcard .github/workflows/*.yml) deploy/docker-compose.yml .yamllint.yaml
 
 # What the images take from uv.lock, with hashes.
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate
 EXPORTED := deploy/requirements
 
 # What is unit-tested reaches no engine; what is marked docker needs all of the set-up.
-UNIT_TESTS := tests/unit tests/contract tests/crash
+UNIT_TESTS := tests/unit tests/contract tests/crash tests/deploy
 DOCKER_TESTS := tests/docker
 BROWSER_TESTS := tests/browser
 
@@ -49,12 +50,19 @@ demo: setup ## upgrades of a real app, one good and three bad ones (KEEP=1 leave
 	@$(BIN)/python -m deploy.demo.demo
 
 .PHONY: check
-check: venv ## format, lint, types, layers, shell scripts, plans
+check: venv ## format, lint, types, layers, scripts, image, workflows, locks, plans
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/yamllint --strict $(YAML_FILES)
+	$(BIN)/zizmor --offline --pedantic --quiet .github
+	$(SETUP)/actionlint.sh
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.renovate .github/renovate.json
 	$(EXPORT) --no-dev --no-emit-project | diff $(EXPORTED)/orchestrator.txt - || { echo 'run make lock'; exit 1; }
 	$(EXPORT) --only-group build | diff $(EXPORTED)/build.txt - || { echo 'run make lock'; exit 1; }
 	@for plan in $(PLANS); do echo "orchestrator lint $$plan"; $(BIN)/orchestrator lint "$$plan"; done
@@ -75,6 +83,11 @@ soak: setup ## 100 upgrades and rollbacks under load, most of them killed (MINUT
 .PHONY: test-unit
 test-unit: venv ## the tests that need no engine
 	$(BIN)/pytest $(UNIT_TESTS)
+
+.PHONY: wheel
+wheel: venv ## the package, in dist/
+	rm -f dist/*.whl
+	$(BIN)/uv build --quiet --wheel --out-dir dist --build-constraints $(EXPORTED)/build.txt --require-hashes
 
 .PHONY: lock
 lock: venv ## lock the dependencies that pyproject.toml asks for, and write what the images take from them
