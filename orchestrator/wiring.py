@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -29,10 +29,16 @@ from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.checker.findings import Finding, check_plan
+from orchestrator.checker.telling import require_safe
 from orchestrator.contract import World
-from orchestrator.errors import InvariantError, JournalError, PlanError
+from orchestrator.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
 from orchestrator.facts import FrozenProject
+from orchestrator.init.interview import Interview
+from orchestrator.init.proposal import Project, Proposal, propose
+from orchestrator.init.reading import read_compose_files, read_env
+from orchestrator.init.writing import write
 from orchestrator.journal import Journal, Run
+from orchestrator.plan.json_schema import render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
@@ -84,6 +90,39 @@ def find_pinned_version(plan: Plan) -> str | None:
         pin = _read_environment(plan.target.project / ".env").get(plan.target.version_variable)
         return pin.partition("@")[0] if pin else None
     return None
+
+
+def build_proposal(folder: Path, files: Sequence[str], plan: Path, interview: Interview) -> Proposal:
+    """What `init` would write for the project in a folder; it is a plan that lints clean. Contacts nobody.
+
+    Raises:
+        UsageError: as `orchestrator.init.proposal.propose`. PlatformError: Compose cannot read the project.
+    """
+    rendering = _render(folder, files)
+    env = read_env(folder)
+    project = Project(folder, rendering, read_compose_files(folder, env, files), env, tuple(files))
+    proposal = propose(project, plan, interview)
+    require_safe(parse_plan(proposal.plan.after, plan, KINDS), KINDS)
+    return proposal
+
+
+def carry_out(proposal: Proposal, folder: Path, files: Sequence[str]) -> None:
+    """Write what `build_proposal` has made, all or nothing. Raises as `orchestrator.init.writing.write`."""
+    write(proposal, render_json_schema(KINDS), lambda: _render(folder, files))
+
+
+def _render(folder: Path, files: Sequence[str]) -> str:
+    try:
+        return Compose(os.environ).render(folder, {"COMPOSE_FILE": ":".join(files)} if files else {})
+    except PlatformError as error:
+        if error.code != "compose.missing":
+            raise
+        raise UsageError(
+            "usage.no_compose_file",
+            f"There is no compose file in {folder}.",
+            meaning="Nothing was written.",
+            hint="Name the folder of the project: `orchestrator init /opt/app`, or its files with --file.",
+        ) from error
 
 
 def build_takeover(path: Path, operator: Operator) -> Takeover:

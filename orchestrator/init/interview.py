@@ -1,0 +1,85 @@
+"""What is open is settled here: by an option, by a guess that can do no harm, or by asking; never by hanging."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Open:
+    """One thing that a plan needs to know. ``option`` is how it is given; ``why`` is what makes it uncertain.
+
+    ``guess`` is empty where there is none; ``safe``: taking it unasked can do no harm. ``choices``: the only
+    answers, or empty for free text; ``example`` stands for the answer until all that is missing is told.
+    """
+
+    option: str
+    question: str
+    guess: str = ""
+    safe: bool = True
+    why: str = ""
+    choices: tuple[str, ...] = ()
+    example: str = ""
+
+
+Ask = Callable[[Open], str | None]
+
+
+@dataclass
+class Interview:
+    """``given``: option → answer from the command line. ``ask`` returns None where nobody can be asked.
+
+    What nobody has answered is in ``missing``, to be told at once by `require_answers`.
+    """
+
+    given: Mapping[str, str]
+    ask: Ask
+    missing: list[Open] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+
+    def settle(self, topic: Open) -> str:
+        """The answer. Raises `UsageError`, ``usage.answer_invalid``, where it is none of the choices."""
+        answer = self._find(topic)
+        if topic.choices and any(part not in topic.choices for part in answer.split(",")):
+            raise UsageError(
+                "usage.answer_invalid",
+                f"{topic.option} cannot be {answer!r}.",
+                meaning="Nothing was written.",
+                hint=f"It is one of {', '.join(topic.choices)}.",
+            )
+        self.answers[topic.option] = answer
+        return answer
+
+    def _find(self, topic: Open) -> str:
+        given = self.given.get(topic.option)
+        if given is not None:
+            return given
+        if topic.guess and topic.safe:
+            return topic.guess
+        answer = self.ask(topic)
+        if answer is None:
+            self.missing.append(topic)
+            return topic.guess or topic.example
+        return answer
+
+    def require_answers(self) -> None:
+        """Return if nothing is missing.
+
+        Raises:
+            UsageError: ``usage.answer_needed``, with every question that is open.
+        """
+        if not self.missing:
+            return
+        questions = "\n".join(f"  {one.option}: {one.question} {one.why}".rstrip() for one in self.missing)
+        options = " ".join(f"{one.option} {shlex.quote(one.guess or one.example)}" for one in self.missing)
+        amount = f"{len(self.missing)} things have" if len(self.missing) > 1 else "One thing has"
+        raise UsageError(
+            "usage.answer_needed",
+            f"{amount} to be known that the compose file does not tell:\n{questions}",
+            meaning="Nothing was written.",
+            hint=f"Answer at a terminal, or say it with options, such as: {options}",
+        )

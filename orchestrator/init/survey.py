@@ -1,0 +1,150 @@
+"""What a rendered project says of its services, in the words that `init` decides with; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.adapters.rendering import Json, parse_rendering, read_object, read_services
+
+_POSTGRES = re.compile(r"postg(res|is|resql)|timescale|pgvect|pg_?vector|vectorchord|citus", re.IGNORECASE)
+_POOLER = re.compile(r"pgbouncer|pgcat|odyssey|pgpool|supavisor|postgres[-_]?exporter", re.IGNORECASE)
+_BESIDE = re.compile(
+    r"""
+    redis|valkey|keydb|dragonfly|memcached | rabbitmq|kafka|zookeeper|nats|mosquitto
+    | ^(nginx|httpd|caddy|traefik|haproxy|varnish|envoy|apache2?)([-_].*)?$ | nginx-proxy|swag$|cloudflared|acme
+    | elasticsearch|opensearch|meilisearch|typesense|solr|qdrant|weaviate
+    | clickhouse|mariadb|mysql|mongo|cassandra|influx
+    | minio|garage$|seaweed | mailhog|mailpit|postfix|^smtp|exim | gotenberg|^tika|collabora|onlyoffice|imaginary
+    | watchtower|autoheal|adminer|pgadmin|pgweb|prometheus|grafana|exporter|ofelia
+    | pg[-_]?dump|postgres[-_]?backup|backup | ^busybox$|^alpine$|^debian$|^ubuntu$ | geoipupdate|browserless|chrome
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_OTHER_DATABASES = re.compile(r"mariadb|mysql|mongo|mssql|cockroach", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"^(?P<name>.+?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
+)
+
+
+class Role(StrEnum):
+    """What a service is for, as far as its image tells."""
+
+    APP = "app"
+    POSTGRES = "postgres"
+    POOLER = "pooler"
+    BESIDE = "beside"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that the host publishes over TCP: ``host`` is empty where it is every address of the host."""
+
+    host: str
+    published: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the project. ``repository`` is empty where it is only built; ``tag`` where none is written."""
+
+    name: str
+    repository: str
+    tag: str
+    digest: str
+    builds: bool
+    ports: tuple[Port, ...]
+    health_test: str
+    command: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    environment: Mapping[str, str]
+    depends_on: Mapping[str, str]
+    restarts: bool
+    network_mode: str
+    folders: tuple[str, ...]
+
+    @property
+    def role(self) -> Role:
+        """Decided by the last part of the image's name, which is what its author calls it."""
+        base = self.repository.rpartition("/")[2] or self.name
+        if _POOLER.search(base):
+            return Role.POOLER
+        if _BESIDE.search(base):
+            return Role.BESIDE
+        if _POSTGRES.search(base) or self._keeps_postgres_data():
+            return Role.POSTGRES
+        return Role.APP
+
+    @property
+    def is_other_database(self) -> bool:
+        """Whether it is a database server that is no PostgreSQL."""
+        return bool(_OTHER_DATABASES.search(self.repository.rpartition("/")[2]))
+
+    def says(self, word: str) -> bool:
+        """Whether a value of its environment, or its command, names ``word`` as a host would be named."""
+        pattern = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w-]|\.\w)")
+        return any(pattern.search(text) for text in (*self.environment.values(), *self.command))
+
+    def _keeps_postgres_data(self) -> bool:
+        owns = any(folder.startswith("/var/lib/postgresql") for folder in self.folders)
+        return owns and "POSTGRES_PASSWORD" in " ".join(self.environment)
+
+
+def survey(rendering: str) -> dict[str, Service]:
+    """Name → service, in the order of the rendering."""
+    return {name: _read(name, found) for name, found in read_services(parse_rendering(rendering)).items()}
+
+
+def split_reference(image: str) -> tuple[str, str, str]:
+    """Repository, tag and digest of an image as it is written; empty where it has none."""
+    match = _REFERENCE.match(image)
+    return (match["name"], match["tag"] or "", match["digest"] or "") if match else (image, "", "")
+
+
+def _read(name: str, found: Mapping[str, Json]) -> Service:
+    repository, tag, digest = split_reference(str(found.get("image") or ""))
+    return Service(
+        name=name,
+        repository=repository,
+        tag=tag,
+        digest=digest,
+        builds="build" in found,
+        ports=tuple(_read_ports(found.get("ports"))),
+        health_test=_read_test(read_object(found.get("healthcheck"))),
+        command=_read_texts(found.get("command")),
+        entrypoint=_read_texts(found.get("entrypoint")),
+        environment={
+            key: str(value) for key, value in read_object(found.get("environment")).items() if value is not None
+        },
+        depends_on={
+            key: str(read_object(value).get("condition") or "")
+            for key, value in read_object(found.get("depends_on")).items()
+        },
+        restarts=str(found.get("restart") or "no") in ("always", "unless-stopped"),
+        network_mode=str(found.get("network_mode") or ""),
+        folders=tuple(str(read_object(mount).get("target")) for mount in _read_list(found.get("volumes"))),
+    )
+
+
+def _read_ports(value: Json) -> Iterable[Port]:
+    for port in map(read_object, _read_list(value)):
+        target, published = port.get("target"), str(port.get("published") or "")
+        if isinstance(target, int) and published.isdecimal() and port.get("protocol", "tcp") == "tcp":
+            host = str(port.get("host_ip") or "")
+            yield Port("" if host in ("0.0.0.0", "::") else host, int(published), target)  # noqa: S104 - read, not bound
+
+
+def _read_test(healthcheck: Mapping[str, Json]) -> str:
+    test = _read_texts(healthcheck.get("test"))
+    return "" if healthcheck.get("disable") or test[:1] == ("NONE",) else " ".join(test)
+
+
+def _read_texts(value: Json) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in _read_list(value))
+
+
+def _read_list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []

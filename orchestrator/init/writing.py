@@ -1,0 +1,137 @@
+"""Carrying out a proposal: all of it, or nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from orchestrator.adapters.env_file import write_atomically
+from orchestrator.adapters.rendering import Json, parse_rendering, read_object, read_services
+from orchestrator.errors import UsageError
+from orchestrator.init.plan_text import SCHEMA_FILE
+from orchestrator.init.proposal import Change, Proposal
+
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o644
+
+
+def require_new(plan: Path) -> None:
+    """Refuse to write over a plan.
+
+    Raises:
+        UsageError: ``usage.plan_exists``, ``usage.no_folder``.
+    """
+    if os.path.lexists(plan):
+        raise UsageError(
+            "usage.plan_exists",
+            f"{plan} is there already.",
+            meaning="Nothing was written.",
+            hint="Name another file with --output, or move this one away.",
+        )
+    if not plan.parent.is_dir():
+        raise UsageError(
+            "usage.no_folder",
+            f"There is no folder {plan.parent} for the plan.",
+            meaning="Nothing was written.",
+            hint="Make it, or name another file with --output.",
+        )
+
+
+def write(proposal: Proposal, schema: str, render: Callable[[], str]) -> None:
+    """Edit the project's files, make the backup folder, the schema and the plan.
+
+    ``render`` asks Compose for the project: edited, it must say what it said before, but for the image's tag.
+
+    Raises:
+        UsageError: ``usage.edited_meanwhile``, ``usage.not_written``, ``usage.other_project``; nothing has changed.
+        PlatformError: from ``render``; nothing has changed.
+    """
+    require_new(proposal.plan.path)
+    _refuse_edited(proposal)
+    with ExitStack() as undo:
+        try:
+            before = render()
+            for change in proposal.changes:
+                _replace(change, undo)
+            _refuse_other(before, render(), proposal)
+            _make_folder(proposal.folder, undo)
+            _create(proposal.plan.path.with_name(SCHEMA_FILE), schema, undo, keep=True)
+            _create(proposal.plan.path, proposal.plan.after, undo)
+        except OSError as error:
+            raise UsageError(
+                "usage.not_written",
+                f"{error.filename or 'A file'} cannot be written: {error.strerror}.",
+                meaning="All is as it was.",
+                hint="Run as the user who owns the project's folder, or make room.",
+            ) from error
+        undo.pop_all()
+
+
+def _refuse_edited(proposal: Proposal) -> None:
+    for change in proposal.changes:
+        present = change.path.read_bytes().decode("utf-8", "replace") if change.path.exists() else None
+        if present != change.before:
+            raise UsageError(
+                "usage.edited_meanwhile",
+                f"{change.path} was edited since it was read.",
+                meaning="Nothing was written.",
+                hint="Run `orchestrator init` again.",
+            )
+
+
+def _replace(change: Change, undo: ExitStack) -> None:
+    if change.before is None:
+        undo.callback(change.path.unlink, missing_ok=True)
+    else:
+        undo.callback(write_atomically, change.path, change.before.encode())
+    write_atomically(change.path, change.after.encode())
+
+
+def _refuse_other(before: str, after: str, proposal: Proposal) -> None:
+    if proposal.changes and _shape(before, proposal) != _shape(after, proposal):
+        raise UsageError(
+            "usage.other_project",
+            "With these changes Compose would read another project than before.",
+            meaning="All is as it was.",
+            hint=f"Let the compose file say `image: {proposal.image}:${{{proposal.variable}}}` by hand, and run"
+            " `orchestrator init` again.",
+        )
+
+
+def _shape(rendering: str, proposal: Proposal) -> Json:
+    """The project without what is meant to change: the tag of the app's image, and the variable in an environment."""
+    project = parse_rendering(rendering)
+    for service in read_services(project).values():
+        image = str(service.get("image"))
+        if image.startswith((f"{proposal.image}:", f"{proposal.image}@")) or image == proposal.image:
+            service["image"] = proposal.image
+        for name in (proposal.variable, "COMPOSE_FILE"):
+            read_object(service.get("environment")).pop(name, None)
+    return project
+
+
+def _make_folder(folder: Path, undo: ExitStack) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=_FOLDER_MODE)
+        undo.callback(folder.rmdir)
+
+
+# A link appears under its name whole, and never takes the place of a file that is there.
+def _create(path: Path, text: str, undo: ExitStack, *, keep: bool = False) -> None:
+    if keep and os.path.lexists(path):
+        return
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fchmod(stream.fileno(), _FILE_MODE)
+            os.fsync(stream.fileno())
+        os.link(name, path)
+        undo.callback(path.unlink, missing_ok=True)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
