@@ -72,9 +72,10 @@ class Observation(StrEnum):
 
 
 class Options(BaseModel):
-    """Base of what a plan may say under ``with:``; a kind without options uses it as it is."""
+    """What is special about this state."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Base of what a plan may say under `with:`; a kind without options uses it as it is.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step
 from orchestrator.errors import StateError
@@ -11,13 +13,13 @@ from orchestrator.plan.durations import Duration, format_duration
 
 
 class CleanupOptions(Options):
-    """``snapshots``: how many snapshots of committed upgrades stay beside the database, this run's first.
-
-    ``quarantine``: how long a database stays that a run has set aside.
-    """
+    """What retention lets go, and when."""
 
     snapshots: int = 1
-    quarantine: Duration = 30 * 86_400.0
+    """How many snapshots of committed upgrades stay beside the database, this run's first."""
+
+    quarantine: Duration = Field(default=30 * 86_400.0, json_schema_extra={"default": "30d"})
+    """How long a database stays that a run has set aside."""
 
 
 class Cleanup(State[CleanupOptions]):

@@ -13,15 +13,17 @@ from states.fencing import fence_opened
 
 
 class CommandOptions(Options):
-    """``run`` is an argv list, never a shell line; ``changes`` is what the step may change.
-
-    ``on: host`` runs it in the project's folder; any other word is a service, in whose image it runs as a
-    one-off container: the new image for what comes after `pull`, as the project is pinned at that moment.
-    """
+    """Which program is run, where, and what it may change."""
 
     run: tuple[str, ...] = Field(min_length=1)
+    """The program and its arguments as a list, never a shell line."""
+
     on: str = "host"
+    """`host` runs it in the project's folder; any other word is a service, in whose image it runs as a one-off \
+container: the new image for what comes after `pull`, as the project is pinned at that moment."""
+
     changes: Literal["nothing", "app", "database"]
+    """The most that it may change; the checker judges the plan by it."""
 
 
 class Command(State[CommandOptions]):

@@ -16,10 +16,13 @@ _LOG_LINES = 30
 
 
 class HealthOptions(Options):
-    """``url`` and ``steady_for`` override those of ``target: health:`` for this state."""
+    """How this state tells that the app serves."""
 
     url: str | None = None
+    """Address to ask; left out, that of `target: health:`."""
+
     steady_for: Duration | None = None
+    """How long the app must be healthy without a restart; left out, as `target: health:` says."""
 
 
 class Health(State[HealthOptions]):

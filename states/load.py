@@ -13,10 +13,13 @@ _UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
 class LoadOptions(Options):
-    """``file`` is the backup. ``foreign: true`` takes one that no run here has proven."""
+    """Which backup is taken."""
 
     file: str
+    """The backup file."""
+
     foreign: bool = False
+    """Take a file that no run here has proven: whatever is in it is run."""
 
 
 class Load(State[LoadOptions]):

@@ -14,9 +14,10 @@ from states.patience import repeat_while_away
 
 
 class MigrateOptions(Options):
-    """``command: [service, argument …]`` overrides ``target: migrate:`` for this state."""
+    """Which migration is run."""
 
     command: tuple[str, ...] | None = None
+    """Service and arguments; left out, those of `target: migrate:`."""
 
 
 class Migrate(State[MigrateOptions]):

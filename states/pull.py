@@ -10,9 +10,10 @@ from states.patience import repeat_while_away
 
 
 class PullOptions(Options):
-    """``network: false`` only asserts that the image is there, for a plan that downloads it before stopping."""
+    """Whether it downloads."""
 
     network: bool = True
+    """`false` only asserts that the image is there, for a plan that downloads it before it stops the app."""
 
 
 class Pull(State[PullOptions]):

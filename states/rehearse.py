@@ -26,16 +26,17 @@ from states.rehearsing import (
 
 
 class RehearseOptions(Options):
-    """``healthy_within``: how long each version may take to be steadily healthy on the copy.
+    """What is tried, and with what patience."""
 
-    ``command: [service, argument …]`` is the migration where a state `migrate` overrides ``target: migrate:``.
-    ``writable``: folders in the app's containers that are folders of the host and that the app must be able to
-    write as it starts; they are empty in the rehearsal. All other folders of the host can only be read there.
-    """
+    healthy_within: Duration = Field(default=120.0, json_schema_extra={"default": "2m"})
+    """How long each version may take to be steadily healthy on the copy."""
 
-    healthy_within: Duration = Field(default=120.0)
     command: tuple[str, ...] | None = None
+    """The migration as service and arguments, where a state `migrate` has one of its own."""
+
     writable: tuple[str, ...] = ()
+    """Folders in the app's containers that are folders of the host and that the app must be able to write as it \
+starts; they are empty in the rehearsal. All other folders of the host can only be read there."""
 
 
 class Rehearse(State[RehearseOptions]):

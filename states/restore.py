@@ -23,11 +23,11 @@ from states.proving import find_other_properties, prove_again, restore_beside, s
 
 
 class RestoreOptions(Options):
-    """``keep_writes: true`` keeps the migrated database where users may have written to it and the rehearsal has
-    proven that the old version lives on it: nothing that they saved has to be looked for in a quarantine then.
-    """
+    """What becomes of writes behind an open gate."""
 
     keep_writes: bool = False
+    """Keep the migrated database where users may have written to it and the rehearsal has proven that the old \
+version lives on it: nothing that they saved has to be looked for in a quarantine then."""
 
 
 class Restore(State[RestoreOptions]):

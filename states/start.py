@@ -13,9 +13,10 @@ from states.patience import repeat_while_away
 
 
 class StartOptions(Options):
-    """``gate: closed`` brings it up where no user reaches it; a `commit` state then opens the gate."""
+    """Who reaches what is started."""
 
     gate: Annotated[Gate, Field(strict=False)] = Gate.OPEN
+    """`closed` brings it up where no user reaches it; a `commit` state then opens the gate."""
 
 
 class Start(State[StartOptions]):

@@ -18,9 +18,10 @@ _NO_SPACE = "database.no_space"
 
 
 class StopOptions(Options):
-    """``snapshot: false`` is for an app without a database."""
+    """What is left behind of the data."""
 
     snapshot: bool = True
+    """Copy the database that nobody writes to any more; `false` is for an app without a database."""
 
 
 class Stop(State[StopOptions]):
