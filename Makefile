@@ -15,7 +15,7 @@ EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate
 EXPORTED := deploy/requirements
 
 # What is unit-tested reaches no engine; what is marked docker needs all of the set-up.
-UNIT_TESTS := tests/unit tests/contract tests/crash tests/deploy
+UNIT_TESTS := tests/unit tests/contract tests/crash tests/deploy tests/docs
 DOCKER_TESTS := tests/docker
 BROWSER_TESTS := tests/browser
 
@@ -94,6 +94,10 @@ lock: venv ## lock the dependencies that pyproject.toml asks for, and write what
 	$(BIN)/uv lock
 	$(EXPORT) --no-dev --no-emit-project >$(EXPORTED)/orchestrator.txt
 	$(EXPORT) --only-group build >$(EXPORTED)/build.txt
+
+.PHONY: docs
+docs: venv ## write the pages of docs/ that are made from the program
+	$(BIN)/python -m tests.docs
 
 .PHONY: format
 format: venv ## rewrite the sources as `make check` wants them
