@@ -1,6 +1,5 @@
 """What the documents show is what the program draws."""
 
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -48,6 +47,6 @@ def between(document: str, begin: str, end: str) -> str:
 
 def test_the_plan_in_the_readme_is_without_a_mistake(tmp_path: Path) -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    plan = textwrap.dedent("   " + readme.partition("```yaml\n")[2].partition("   ```")[0].lstrip(" "))
+    plan = readme.partition("```yaml\n")[2].partition("```\n")[0]
     (tmp_path / "my-app.yaml").write_text(plan, encoding="utf-8")
     assert load_plan(tmp_path / "my-app.yaml", KINDS).initial == "check"

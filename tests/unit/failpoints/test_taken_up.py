@@ -63,8 +63,9 @@ def judge_all(memory: Path, story: str, mode: Mode, *, rebooted: bool = False) -
     states = range(len(make(-1).states))
     assert len(states) > 50
     found = in_parallel(states, make, CutOff.judge)
-    assert len(found) == len(states)
-    return [problem for _, problems in found for problem in problems]
+    problems = [problem for _, problems in found for problem in problems]
+    assert problems or len(found) == len(states)  # a worker that broke down says why
+    return problems
 
 
 @pytest.mark.parametrize("story", [story for story in MORE_STORIES if story not in STORIES])
