@@ -103,7 +103,8 @@ def _refuse_other(before: str, after: str, proposal: Proposal) -> None:
 
 def _shape(rendering: str, proposal: Proposal) -> Json:
     """The project without what is meant to change: the tag of the app's image, and the variable in an environment."""
-    project = parse_rendering(rendering)
+    # What begins with x- is for anchors in the file: Compose prints it, and makes nothing of it.
+    project = {key: value for key, value in parse_rendering(rendering).items() if not key.startswith("x-")}
     for service in read_services(project).values():
         image = str(service.get("image"))
         if image.startswith((f"{proposal.image}:", f"{proposal.image}@")) or image == proposal.image:

@@ -51,6 +51,13 @@ def test_a_project_that_would_be_another_one_is_put_back(tmp_path: Path, other: 
     assert files(tmp_path) == before
 
 
+def test_an_anchor_under_a_name_of_its_own_is_no_part_of_the_project(tmp_path: Path) -> None:
+    renderings = [{"services": {"web": {"image": tag}}, "x-web": {"image": tag}} for tag in ("a/b:1", "a/b:2")]
+    answers = iter(map(json.dumps, renderings))
+    write(propose(tmp_path), "{}", lambda: next(answers))
+    assert (tmp_path / "plan.yaml").exists()
+
+
 def test_what_cannot_be_written_takes_the_rest_back(tmp_path: Path) -> None:
     proposal = propose(tmp_path)
     (tmp_path / "backups").write_text("a file in the folder's place", encoding="utf-8")
