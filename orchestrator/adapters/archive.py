@@ -8,28 +8,20 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn, Protocol, cast
-
-from isal import igzip, isal_zlib
+from typing import NoReturn
 
 from orchestrator.adapters.dump_scan import DumpScanner
+from orchestrator.adapters.gzip_stream import DecodingError, Digest, GzipWriter, decode
 from orchestrator.deadline import Deadline
 from orchestrator.errors import BackupError
 from orchestrator.model import FolderFacts, Progress
 from orchestrator.ports import Report
 
-_DECODING_ERROR: type[Exception] = vars(isal_zlib)["error"]  # the stub declares it as an instance
-_LEVEL = 2
-_READ_BYTES = 256 * 1024
-_DECODED_BYTES = 1024 * 1024
 _REPORT_EVERY_BYTES = 8 * 1024 * 1024
-_GZIP = 31  # window bits that make the decoder expect a gzip header, and check its length and CRC
-# A header has no checksum of its own: only the one that we write counts as undamaged.
-_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -82,9 +74,9 @@ class BackupFolder:
             _refuse_existing(folder, path)
             hidden = f".{name}.{secrets.token_hex(4)}.partial"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            sink = _HashedFile(os.open(hidden, flags, 0o600, dir_fd=folder))
+            sink = GzipWriter(os.open(hidden, flags, 0o600, dir_fd=folder))
             try:
-                dump_bytes = self._compress(sink, produce, report)
+                dump_bytes = self._fill(sink, produce, report)
                 _publish(folder, hidden, path)
             finally:
                 sink.close()
@@ -104,11 +96,10 @@ class BackupFolder:
         with _reading(path) as file:
             size = os.fstat(file).st_size
             shown = done = 0
-            for raw, decoded in _decoded(file, path):
+            for read_bytes, decoded in _decoded(file, path, digest):
                 deadline.check()
-                digest.update(raw)
                 scanner.feed(decoded)
-                done += len(raw)
+                done += read_bytes
                 if done - shown >= _REPORT_EVERY_BYTES:
                     report(Progress(label="Reading the backup", done=done, total=size))
                     shown = done
@@ -131,8 +122,7 @@ class BackupFolder:
         """
         digest = hashlib.sha256()
         with _reading(path) as file:
-            for raw, decoded in _decoded(file, path):
-                digest.update(raw)
+            for _, decoded in _decoded(file, path, digest):
                 if decoded:
                     yield decoded
         if sha256 is not None and digest.hexdigest() != sha256:
@@ -150,21 +140,20 @@ class BackupFolder:
                 os.unlink(name, dir_fd=folder)
             os.fsync(folder)
 
-    def _compress(self, sink: _HashedFile, produce: Callable[[Callable[[bytes], None]], None], report: Report) -> int:
+    def _fill(self, sink: GzipWriter, produce: Callable[[Callable[[bytes], None]], None], report: Report) -> int:
         done = shown = 0
-        with _compressing(sink) as archive:
 
-            def write(chunk: bytes) -> None:
-                nonlocal done, shown
-                with self._writing():
-                    archive.write(chunk)
-                done += len(chunk)
-                if done - shown >= _REPORT_EVERY_BYTES:
-                    report(Progress(label="Writing the backup", done=done))
-                    shown = done
+        def write(chunk: bytes) -> None:
+            nonlocal done, shown
+            with self._writing():
+                sink.write(chunk)
+            done += len(chunk)
+            if done - shown >= _REPORT_EVERY_BYTES:
+                report(Progress(label="Writing the backup", done=done))
+                shown = done
 
-            produce(write)
-        sink.sync()
+        produce(write)
+        sink.finish()
         report(Progress(label="Writing the backup", done=done, total=done))
         return done
 
@@ -197,44 +186,6 @@ class BackupFolder:
                 if full
                 else "It must be a real folder, no link, that belongs to the user who runs the upgrade.",
             ) from error
-
-
-class _HashedFile:
-    """A file that knows the SHA-256 of all that went into it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._digest = hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def write(self, chunk: bytes) -> int:
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        self._digest.update(chunk)
-        return len(chunk)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def sync(self) -> None:
-        os.fsync(self._descriptor)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-class _Archive(Protocol):
-    def write(self, chunk: bytes, /) -> int: ...
-
-
-# No name and no time in the header, so that it is the one that proving expects.
-def _compressing(sink: _HashedFile) -> AbstractContextManager[_Archive]:
-    build = cast("Callable[..., AbstractContextManager[_Archive]]", igzip.IGzipFile)
-    return build(filename="", mode="wb", compresslevel=_LEVEL, fileobj=sink, mtime=0)
 
 
 def _checked(name: str) -> str:
@@ -289,32 +240,10 @@ def _reading(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def _decoded(file: int, path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Pieces of the file, each with what it decodes to; a piece that decodes to much is followed by empty ones."""
-    decoder = isal_zlib.decompressobj(_GZIP)
-    first = True
-    while raw := _read(file, path):
-        if (first and raw[: len(_HEADER)] != _HEADER) or decoder.eof:
-            _refuse_damaged(path)
-        first, pending, counted = False, raw, raw
-        while pending and not decoder.eof:
-            try:
-                decoded = decoder.decompress(pending, _DECODED_BYTES)
-            except _DECODING_ERROR as error:
-                _refuse_damaged(path, error)
-            pending = decoder.unconsumed_tail
-            yield counted, decoded
-            counted = b""
-        if decoder.unused_data:
-            _refuse_damaged(path)
-    if not decoder.eof:
-        _refuse_damaged(path)
-
-
-def _read(file: int, path: Path) -> bytes:
+def _decoded(file: int, path: Path, digest: Digest) -> Iterator[tuple[int, bytes]]:
     try:
-        return os.read(file, _READ_BYTES)
-    except OSError as error:
+        yield from decode(file, digest)
+    except (DecodingError, OSError) as error:
         _refuse_damaged(path, error)
 
 
