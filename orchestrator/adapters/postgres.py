@@ -119,11 +119,13 @@ class Postgres:
         user, name = self._psql.account()
         argv = ["pg_dump", "--format=plain", "--encoding=UTF8", "--lock-wait-timeout=30s", "--no-password"]
         argv += ["-U", user, "-d", sql.quote_connection(name)]
-        with self._psql.inside(name):
+        # The pipe outlives the session of a dump that was given up, so that pg_dump is not left waiting for a reader.
+        with self._psql.inside(name), self._psql.executor.piped() as pipe:
+            argv += ["--no-sync", f"--file={pipe.path}"] if pipe else []
             ended = False
             try:
                 outcome = self._psql.executor.stream(
-                    argv, write, deadline=deadline, environment=self._psql.environment()
+                    argv, write, deadline=deadline, environment=self._psql.environment(), pipe=pipe
                 )
                 ended = True
             finally:

@@ -1,8 +1,9 @@
+import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import docker
@@ -118,6 +119,19 @@ def database(server: Server) -> Iterator[Postgres]:
         database.drop(name)
 
 
+@pytest.fixture(params=["pipe", "engine"])
+def way(request: pytest.FixtureRequest, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """How a dump comes out of the container; nothing is left in there of either."""
+    way = str(request.param)
+    if way == "engine":
+        monkeypatch.setattr(server.executor, "piped", nullcontext)
+    else:
+        with server.executor.piped() as pipe:
+            assert (pipe is not None) == (os.geteuid() == 0)
+    yield way
+    assert server.executor.run(["ls", "/tmp"], deadline=allow(10)).output == b""
+
+
 def dumped(database: Postgres) -> bytes:
     found = bytearray()
     database.dump(found.extend, deadline=allow(60))
@@ -159,6 +173,7 @@ def test_a_copy_carries_all_that_the_database_has(server: Server, database: Post
     assert database.rows("copy", deadline=allow(60)) == database.rows("app", deadline=allow(60))
 
 
+@pytest.mark.usefixtures("way")
 def test_a_restored_backup_equals_the_database(server: Server, database: Postgres, tmp_path: Path) -> None:
     folder = BackupFolder(tmp_path / "backups")
     path, sha256, _ = folder.write("a.sql.gz", lambda w: database.dump(w, deadline=allow(60)), report=ignore)
@@ -297,6 +312,7 @@ def test_a_database_in_use_is_not_copied_and_the_holder_is_named(server: Server,
     allow(10).poll(lambda: True if not database.sessions("app") else None, every_s=0.05)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_dump_that_is_too_slow_is_ended_in_the_server(server: Server, database: Postgres) -> None:
     name = hold(server, "app", "BEGIN; LOCK TABLE public.entries; SELECT pg_sleep(60);")
     with pytest.raises(DeadlineExceededError):
@@ -305,6 +321,7 @@ def test_a_dump_that_is_too_slow_is_ended_in_the_server(server: Server, database
     database.terminate_sessions("app")
 
 
+@pytest.mark.usefixtures("way")
 def test_a_dump_ends_when_nobody_can_write_it(database: Postgres) -> None:
     def full(chunk: bytes) -> None:
         raise OSError(28, "No space left on device")
@@ -314,6 +331,7 @@ def test_a_dump_ends_when_nobody_can_write_it(database: Postgres) -> None:
     allow(10).poll(lambda: True if not database.sessions("app") else None, every_s=0.1)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("user", "name", "code"),
     [(None, "absent", "database.missing"), ("nobody", "app", "database.authentication")],
