@@ -27,7 +27,10 @@ BASE_IMAGES_TIMEOUT_S = 900
 BUILD_TIMEOUT_S = 300
 DOWNLOAD_TIMEOUT_S = 300
 
-_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+"""Architectures as Docker calls them, and as the kernel and Python do."""
+
+_C_LIBRARIES = ("_2_28", "_2_17", "2014")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def build_orchestrator(
 
     In it are the Docker command line and the Compose of this machine.
     """
-    with _docker_client() as client:
+    with docker_client() as client:
         argv = build_command(
             reference,
             target="orchestrator",
@@ -102,9 +105,13 @@ def build_command(
     contexts: Mapping[str, Path],
     arguments: Mapping[str, str],
     labels: Mapping[str, str],
+    options: Sequence[str] = ("--load",),
 ) -> list[str]:
-    """Command line that builds a target of `deploy/Dockerfile`; `contexts` are what its stages would download."""
-    argv = ["docker", "buildx", "build", "--quiet", "--load", "--network", "none", "--file", str(DOCKERFILE)]
+    """Command line that builds a target of `deploy/Dockerfile`; `contexts` are what its stages would download.
+
+    `options` say for which platforms, and what becomes of it.
+    """
+    argv = ["docker", "buildx", "build", "--quiet", *options, "--network", "none", "--file", str(DOCKERFILE)]
     argv += ["--target", target, "--tag", reference]
     for option, pairs in (("build-context", contexts), ("build-arg", arguments), ("label", labels)):
         for name, value in pairs.items():
@@ -112,21 +119,49 @@ def build_command(
     return [*argv, str(CHECKOUT)]
 
 
-def ensure_wheelhouse(*requirements: Path) -> Path:
+def ensure_wheelhouse(*requirements: Path, architectures: Sequence[str] = ()) -> Path:
     """Folder with exactly the locked wheels, the ledger's if no other file is named; raises `BedError`.
 
-    Downloaded once for each content of the files.
+    For this machine if no `architectures` are named. Downloaded once for each content of the files.
     """
     files = requirements or (REQUIREMENTS,)
-    machine = platform.machine()
-    if machine not in _MACHINES:
-        raise BedError(f"no wheels are known for machine {machine}")
+    chosen = architectures or (own_architecture(),)
     recipe = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    wheelhouse = cache_folder() / f"wheels-{_MACHINES[machine]}-{recipe}"
+    wheelhouse = cache_folder() / f"wheels-{'-'.join(chosen)}-{recipe}"
     with _locked(cache_folder() / "wheels.lock"):
         if not wheelhouse.is_dir():
-            _download(files, wheelhouse, _MACHINES[machine])
+            _download(files, wheelhouse, chosen)
     return wheelhouse
+
+
+def wheel_platforms(architecture: str) -> list[str]:
+    """What pip calls the platforms whose wheels run in the images."""
+    return [*(f"manylinux{library}_{MACHINES[architecture]}" for library in _C_LIBRARIES), "any"]
+
+
+def own_architecture() -> str:
+    """This machine's; raises `BedError` when nothing is known of it."""
+    for name, machine in MACHINES.items():
+        if machine == platform.machine():
+            return name
+    raise BedError(f"no wheels are known for machine {platform.machine()}")
+
+
+# Copied, because a build context is a folder with nothing else in it.
+@contextmanager
+def docker_client() -> Iterator[Path]:
+    """Folder with the Docker command line and the Compose of this machine below its architecture; raises `BedError`."""
+    plugins = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
+    compose = run_command(["docker", "info", "--format", plugins], timeout_s=60).strip()
+    docker = shutil.which("docker")
+    if docker is None or not compose:
+        raise BedError("the Docker command line or its Compose plugin is not installed")
+    with tempfile.TemporaryDirectory(prefix="docker-client-") as folder:
+        place = Path(folder) / own_architecture()
+        place.mkdir()
+        shutil.copy(docker, place / "docker")
+        shutil.copy(compose, place / "docker-compose")
+        yield Path(folder)
 
 
 def cache_folder() -> Path:
@@ -138,36 +173,22 @@ def cache_folder() -> Path:
 
 
 # Downloaded beside its place and renamed: a wheelhouse that exists is complete.
-def _download(requirements: Sequence[Path], wheelhouse: Path, machine: str) -> None:
+def _download(requirements: Sequence[Path], wheelhouse: Path, architectures: Sequence[str]) -> None:
     unfinished = Path(tempfile.mkdtemp(prefix="wheels-", dir=wheelhouse.parent))
     try:
         argv = [*_find_pip(), "download", "--quiet", "--disable-pip-version-check"]
         argv += ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
         argv += ["--implementation", "cp", "--python-version", "3.11"]
-        for name in (f"manylinux_2_17_{machine}", f"manylinux2014_{machine}", "any"):
-            argv += ["--platform", name]
         argv += ["--dest", str(unfinished)]
         for file in requirements:
             argv += ["--requirement", str(file)]
-        run_command(argv, timeout_s=DOWNLOAD_TIMEOUT_S)
+        for architecture in architectures:
+            platforms = [f"--platform={name}" for name in wheel_platforms(architecture)]
+            run_command([*argv, *platforms], timeout_s=DOWNLOAD_TIMEOUT_S)
         unfinished.chmod(0o755)
         unfinished.rename(wheelhouse)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-# Copied, because a build context is a folder with nothing else in it.
-@contextmanager
-def _docker_client() -> Iterator[Path]:
-    plugins = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
-    compose = run_command(["docker", "info", "--format", plugins], timeout_s=60).strip()
-    docker = shutil.which("docker")
-    if docker is None or not compose:
-        raise BedError("the Docker command line or its Compose plugin is not installed")
-    with tempfile.TemporaryDirectory(prefix="docker-client-") as folder:
-        shutil.copy(docker, Path(folder) / "docker")
-        shutil.copy(compose, Path(folder) / "docker-compose")
-        yield Path(folder)
 
 
 # Environments that uv makes have no pip of their own.
