@@ -56,7 +56,7 @@ check: venv ## format, lint, types, layers, scripts, image, workflows, locks, pl
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
-	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/hadolint deploy/Dockerfile tests/docker/architectures/Dockerfile
 	$(BIN)/yamllint --strict $(YAML_FILES)
 	$(BIN)/zizmor --offline --pedantic --quiet .github
 	$(SETUP)/actionlint.sh

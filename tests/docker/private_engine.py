@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -38,7 +39,9 @@ class PrivateEngine:
     namespaces are held by a process that outlives the daemon, so that it finds its mounts again when it comes back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: object) -> None:
+        """Do nothing yet; `settings` are those of its `daemon.json`."""
+        self._settings = settings
         self._folder = Path()
         self._holder: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -50,7 +53,7 @@ class PrivateEngine:
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="engine-"))
-        (self._folder / "daemon.json").write_text("{}")
+        (self._folder / "daemon.json").write_text(json.dumps(self._settings))
         hold = "ip link set lo up && touch held && exec sleep infinity"
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", hold],
