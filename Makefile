@@ -49,6 +49,10 @@ setup: venv ## virtual environment, Docker Engine with Compose, base images
 demo: setup ## upgrades of a real app, one good and three bad ones (KEEP=1 leaves it running)
 	@$(BIN)/python -m deploy.demo.demo
 
+.PHONY: images
+images: setup ## build both images, and print their size, layers and cold start
+	@$(BIN)/python -m deploy.demo.figures
+
 .PHONY: check
 check: venv ## format, lint, types, layers, scripts, image, workflows, locks, plans
 	$(BIN)/ruff format --check .
