@@ -12,7 +12,7 @@ the engine journals, counts time and moves on. Four calls, in this order:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -134,7 +134,8 @@ class World:
 class StateContext(Generic[OptionsT]):
     """What a state gets to work with. ``directory`` is the run's own folder for logs.
 
-    ``gated``: a state of this plan starts the new version with a closed gate.
+    ``gated``: a state of this plan starts the new version with a closed gate. ``report`` is told how far the state
+    is, ``tell`` the newest line of what works for it or what it sees while it waits.
     """
 
     run_id: str
@@ -153,6 +154,7 @@ class StateContext(Generic[OptionsT]):
     history: History
     deadline: Deadline
     report: Report
+    tell: Callable[[str], None]
 
     def find(self, kind: type[FactT]) -> FactT | None:
         """What an earlier state has proven, if it has."""

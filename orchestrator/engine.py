@@ -59,11 +59,20 @@ _OFF_THE_WAY = frozenset({FAILED, TIMEOUT, "declined", "current"})
 class Listener(Protocol):
     """Who is told what happens while it happens; must not raise."""
 
+    def began(self, run_id: str, plan: Plan, facts: Facts) -> None:
+        """A run begins, or is taken up with what it had proven before it was cut off."""
+
     def entered(self, state: str, kind: str) -> None:
         """A state begins."""
 
     def progressed(self, state: str, progress: Progress) -> None:
         """How far it is."""
+
+    def said(self, state: str, line: str) -> None:
+        """The newest line of what works for it, or what it sees while it waits; raw, as it came."""
+
+    def learned(self, facts: Facts) -> None:
+        """All that is proven by now, durable already."""
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         """It is over."""
@@ -112,6 +121,7 @@ class Engine:
             the way back.
         """
         machine = Machine(self.plan, at=move.state if move else None)
+        self.listener.began(run_id, self.plan, facts)
         counted = dict(attempts or {})
         reason = self._find_reason(run_id, move) if move else ""
         limit = limit_transitions(self.plan)
@@ -137,6 +147,7 @@ class Engine:
                 result, learned = self._visit(spec, counted[spec.name], context, facts)
             move = None
             facts = facts.joined(learned)
+            self.listener.learned(facts)
             if not reason and result.outcome in _OFF_THE_WAY:
                 reason = result.reason
             machine.move(result.outcome)
@@ -213,6 +224,7 @@ class Engine:
             self._look_around(state, facts)
             learned = Facts.of(state.prepare(build(spec, facts, deadline)))
             self._record(build.run_id, "prepared", spec, {"facts": learned.to_json()})
+            self.listener.learned(facts.joined(learned))
             result = state.perform(build(spec, facts.joined(learned), deadline))
             learned = learned.joined(Facts.of(result.facts))  # also where nobody can look afterwards
             if result.outcome == DONE:
@@ -294,6 +306,7 @@ class ContextBuilder:
             history=self.history,
             deadline=deadline,
             report=partial(self.listener.progressed, spec.name),
+            tell=partial(self.listener.said, spec.name),
         )
 
 

@@ -46,7 +46,7 @@ class OrchestratorError(Exception):
         return tuple(text for text in (self.what, self.meaning, self.hint) if text)
 
     def story(self) -> str:
-        """The sentences as one text: on one line, or each on its own where one brings log lines along."""
+        """The sentences as one text: on one line, or each on its own where one is longer than a line."""
         return ("\n" if "\n" in self.what else " ").join(self.sentences())
 
 
@@ -93,9 +93,21 @@ class InvariantError(OrchestratorError):
 
 
 class StateError(OrchestratorError):
-    """A state could not do its work; it reports ``failed`` and the plan's way back is taken."""
+    """A state could not do its work; it reports ``failed`` and the plan's way back is taken.
+
+    ``words`` are the last log lines of what has failed.
+    """
 
     exit_code = 10
+
+    def __init__(self, code: str, what: str, *, meaning: str = "", hint: str = "", words: str = "") -> None:
+        super().__init__(code, what, meaning=meaning, hint=hint)
+        self.words = words
+
+    def story(self) -> str:
+        """The sentences on one line, the log lines below it: `orchestrator.report` takes them apart again."""
+        told = super().story()
+        return f"{told}\n{self.words}" if self.words else told
 
 
 class PlatformError(StateError):

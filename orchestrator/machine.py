@@ -79,7 +79,12 @@ def edges(plan: Plan) -> Iterator[Edge]:
 
 def choose_forward(plan: Plan) -> tuple[str, ...]:
     """The path that is taken when all goes well: the first outcome of each state, as the plan writes them."""
-    path, name = [], plan.initial
+    return follow(plan, plan.initial)
+
+
+def follow(plan: Plan, name: str) -> tuple[str, ...]:
+    """The path that is taken from a state on when all goes well, that state first."""
+    path: list[str] = []
     while name not in path:
         path.append(name)
         if name in plan.ends:

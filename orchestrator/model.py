@@ -251,11 +251,15 @@ class ProbeAnswer(Word):
 
 
 class JobStatus(Word):
-    """A one-off container: still at work, or over with the exit code that the engine reports."""
+    """A one-off container: still at work, or over with the exit code that the engine reports.
+
+    ``said`` is the newest line of one that is at work; empty where it said nothing or could not be heard.
+    """
 
     name: str
     running: bool
     exit_code: int | None = None
+    said: str = ""
 
 
 class FolderFacts(Word):
@@ -293,9 +297,14 @@ class Question(Word):
 
 
 class Progress(Word):
-    """How far a state is. ``total`` is None while it is unknown; ``unit`` is ``bytes`` or a plural noun."""
+    """How far a state is. ``total`` is None while it is unknown; ``unit`` is ``bytes`` or a plural noun.
+
+    ``estimated``: the total is a guess. ``expected_s``: how long all of it takes, where a rehearsal has measured it.
+    """
 
     label: str
     done: int = 0
     total: int | None = None
     unit: str = Field(default="bytes")
+    estimated: bool = False
+    expected_s: float | None = None

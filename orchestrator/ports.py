@@ -159,8 +159,8 @@ class Platform(Protocol):
     def inspect_job(self, name: str) -> JobStatus | None:
         """The engine's own verdict on a job, None if there is no such container."""
 
-    def wait_job(self, name: str, *, deadline: Deadline) -> JobStatus:
-        """Wait until the job is over."""
+    def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
+        """Wait until the job is over; ``tell`` is told its newest line now and then."""
 
     def stop_job(self, name: str) -> None:
         """End the job (grace period, then kill) and leave its container for reading. Repeating is harmless."""

@@ -17,7 +17,7 @@ from orchestrator.model import Progress, Question, Verdict
 from orchestrator.records import BackupCheck, KeptDatabase
 from orchestrator.report import RunReport
 from orchestrator.resume import How, Move
-from orchestrator.service import DryState
+from orchestrator.service import DryState, SilentListener
 
 _MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
 _COLOURS = {
@@ -33,7 +33,7 @@ _COLUMNS = 80
 _WRAP = 66  # beside the name of a state in 80 columns
 
 
-class LineListener:
+class LineListener(SilentListener):
     """One line a state, as it ends; on a terminal one more line that shows how far the present one is."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from orchestrator.contract import FAILED, TIMEOUT
@@ -23,6 +23,8 @@ from orchestrator.journal import Record, Run
 from orchestrator.model import EXIT_CODES, Verdict
 from orchestrator.runbook import build_runbook
 
+_WORDS_LINES = 20
+
 
 @dataclass(frozen=True)
 class StateLine:
@@ -36,9 +38,35 @@ class StateLine:
 
 
 @dataclass(frozen=True)
-class RunReport:
-    """What is told of a run. ``outage_s`` is None where the app was never stopped.
+class Outage:
+    """How long the app was away from its users; ``ended_at`` is None until a version was seen to serve again."""
 
+    began_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def seconds(self) -> float | None:
+        """None until it is over."""
+        if self.ended_at is None:
+            return None
+        return round(max(0.0, (self.ended_at - self.began_at).total_seconds()), 3)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run left the way forward: the state, its sentences, and the last log lines of what has failed there."""
+
+    state: str
+    kind: str
+    cause: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What is told of a run. ``outage_s`` is None where the app was never stopped, or has not come back.
+
+    ``down_since``: when it was stopped, where nobody has seen it come back. ``failure``: None where none was met.
     ``notes``: what else is worth knowing, one sentence each: files that were edited meanwhile, what was dropped.
     """
 
@@ -46,6 +74,8 @@ class RunReport:
     from_version: str | None
     to_version: str | None
     outage_s: float | None
+    down_since: datetime | None
+    failure: Failure | None
     backup: Receipt | None
     snapshot: str | None
     quarantine: tuple[str, ...]
@@ -77,6 +107,8 @@ class RunReport:
             "began_at": run.began_at.isoformat(),
             "ended_at": run.ended_at.isoformat() if run.ended_at else None,
             "outage_s": self.outage_s,
+            "down_since": self.down_since.isoformat() if self.down_since else None,
+            "failure": {**vars(self.failure), "words": list(self.failure.words)} if self.failure else None,
             "backup": self.backup.model_dump(mode="json") if self.backup else None,
             "snapshot": self.snapshot,
             "quarantine": list(self.quarantine),
@@ -100,18 +132,20 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
     for record in records:
         facts = facts.joined(Facts(record.payload.get("facts")))
     current, target, quarantine = facts.find(Current), facts.find(Target), facts.find(Quarantine)
-    snapshot, way_back = facts.find(Snapshot), facts.find(WayBack)
+    snapshot, way_back, outage, states = facts.find(Snapshot), facts.find(WayBack), find_outage(facts), _lines(records)
     return RunReport(
         run=run,
         from_version=current.version.removeprefix("v") if current else None,
         to_version=target.release.version.removeprefix("v") if target else None,
-        outage_s=_outage_s(facts),
+        outage_s=outage.seconds if outage else None,
+        down_since=outage.began_at if outage and outage.ended_at is None else None,
+        failure=_find_failure(states),
         backup=facts.find(Receipt),
         snapshot=snapshot.database if snapshot and not quarantine and not facts.find(Replacement) else None,
         quarantine=(quarantine.database,) if quarantine else (),
         way_back=way_back.evidence if way_back else "",
         notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),
-        states=_lines(records),
+        states=states,
         next_steps=build_next_steps(run, facts, records),
     )
 
@@ -127,11 +161,19 @@ def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...]) -> tup
     return build_runbook(run.id, facts, records)
 
 
-def _outage_s(facts: Facts) -> float | None:
+def find_outage(facts: Facts) -> Outage | None:
+    """Since when the app is or was away; None where it was never stopped."""
     stopped, serving = facts.find(StoppedServices), facts.find(Serving)
-    if stopped is None or serving is None:
+    return Outage(stopped.at, serving.at if serving else None) if stopped else None
+
+
+# Below the line of its sentences a reason has log lines: `StateError.story` puts them there.
+def _find_failure(states: tuple[StateLine, ...]) -> Failure | None:
+    failed = next((line for line in states if line.outcome in (FAILED, TIMEOUT)), None)
+    if failed is None:
         return None
-    return round(max(0.0, (serving.at - stopped.at).total_seconds()), 3)
+    cause, _, words = failed.reason.partition("\n")
+    return Failure(failed.state, failed.kind, cause, tuple(words.splitlines()[-_WORDS_LINES:]))
 
 
 def _lines(records: tuple[Record, ...]) -> tuple[StateLine, ...]:
@@ -142,8 +184,3 @@ def _lines(records: tuple[Record, ...]) -> tuple[StateLine, ...]:
         for r in records
         if r.record == "left"
     )
-
-
-def log_paths(directory: Path) -> tuple[Path, ...]:
-    """Logs that a run has kept."""
-    return tuple(sorted(directory.glob("*.log")))

@@ -54,11 +54,20 @@ class DryState:
 class SilentListener:
     """Tells nobody."""
 
+    def began(self, run_id: str, plan: Plan, facts: Facts) -> None:
+        """A run begins."""
+
     def entered(self, state: str, kind: str) -> None:
         """A state begins."""
 
     def progressed(self, state: str, progress: Progress) -> None:
         """How far it is."""
+
+    def said(self, state: str, line: str) -> None:
+        """What works for it says something."""
+
+    def learned(self, facts: Facts) -> None:
+        """Something is proven."""
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         """It is over."""

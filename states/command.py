@@ -83,7 +83,7 @@ def _in_container(ctx: StateContext[CommandOptions]) -> int:
         deadline=ctx.deadline,
     )
     try:
-        status = platform.wait_job(name, deadline=ctx.deadline)
+        status = platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
     finally:
         platform.stop_job(name)
         platform.save_job_log(name, ctx.directory / f"{ctx.state}.log")

@@ -9,6 +9,7 @@ from orchestrator.facts import FrozenProject, Serving
 from orchestrator.inert import make_inert
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
+from states.expecting import build_progress
 from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at
 from states.patience import repeat_while_away
 
@@ -53,11 +54,12 @@ class Health(State[HealthOptions]):
 
     def perform(self, ctx: StateContext[HealthOptions]) -> Result:
         """Wait for steady health; what failed is told with the container's last words."""
+        ctx.report(build_progress(ctx, "Watching the new version", "start_s"))
         try:
             serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
         except (HealthError, DeadlineExceededError, PlatformError) as error:
-            words = f"{error.what}\n{_last_words(ctx)}"
-            raise type(error)(error.code, words, meaning=error.meaning, hint=error.hint) from error
+            words = _last_words(ctx)
+            raise type(error)(error.code, error.what, meaning=error.meaning, hint=error.hint, words=words) from error
         return Result("done", () if is_behind_gate(ctx) else (serving,))
 
     def observe(self, ctx: StateContext[HealthOptions]) -> Observation:

@@ -7,7 +7,7 @@ so that all are held to one standard.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -75,7 +75,13 @@ def await_serving(ctx: StateContext[OptionsT], check: HealthCheck, expected: Exp
     """Wait as `await_steady` until the new version serves; when it first did."""
     world = ctx.world
     since = await_steady(
-        check, expected, platform=world.platform, probe=world.probe, clock=world.clock, deadline=ctx.deadline
+        check,
+        expected,
+        platform=world.platform,
+        probe=world.probe,
+        clock=world.clock,
+        deadline=ctx.deadline,
+        tell=ctx.tell,
     )
     at = world.clock.now() - timedelta(seconds=world.clock.monotonic() - since)
     return Serving(at=at, version=ctx.require(Target).release.version, image_id=expected.image_id)
@@ -89,8 +95,11 @@ def await_steady(
     probe: Probe,
     clock: Clock,
     deadline: Deadline,
+    tell: Callable[[str], None],
 ) -> float:
     """Wait until the app has been well for ``check.steady_for_s`` without a restart; when it was first (monotonic).
+
+    ``tell`` is told what each look has shown.
 
     Raises:
         HealthError: waiting cannot mend it: it keeps restarting, or steadily says that it is another version.
@@ -104,7 +113,7 @@ def await_steady(
         now = clock.monotonic()
         if look.fatal:
             raise HealthError(
-                "health.failed", look.problem, hint="Read its log lines above, then ask the author of the release."
+                "health.failed", look.problem, hint="Read its last log lines, then ask the author of the release."
             )
         wrong_since = (wrong_since if wrong_since is not None else now) if look.wrong_version else None
         if wrong_since is not None and now - wrong_since >= check.steady_for_s:
@@ -120,6 +129,7 @@ def await_steady(
             if now - since >= check.steady_for_s:
                 return since
         last = look
+        tell(look.problem or f"Well for {now - (since or now):.0f} of {check.steady_for_s:g} s.")
         try:
             deadline.pause(_POLL_S)
         except DeadlineExceededError as timeout:

@@ -9,6 +9,7 @@ from orchestrator.errors import StateError
 from orchestrator.facts import FrozenProject, MigrationReport, Target
 from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
+from states.expecting import build_progress
 from states.fencing import end_leftovers, fence_opened, name_sessions, require_untouched
 from states.patience import repeat_while_away
 
@@ -61,7 +62,8 @@ class Migrate(State[MigrateOptions]):
             return Result(
                 "failed",
                 (report,),
-                f"The migration ended with exit code {status.exit_code}; its log is {log}. {left}\n{tail}",
+                f"The migration ended with exit code {status.exit_code}; its log is {log}. {left}".rstrip()
+                + f"\n{tail}",
             )
         # It is over, but the server ends a statement of its own only when it wants to answer.
         working = end_leftovers(ctx)
@@ -115,10 +117,11 @@ def _run(
     """The verdict, the last lines of the log, and what could not be put away."""
     platform = ctx.world.platform
     pin = str(ctx.require(Target).pin)
+    ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}`", "migrate_s"))
     try:
         platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
         # It outlives the engine's answer as it outlives us.
-        status = repeat_while_away(ctx, lambda: platform.wait_job(name, deadline=ctx.deadline))
+        status = repeat_while_away(ctx, lambda: platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline))
     except StateError as error:
         if error.code != "job.exists":
             _end(platform, name, log)

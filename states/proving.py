@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from orchestrator.contract import StateContext
 from orchestrator.deadline import Deadline
 from orchestrator.errors import BackupError, DatabaseError, StateError
 from orchestrator.facts import Receipt
-from orchestrator.model import DatabaseProperties, Inventory, Sequence
-from orchestrator.ports import Database
+from orchestrator.model import DatabaseFacts, DatabaseProperties, Inventory, Progress, Sequence
+from orchestrator.ports import Database, Report
+
+_REPORT_EVERY_BYTES = 8 * 1024**2
 
 
 def choose_backup(ctx: StateContext[Any], *, version: str, label: str = "") -> Path:
@@ -35,7 +37,7 @@ def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Receip
     properties, inventory = database.properties(facts.name), database.inventory(facts.name, deadline=ctx.deadline)
     began, taken_at = clock.monotonic(), clock.now()
     path, sha256, dump_bytes = store.write(
-        name, lambda write: database.dump(write, deadline=ctx.deadline), report=ctx.report
+        name, lambda write: database.dump(write, deadline=ctx.deadline), report=_estimating(ctx, facts)
     )
     try:
         proof = store.prove(path, report=ctx.report, deadline=ctx.deadline)
@@ -65,6 +67,18 @@ def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Receip
         taken_at=taken_at,
         duration_s=round(timedelta(seconds=clock.monotonic() - began).total_seconds(), 3),
     )
+
+
+# How much a dump will be is known when it is over; until then by the last one, or by what the database takes.
+def _estimating(ctx: StateContext[Any], facts: DatabaseFacts) -> Report:
+    earlier = (r.dump_bytes for r in ctx.history.receipts() if r.database == facts.name)
+    expected = next(earlier, facts.size_bytes)
+
+    def report(progress: Progress) -> None:
+        guess = progress.total is None and progress.done <= expected
+        ctx.report(progress.model_copy(update={"total": expected, "estimated": True}) if guess else progress)
+
+    return report
 
 
 def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
@@ -113,7 +127,19 @@ def load_backup(
     if name in database.sizes():
         database.terminate_sessions(name)
         database.drop(name)
-    database.restore(chunks, name, like=receipt.properties, deadline=ctx.deadline)
+    told = _telling(ctx, "Restoring the backup", chunks, receipt.dump_bytes)
+    database.restore(told, name, like=receipt.properties, deadline=ctx.deadline)
+
+
+def _telling(ctx: StateContext[Any], label: str, chunks: Iterable[bytes], total: int) -> Iterator[bytes]:
+    done = shown = 0
+    ctx.report(Progress(label=label, done=0, total=total))
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if done - shown >= _REPORT_EVERY_BYTES or done == total:
+            ctx.report(Progress(label=label, done=done, total=total))
+            shown = done
 
 
 def find_other_contents(database: Database, receipt: Receipt, name: str, deadline: Deadline) -> tuple[str, ...]:

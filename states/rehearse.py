@@ -10,6 +10,7 @@ from orchestrator.errors import DatabaseError, HealthError, PlatformError
 from orchestrator.facts import Current, FrozenProject, Receipt, Rehearsal, Target
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
+from states.expecting import build_progress
 from states.judgement import Expectation
 from states.old_version import find_old_pin
 from states.patience import repeat_while_away
@@ -93,6 +94,7 @@ def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
         sweep_earlier(ctx)
         image_id = _find_new_image(ctx)
         quota_bytes = find_quota(ctx)
+        ctx.report(build_progress(ctx, "Starting a scratch database server"))
         stage = ctx.stages().open(
             ctx.require(FrozenProject),
             _services(ctx),
@@ -175,6 +177,7 @@ def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: Receipt)
 def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
     database, clock, began = watch.stage.database, ctx.world.clock, ctx.world.clock.monotonic()
     name = f"{watch.database[:30]}__rehearsed"
+    ctx.report(build_progress(ctx, "Copying the copy, as `stop` will"))
     database.copy(watch.database, name, deadline=ctx.deadline)
     copy_s = round(clock.monotonic() - began, 3)
     watch.look_at_room()

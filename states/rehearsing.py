@@ -20,6 +20,7 @@ from orchestrator.errors import (
 from orchestrator.inert import make_inert
 from orchestrator.model import JobStatus, ServiceStatus
 from orchestrator.stages import Stage
+from states.expecting import build_progress
 from states.judgement import Expectation, await_steady
 
 UNTOUCHED = "The old version went on serving; neither the app nor its database was touched."
@@ -136,17 +137,19 @@ def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], 
     stage, clock = watch.stage, ctx.world.clock
     name, log = f"upgrade-orchestrator-rehearse-migrate-{ctx.run_id}", ctx.directory / "rehearse-migrate.log"
     began = clock.monotonic()
+    ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}` on the copy"))
     stage.start_job(name, command, pin, deadline=ctx.deadline)
     try:
-        status = ctx.deadline.poll(lambda: _find_verdict(watch, name), every_s=_POLL_S)
+        status = ctx.deadline.poll(lambda: _find_verdict(ctx, watch, name), every_s=_POLL_S)
     finally:
         words = make_inert(stage.save_log(name, log))
     if status.exit_code != 0:
         raise MigrationError(
             "rehearse.migration_failed",
-            f"The migration ended with exit code {status.exit_code} on a copy of the data; its log is {log}.\n{words}",
+            f"The migration ended with exit code {status.exit_code} on a copy of the data; its log is {log}.",
             meaning=UNTOUCHED,
             hint="Send the log to the author of the release.",
+            words=words,
         )
     return round(clock.monotonic() - began, 3)
 
@@ -159,6 +162,7 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
     """
     stage, clock = watch.stage, ctx.world.clock
     began = clock.monotonic()
+    ctx.report(build_progress(ctx, f"{pin.partition('@')[0]} starts on the copy"))
     stage.start_services(expected.services, pin, deadline=ctx.deadline)
     try:
         await_steady(
@@ -168,13 +172,14 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
             probe=ctx.world.probe,
             clock=clock,
             deadline=within,
+            tell=ctx.tell,
         )
     except (HealthError, DeadlineExceededError) as error:
         ctx.deadline.check()
-        problem = f"{error.what}\n{_save_words(ctx, stage, expected.services)}".rstrip()
+        words = _save_words(ctx, stage, expected.services)
         late = isinstance(error, DeadlineExceededError)
         hint = "Raise `with: {healthy_within: …}` of this state if it only needs longer." if late else error.hint
-        raise HealthError(error.code, problem, meaning=UNTOUCHED, hint=hint) from error
+        raise HealthError(error.code, error.what, meaning=UNTOUCHED, hint=hint, words=words) from error
     return round(clock.monotonic() - began, 3)
 
 
@@ -213,11 +218,13 @@ def _find_clear(ctx: StateContext[Any]) -> bool | None:
     return None if stages.find_left(ctx.run_id) else True
 
 
-def _find_verdict(watch: Watch, name: str) -> JobStatus | None:
+def _find_verdict(ctx: StateContext[Any], watch: Watch, name: str) -> JobStatus | None:
     watch.look()
     status = watch.stage.inspect_job(name)
     if status is None:
         raise PlatformError("job.missing", f"The container {name} is gone; how it ended is not known.")
+    if status.said:
+        ctx.tell(status.said)
     return None if status.running else status
 
 

@@ -74,6 +74,7 @@ def _await_steady(ctx: StateContext[Options]) -> float:
         probe=world.probe,
         clock=world.clock,
         deadline=ctx.deadline,
+        tell=ctx.tell,
     )
 
 

@@ -8,6 +8,7 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import FrozenProject, MigrationReport, Replacement, Started, Target
 from orchestrator.model import EffectScope, Gate, LocalImage
+from states.expecting import build_progress
 from states.fencing import lift_fence, require_untouched
 from states.patience import repeat_while_away
 
@@ -72,6 +73,7 @@ class Start(State[StartOptions]):
 
 
 def _bring_up(ctx: StateContext[StartOptions]) -> None:
+    ctx.report(build_progress(ctx, "Starting the new version"))
     lift_fence(ctx)
     project, pin = ctx.require(FrozenProject), str(ctx.require(Target).pin)
     ctx.world.platform.start_services(project, ctx.target.services, pin, gate=ctx.options.gate, deadline=ctx.deadline)

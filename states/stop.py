@@ -8,6 +8,7 @@ from orchestrator.errors import DatabaseError, StateError
 from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
 from orchestrator.model import DatabaseFacts, EffectScope, ServiceStatus, WriteMark
 from orchestrator.ports import Database
+from states.expecting import build_progress
 from states.fencing import close_fence
 from states.intending import intend
 from states.patience import repeat_while_away
@@ -131,6 +132,7 @@ def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark)
         return None
     if ctx.require(Intent).snapshot == name and name in database.sizes():  # of an earlier attempt of this state
         database.drop(name)
+    ctx.report(build_progress(ctx, "Copying the database", "copy_s"))
     try:
         database.copy(facts.name, name, deadline=ctx.deadline)
     except DatabaseError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.compose import Compose, job_command
@@ -251,9 +251,9 @@ class ComposeProject:
         """See `Platform.inspect_job`."""
         return self._jobs.inspect(name)
 
-    def wait_job(self, name: str, *, deadline: Deadline) -> JobStatus:
+    def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
         """See `Platform.wait_job`."""
-        return self._jobs.wait(name, deadline)
+        return self._jobs.wait(name, deadline, tell)
 
     def stop_job(self, name: str) -> None:
         """See `Platform.stop_job`."""

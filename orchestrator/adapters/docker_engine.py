@@ -94,7 +94,7 @@ class DockerEngine:
                 ``pull.failed``.
         """
         reference = f"{repository}@{pin.digest}"
-        downloaded = DownloadedBytes(f"{repository}:{pin.tag}")
+        downloaded = DownloadedBytes(f"Downloading {repository}:{pin.tag}")
         responses: list[requests.Response] = []
 
         def produce() -> Iterator[PullEvent]:
@@ -232,6 +232,11 @@ class DockerEngine:
         with _translated(f"read the log of {name}"):
             tail: Literal["all"] | int = "all" if lines is None else lines
             yield from self.client.api.logs(name, stream=True, follow=False, tail=tail)
+
+    def read_last_line(self, name: str) -> bytes:
+        """The newest line of a container; unlike a stream it comes within the time of any other call, or fails."""
+        with _translated(f"read the log of {name}"):
+            return bytes(self.client.api.logs(name, tail=1))
 
     # The two calls that have no types in the stubs.
     def _inspect_image(self, reference: str) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from orchestrator.model import JobStatus
 
 TAIL_LINES = 50
 TAIL_BYTES = 16 * 1024
+LINE_BYTES = 1024
 
 _POLL_S = 0.25
 
@@ -32,15 +33,16 @@ class Jobs:
             return None
         over = not container.up
         exit_code = container.state.exit_code if over and container.started else None
-        return JobStatus(name=name, running=container.up, exit_code=exit_code)
+        said = "" if over else self._listen(name)
+        return JobStatus(name=name, running=container.up, exit_code=exit_code, said=said)
 
-    def wait(self, name: str, deadline: Deadline) -> JobStatus:
-        """Wait until it is over; an engine that is away for a while is asked again.
+    def wait(self, name: str, deadline: Deadline, tell: Callable[[str], None]) -> JobStatus:
+        """Wait until it is over; an engine that is away for a while is asked again. ``tell`` hears what it says.
 
         Raises:
             PlatformError: ``job.missing``.
         """
-        return deadline.poll(lambda: self._find_verdict(name), every_s=_POLL_S)
+        return deadline.poll(lambda: self._find_verdict(name, tell), every_s=_POLL_S)
 
     def stop(self, name: str) -> None:
         """Grace period, then kill."""
@@ -75,7 +77,13 @@ class Jobs:
             for chunk in chunks:
                 stream.write(chunk)
 
-    def _find_verdict(self, name: str) -> JobStatus | None:
+    # For a person who waits: what cannot be heard is no verdict on the job.
+    def _listen(self, name: str) -> str:
+        with suppress(PlatformError):
+            return self._engine.read_last_line(name)[-LINE_BYTES:].decode(errors="replace").strip()
+        return ""
+
+    def _find_verdict(self, name: str, tell: Callable[[str], None]) -> JobStatus | None:
         try:
             status = self.inspect(name)
         except PlatformError as error:
@@ -88,6 +96,8 @@ class Jobs:
                 f"The container {name} is gone; how it ended is not known.",
                 meaning="It may have done all of its work, a part of it, or none.",
             )
+        if status.said:
+            tell(status.said)
         return None if status.running else status
 
     def _find_own(self, name: str) -> ContainerDocument | None:

@@ -217,8 +217,9 @@ class ComposeStage:
             words = b"".join(self._engine.read_log(container.id, lines=_LOG_LINES)) if container else b""
             raise PlatformError(
                 "stage.database_failed",
-                f"The scratch database server has ended:\n{make_inert(words.decode(errors='replace'))}",
+                "The scratch database server has ended.",
                 hint="It was started like the live one, with an empty data directory.",
+                words=make_inert(words.decode(errors="replace")),
             )
         short = self.executor.allow(_QUICK_S, "A question to a scratch database server")
         ready = self.executor.run(["pg_isready", "-q", "-h", "127.0.0.1"], deadline=short)

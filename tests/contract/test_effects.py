@@ -12,9 +12,10 @@ from orchestrator.checker.search import read_setting
 from orchestrator.contract import State
 from orchestrator.effects import Step
 from orchestrator.errors import PlatformError
-from orchestrator.model import EffectScope, Progress
+from orchestrator.model import EffectScope
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
+from orchestrator.service import SilentListener
 from states.registry import KINDS
 from tests.fakes.bench import Bench
 
@@ -42,7 +43,7 @@ _OF_THE_APP = frozenset(Step) - {Step.DISCARD, Step.PROVE_NEW, Step.PROVE_OLD, S
 _OF_THE_DATA = frozenset({*_WRITES, *_BACK, Step.SWAP_DATABASE})
 
 
-class Watcher:
+class Watcher(SilentListener):
     """Notes which state has made which calls."""
 
     def __init__(self, bench: Bench, plan: Plan) -> None:
@@ -52,8 +53,6 @@ class Watcher:
 
     def entered(self, state: str, kind: str) -> None:
         self._seen = len(self.bench.world.calls)
-
-    def progressed(self, state: str, progress: Progress) -> None: ...
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         self.made |= {(state, call.method) for call in self.bench.world.calls[self._seen :]}

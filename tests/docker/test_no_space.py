@@ -15,8 +15,9 @@ from deploy.demo.bed import Acknowledged, Bed, LedgerHost, Writer, missing, read
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.errors import JournalError, RefusedError
 from orchestrator.journal import Journal
-from orchestrator.model import Progress, Verdict
+from orchestrator.model import Verdict
 from orchestrator.releases import ReleaseRequest
+from orchestrator.service import SilentListener
 from tests.docker.installation import Ended, Installation, leave_out, write_ledger_plan
 from tests.docker.small_disk import MIB, SmallDisk, small_disk
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
@@ -44,7 +45,7 @@ class Told:
     acknowledged: tuple[Acknowledged, ...]
 
 
-class Filler:
+class Filler(SilentListener):
     """Lets something happen as a state begins."""
 
     def __init__(self, happens: Callable[[str], object]) -> None:
@@ -54,10 +55,6 @@ class Filler:
     def entered(self, state: str, kind: str) -> None:
         self.path.append(state)
         self._happens(state)
-
-    def progressed(self, state: str, progress: Progress) -> None: ...
-
-    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None: ...
 
 
 @pytest.fixture

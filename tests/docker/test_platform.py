@@ -72,6 +72,10 @@ def platform_of(host: LedgerHost, *services: str, engine: str | None = None) -> 
     )
 
 
+def unheard(line: str) -> None:
+    """Nobody listens to what a job says."""
+
+
 def within(seconds: float, interruption: Interruption | None = None) -> Deadline:
     return Deadline(WallTimer(), seconds, what="The test", interruption=interruption)
 
@@ -339,7 +343,7 @@ def test_a_job_is_judged_read_and_removed(
     host.up("db")
     name = f"{host.project}-migrate"
     start(platform, project, name, "ledger", "migrate")
-    assert platform.wait_job(name, deadline=within(60)).exit_code == 0
+    assert platform.wait_job(name, tell=unheard, deadline=within(60)).exit_code == 0
     assert platform.save_job_log(name, tmp_path / "log")
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
     container = bed.client.containers.get(name)
@@ -361,7 +365,7 @@ def test_a_job_that_fails_keeps_its_exit_code_and_last_lines(
     host.up("db")
     name = f"{host.project}-fails"
     start(platform, project, name, "sh", "-c", "seq 1 60; sleep 0.2; echo wrong >&2; exit 7")
-    assert platform.wait_job(name, deadline=within(60)).exit_code == 7
+    assert platform.wait_job(name, tell=unheard, deadline=within(60)).exit_code == 7
     lines = platform.save_job_log(name, tmp_path / "log").splitlines()
     assert len(lines) == 50
     assert "wrong" in lines
@@ -382,13 +386,13 @@ def test_a_job_can_be_ended_and_read_afterwards(
         "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done",
     )
     with pytest.raises(DeadlineExceededError):
-        platform.wait_job(name, deadline=within(0.6))
+        platform.wait_job(name, tell=unheard, deadline=within(0.6))
     status = platform.inspect_job(name)
     assert status is not None
     assert status.running
     platform.stop_job(name)
     platform.stop_job(name)
-    assert platform.wait_job(name, deadline=within(5)).exit_code == 3
+    assert platform.wait_job(name, tell=unheard, deadline=within(5)).exit_code == 3
     assert platform.save_job_log(name, tmp_path / "log") == "up\nbye"
 
 

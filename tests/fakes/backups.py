@@ -54,7 +54,7 @@ class FakeBackupStore:
             if len(content) > self._world.backup_free_bytes:
                 raise BackupError("backup.no_space", f"There is no room for {name}.")
             self._world.files[path] = content
-            report(Progress(label=name, done=len(dump)))
+            report(Progress(label="Writing the backup", done=len(dump)))
             return path, hashlib.sha256(content).hexdigest(), len(dump)
 
     def prove(self, path: Path, *, report: Report, deadline: Deadline) -> FakeProof:
@@ -64,7 +64,7 @@ class FakeBackupStore:
         dump = _decompress(path, content)
         if not is_complete(dump):
             raise BackupError("backup.incomplete", f"The dump in {path} is cut: its last line is missing.")
-        report(Progress(label=path.name, done=len(content), total=len(content)))
+        report(Progress(label="Reading the backup", done=len(content), total=len(content)))
         return FakeProof(hashlib.sha256(content).hexdigest(), len(content), len(dump), count_rows(dump))
 
     def read(self, path: Path, *, sha256: str | None = None) -> Iterable[bytes]:

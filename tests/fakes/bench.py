@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from orchestrator.model import Progress
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport
-from orchestrator.service import Service
+from orchestrator.service import Service, SilentListener
 from states.registry import KINDS
 from tests.fakes.build import announce_up_to, make_ports, make_world
 from tests.fakes.outside import FakeOperator
@@ -41,15 +40,11 @@ def write_machine_without_rehearsal() -> str:
 WITHOUT_REHEARSAL = f"initial: {STANDARD_INITIAL}\nstates: {write_machine_without_rehearsal()}\n"
 
 
-class Recorder:
+class Recorder(SilentListener):
     """Remembers the path."""
 
     def __init__(self) -> None:
         self.path: list[tuple[str, str]] = []
-
-    def entered(self, state: str, kind: str) -> None: ...
-
-    def progressed(self, state: str, progress: Progress) -> None: ...
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         self.path.append((state, outcome))

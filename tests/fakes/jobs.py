@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,13 @@ class FakeJobs:
 
     def inspect(self, name: str) -> JobStatus | None:
         job = self._world.jobs.get(name)
-        return JobStatus(name=name, running=job.running, exit_code=job.exit_code) if job else None
+        if job is None:
+            return None
+        said = next(iter(job.log.splitlines()), "") if job.running else ""
+        return JobStatus(name=name, running=job.running, exit_code=job.exit_code, said=said)
 
-    def wait(self, name: str, deadline: Deadline) -> JobStatus:
-        return deadline.poll(lambda: self._find_verdict(name), every_s=_POLL_S)
+    def wait(self, name: str, deadline: Deadline, tell: Callable[[str], None]) -> JobStatus:
+        return deadline.poll(lambda: self._find_verdict(name, tell), every_s=_POLL_S)
 
     def stop(self, name: str) -> None:
         job = self._world.jobs.get(name)
@@ -72,7 +75,7 @@ class FakeJobs:
             return self._world.other_commands[words]
         return image.release.migrate if image.release and words == self._world.migrate_command else None
 
-    def _find_verdict(self, name: str) -> JobStatus | None:
+    def _find_verdict(self, name: str, tell: Callable[[str], None]) -> JobStatus | None:
         try:
             self._world.script.look("platform.inspect_job")
         except PlatformError as error:
@@ -82,6 +85,8 @@ class FakeJobs:
         status = self.inspect(name)
         if status is None:
             raise PlatformError("job.missing", f"The container {name} is gone; how it ended is not known.")
+        if status.said:
+            tell(status.said)
         return None if status.running else status
 
     def _finish(self, job: FakeJob, migration: Migration, database: FakeDb) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -205,9 +205,9 @@ class FakePlatform:
         self._world.script.look("platform.inspect_job")
         return self._jobs.inspect(name)
 
-    def wait_job(self, name: str, *, deadline: Deadline) -> JobStatus:
+    def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
         self._world.script.look("platform.wait_job")
-        return self._jobs.wait(name, deadline)
+        return self._jobs.wait(name, deadline, tell)
 
     def stop_job(self, name: str) -> None:
         with self._world.script.effect("platform.stop_job", name):
@@ -313,4 +313,4 @@ def _to_local(image: FakeImage) -> LocalImage:
 def _download(release: FakeRelease, report: Report, deadline: Deadline) -> None:
     for done in (release.size_bytes // 2, release.size_bytes):
         deadline.pause(release.pull_s / 2)
-        report(Progress(label=release.version, done=done, total=release.size_bytes))
+        report(Progress(label=f"Downloading {release.version}", done=done, total=release.size_bytes))

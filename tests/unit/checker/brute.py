@@ -13,12 +13,11 @@ from unittest.mock import patch
 from orchestrator.contract import TIMEOUT, Result, State, StateContext
 from orchestrator.errors import DeadlineExceededError, OrchestratorError, RefusedError
 from orchestrator.facts import Fact
-from orchestrator.model import Progress
 from orchestrator.plan.schema import Plan
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport
 from orchestrator.resume import Mode
-from orchestrator.service import Service
+from orchestrator.service import Service, SilentListener
 from orchestrator.takeover import Takeover
 from states.registry import KINDS
 from tests.fakes.build import announce_up_to, make_ports, make_world
@@ -45,7 +44,7 @@ class Fault:
 
 
 @dataclass
-class Trial:
+class Trial(SilentListener):
     """One run of a plan with some faults, and what its witness has seen."""
 
     plan: Plan
@@ -102,8 +101,6 @@ class Trial:
     def entered(self, state: str, kind: str) -> None:
         self._state = state
         self.witness.entered(state, kind)
-
-    def progressed(self, state: str, progress: Progress) -> None: ...
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         self.witness.left(state, outcome, reason, seconds)

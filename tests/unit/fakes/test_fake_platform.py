@@ -30,6 +30,10 @@ def frozen(platform: Platform, tmp_path: Path) -> FrozenProject:
     return platform.freeze(tmp_path / "run")
 
 
+def unheard(line: str) -> None:
+    """Nobody listens to what a job says."""
+
+
 def deadline(world: FakeWorld, seconds: float = 60.0) -> Deadline:
     return Deadline(world.clock, seconds)
 
@@ -152,7 +156,7 @@ def test_a_job_outlives_whoever_waits_for_it(
     pin = pull(world, platform, "v1.1.0")
     platform.start_job(frozen, "job-1", ["app", "migrate"], pin, run_id="1", deadline=deadline(world))
     with pytest.raises(DeadlineExceededError):
-        platform.wait_job("job-1", deadline=deadline(world, 1.0))
+        platform.wait_job("job-1", tell=unheard, deadline=deadline(world, 1.0))
     world.clock.advance(10.0)
     status = platform.inspect_job("job-1")
     assert status is not None
@@ -171,7 +175,7 @@ def test_a_job_that_is_stopped_leaves_a_torn_database(
     platform.stop_job("job-1")
     platform.stop_job("job-1")
     world.clock.advance(10.0)
-    assert platform.wait_job("job-1", deadline=deadline(world)).exit_code == 137
+    assert platform.wait_job("job-1", tell=unheard, deadline=deadline(world)).exit_code == 137
     assert world.databases["ledger"].torn
     assert world.serving() is None
 
@@ -181,7 +185,7 @@ def test_a_failing_migration_may_have_changed_the_database(
 ) -> None:
     pin = pull(world, platform, "v1.2.0")
     platform.start_job(frozen, "job-1", ["app", "migrate"], pin, run_id="1", deadline=deadline(world))
-    assert platform.wait_job("job-1", deadline=deadline(world)).exit_code == 1
+    assert platform.wait_job("job-1", tell=unheard, deadline=deadline(world)).exit_code == 1
     assert world.databases["ledger"].tables["public.entries"] == []
     assert world.serving() is None
 
