@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TextIO
 
 import click
 
@@ -13,13 +11,12 @@ from orchestrator.errors import OrchestratorError, PlanError
 from orchestrator.facts import Receipt
 from orchestrator.inert import make_inert
 from orchestrator.journal import Run
-from orchestrator.model import Progress, Question, Verdict
+from orchestrator.model import Verdict
 from orchestrator.records import BackupCheck, KeptDatabase
 from orchestrator.report import RunReport
 from orchestrator.resume import How, Move
-from orchestrator.service import DryState, SilentListener
+from orchestrator.service import DryState
 
-_MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
 _COLOURS = {
     Verdict.COMMITTED: "green",
     Verdict.UP_TO_DATE: "green",
@@ -28,98 +25,67 @@ _COLOURS = {
     Verdict.NEEDS_OPERATOR: "red",
     Verdict.INTERNAL_ERROR: "red",
 }
-_NOTES_LINES = 30
 _COLUMNS = 80
+_INDENT = 12
+_LEAST = 20
+_LOG_LINES = 20
 _WRAP = 66  # beside the name of a state in 80 columns
 
 
-class LineListener(SilentListener):
-    """One line a state, as it ends; on a terminal one more line that shows how far the present one is."""
+def render_report(report: RunReport, columns: int | None = None) -> str:
+    """What a person acts on: verdict, from → to, outage, what was kept, why, what next.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._live = stream.isatty()
-
-    def entered(self, state: str, kind: str) -> None:
-        """A state begins."""
-        self._redraw(f"… {state}")
-
-    def progressed(self, state: str, progress: Progress) -> None:
-        """How far it is."""
-        self._redraw(f"… {state}  {make_inert(progress.label)} {format_progress(progress)}")
-
-    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
-        """It is over."""
-        self._redraw("")
-        first, *rest = make_inert(reason).splitlines() or [""]
-        mark = _MARKS.get(outcome, "✗")
-        click.echo(f"{mark} {state:<12} {outcome:<9} {seconds:7.2f} s  {first}".rstrip(), file=self._stream)
-        for line in rest:
-            click.echo(f"    │ {line}", file=self._stream)
-
-    def _redraw(self, text: str) -> None:
-        if self._live:
-            self._stream.write(f"\r\x1b[2K{text[:78]}")
-            self._stream.flush()
-
-
-class TerminalOperator:
-    """The person at the terminal. Implements `orchestrator.ports.Operator`."""
-
-    def confirm(self, question: Question) -> bool | None:
-        """Ask; None where there is no terminal."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return None
-        if question.notes:
-            click.echo("\n── from the release's author " + "─" * 40, err=True)
-            click.echo(make_inert(question.notes, max_lines=_NOTES_LINES), err=True)
-            click.echo("─" * 69, err=True)
-        click.secho(f"\n{question.title}", bold=True, err=True)
-        for line in question.lines:
-            click.echo("\n".join(_wrapped(make_inert(line), indent=" " * 9)), err=True)
-        try:
-            return click.confirm(f"\n{question.prompt}", default=False, err=True)
-        except click.Abort:
-            return False
-        except OSError:
-            return None  # the terminal is gone
-
-
-def format_progress(progress: Progress) -> str:
-    """``12.3 of 45.6 MiB`` or ``3 of 7 tables``."""
-    if progress.unit != "bytes":
-        return f"{progress.done}{f' of {progress.total}' if progress.total is not None else ''} {progress.unit}"
-    of = f" of {progress.total / 1024**2:.1f}" if progress.total is not None else ""
-    return f"{progress.done / 1024**2:.1f}{of} MiB"
-
-
-def render_report(report: RunReport) -> str:
-    """What a person acts on: verdict, from → to, outage, what was kept, why, what next."""
+    ``columns``: the width of the terminal that it is for; None where lines may be of any length.
+    """
     run = report.run
     verdict = run.verdict.value.replace("_", " ") if run.verdict else "unfinished"
     colour = _COLOURS[run.verdict] if run.verdict else "red"
     lines = [click.style(f"{verdict.upper()}", fg=colour, bold=True) + f"  {_story(report)}"]
-    if run.reason and run.verdict is not Verdict.COMMITTED:
-        lines.append(f"  why       {_indented(run.reason)}")
-    if report.stuck:
-        lines.append(f"  stuck     {report.stuck.state}: {_indented(report.stuck.reason)}")
-    if report.outage_s is not None:
-        lines.append(f"  outage    {report.outage_s:.1f} s")
-    if report.backup:
-        lines.append(f"  backup    {report.backup.path}")
-    if report.snapshot:
-        lines.append(f"  snapshot  database {report.snapshot}, the data as it was before the upgrade")
-    lines += [f"  data      {report.way_back}"] if report.way_back else []
-    lines += [f"  kept      database {name}, the data of the version that failed" for name in report.quarantine]
-    lines += [f"  note      {_indented(note)}" for note in report.notes]
+    for name, text in [*_why(report), *_kept(report), *(("note", make_inert(note)) for note in report.notes)]:
+        lines += _entry(name, text, columns)
     lines.append(f"  run       {run.id}  (orchestrator show {run.id})")
     for number, step in enumerate(report.next_steps, 1):
         lines.append(f"  {'next' if number == 1 else '':<8}  {number}. {step}")
     return "\n".join(lines)
 
 
-def _indented(text: str) -> str:
-    return make_inert(text).replace("\n", "\n" + " " * 12)
+def _why(report: RunReport) -> list[tuple[str, str]]:
+    run, failure = report.run, report.failure
+    if run.verdict is Verdict.COMMITTED:
+        return []
+    cause, *words = make_inert(run.reason).split("\n")
+    if not cause and failure:  # a run that is not over yet, or was cut off
+        cause, words = f"{failure.state}: {make_inert(failure.cause)}", list(map(make_inert, failure.words))
+    entries = [("why", cause)] if cause else []
+    if words:
+        entries.append(("log", "\n".join(f"│ {word}" for word in words[-_LOG_LINES:])))
+    if report.stuck:
+        entries.append(("stuck", f"{report.stuck.state}: {make_inert(report.stuck.reason)}"))
+    return entries
+
+
+def _kept(report: RunReport) -> list[tuple[str, str]]:
+    entries = []
+    if report.outage_s is not None:
+        entries.append(("outage", f"{report.outage_s:.1f} s"))
+    if report.down_since is not None:
+        since = f"{report.down_since:%Y-%m-%d %H:%M:%S} UTC"
+        entries.append(("outage", f"since {since}; no version was seen to serve again"))
+    if report.backup:
+        entries.append(("backup", str(report.backup.path)))
+    if report.snapshot:
+        entries.append(("snapshot", f"database {report.snapshot}, the data as it was before the upgrade"))
+    entries += [("data", report.way_back)] if report.way_back else []
+    whose = "that was replaced" if report.run.verdict is Verdict.COMMITTED else "of the version that failed"
+    return entries + [("kept", f"database {name}, the data {whose}") for name in report.quarantine]
+
+
+# Log lines stay as they are; names are never cut, for a person may want to copy them.
+def _entry(name: str, text: str, columns: int | None) -> list[str]:
+    lines = text.split("\n")
+    if columns is not None and not text.startswith("│"):
+        lines = [part for line in lines for part in wrap(line, width=max(_LEAST, columns - _INDENT)) or [""]]
+    return [f"  {name:<8}  {lines[0]}".rstrip(), *(f"{'':{_INDENT}}{line}" for line in lines[1:])]
 
 
 def render_states(report: RunReport) -> str:
@@ -144,8 +110,8 @@ def render_dry_run(states: Sequence[DryState]) -> str:
     """One line a state with what it would do; what stands in the way under it."""
     lines: list[str] = []
     for state in states:
-        told = [line for text in state.does for line in _wrapped(make_inert(text), width=_WRAP)]
-        problem = _wrapped(f"✗ {make_inert(state.problem)}", width=_WRAP) if state.problem else []
+        told = [line for text in state.does for line in wrap(make_inert(text), width=_WRAP)]
+        problem = wrap(f"✗ {make_inert(state.problem)}", width=_WRAP) if state.problem else []
         for number, text in enumerate([*told, *problem]):
             lines.append(_beside("" if number else state.name, text, colour="red" if number >= len(told) else None))
     return "\n".join(lines)
@@ -199,8 +165,8 @@ def _beside(name: str, text: str, *, colour: str | None) -> str:
     return (f"  {name}\n" if name else "") + click.style(f"{text:>{_COLUMNS}}", fg=colour)
 
 
-def _wrapped(text: str, *, width: int = _COLUMNS, indent: str = "") -> list[str]:
-    # Names are never cut: a person may want to copy them.
+def wrap(text: str, *, width: int = _COLUMNS, indent: str = "") -> list[str]:
+    """Lines of at most ``width``; names are never cut, for a person may want to copy them."""
     first = indent[:2]
     return textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False

@@ -5,6 +5,7 @@ from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, PlatformError, StateError
 from orchestrator.facts import Committed, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
+from states.expecting import build_progress
 from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, shorten
 from states.patience import repeat_while_away
 
@@ -49,6 +50,7 @@ class Commit(State[Options]):
         reason = _pin_again(ctx)
         if not is_behind_gate(ctx):
             return Result("done", reason=reason)
+        ctx.report(build_progress(ctx, "Opening the gate", "start_s"))
         _open_gate(ctx)
         serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
         return Result("done", (serving,), reason)

@@ -177,7 +177,7 @@ def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: Receipt)
 def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
     database, clock, began = watch.stage.database, ctx.world.clock, ctx.world.clock.monotonic()
     name = f"{watch.database[:30]}__rehearsed"
-    ctx.report(build_progress(ctx, "Copying the copy, as `stop` will"))
+    ctx.report(build_progress(ctx, "Timing the copy that `stop` will make"))
     database.copy(watch.database, name, deadline=ctx.deadline)
     copy_s = round(clock.monotonic() - began, 3)
     watch.look_at_room()

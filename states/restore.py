@@ -18,6 +18,7 @@ from orchestrator.facts import (
 )
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
+from states.expecting import build_progress
 from states.patience import GOING_BACK, is_away, repeat_while_away
 from states.proving import find_other_properties, prove_again, restore_beside, side_name
 
@@ -81,6 +82,7 @@ def quarantine_name(live: str, run_id: str) -> str:
 
 # What is still at work must not write into what is set aside, nor hold its name, nor find its way into what comes back.
 def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
+    ctx.report(build_progress(ctx, "Ending what may still write"))
     ctx.world.platform.end_jobs(ctx.run_id)
     ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
 

@@ -7,6 +7,7 @@ from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, 
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
+from states.expecting import build_progress
 from states.fencing import lift_fence
 from states.judgement import Expectation, Look, await_steady, look_at, shorten
 from states.old_version import find_old_pin, finish_stop
@@ -58,6 +59,7 @@ class Rollback(State[Options]):
 
 
 def _bring_up(ctx: StateContext[Options]) -> None:
+    ctx.report(build_progress(ctx, "Starting the old version"))
     finish_stop(ctx)
     pin = find_old_pin(ctx)
     ctx.world.platform.write_pin(pin)

@@ -95,6 +95,7 @@ class Stop(State[StopOptions]):
 
 def _quiesce(ctx: StateContext[StopOptions], services: tuple[ServiceStatus, ...]) -> Snapshot | Fence | None:
     """What tells later whether anything was written since: the copy, or the closed database without one."""
+    ctx.report(build_progress(ctx, f"Stopping {', '.join(ctx.target.services)}"))
     ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
     if ctx.world.database is None:
         return None

@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from orchestrator.errors import OrchestratorError
-    from orchestrator.report import RunReport
+    from orchestrator.ports import Operator
     from orchestrator.service import Service
 
 EXIT_INTERNAL = 70
@@ -28,12 +28,12 @@ version_option = click.option("--version", "version", metavar="V", help="Go to t
 prerelease_option = click.option("--prerelease", is_flag=True, help="Consider pre-releases too.")
 
 
-def open_service(plan: Path | None) -> Service:
+def open_service(plan: Path | None, operator: Operator | None = None) -> Service:
     """The service on a plan; contacts nobody yet. Raises `PlanError`, `UsageError`."""
-    from orchestrator.render import TerminalOperator
+    from orchestrator.live.operator import TerminalOperator
     from orchestrator.wiring import build_service
 
-    return build_service(find_plan(plan), TerminalOperator())
+    return build_service(find_plan(plan), operator or TerminalOperator())
 
 
 def find_plan(plan: Path | None) -> Path:
@@ -54,23 +54,15 @@ def find_plan(plan: Path | None) -> Path:
     return found
 
 
-def print_end(report: RunReport, as_json: bool) -> int:
-    """Print how a run ended; its exit code."""
-    from orchestrator import render
-
-    click.echo(json.dumps(report.to_json()) if as_json else f"\n{render.render_report(report)}")
-    return report.run.exit_code if report.run.exit_code is not None else EXIT_INTERNAL
-
-
 @contextmanager
-def boundary(as_json: bool) -> Iterator[None]:
-    """The only place where errors become words and exit codes."""
+def boundary(as_json: bool, *, as_lines: bool = False) -> Iterator[None]:
+    """The only place where errors become words and exit codes; ``as_lines`` makes them the last of many events."""
     from orchestrator.errors import OrchestratorError
 
     try:
         yield
     except OrchestratorError as error:
-        _print_error(error, as_json)
+        _print_error(error, as_json, as_lines)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         click.echo("Interrupted; nothing was touched.", err=True)
@@ -87,19 +79,20 @@ def boundary(as_json: bool) -> Iterator[None]:
         sys.exit(EXIT_INTERNAL)
 
 
-def _print_error(error: OrchestratorError, as_json: bool) -> None:
+def _print_error(error: OrchestratorError, as_json: bool, as_lines: bool) -> None:
     from orchestrator import render
 
-    if as_json:
-        click.echo(json.dumps(build_error_document(error)))
+    if as_json or as_lines:
+        click.echo(json.dumps(build_error_document(error, as_event=as_lines)))
     else:
         click.echo(render.render_error(error), err=True)
 
 
-def build_error_document(error: OrchestratorError) -> dict[str, object]:
-    """What ``--json`` prints in place of a report."""
+def build_error_document(error: OrchestratorError, *, as_event: bool = False) -> dict[str, object]:
+    """What ``--json`` prints in place of a report; ``--json-lines`` as its last event."""
     return {
         "schema": 1,
+        **({"event": "error"} if as_event else {}),
         "error": {
             "code": error.code,
             "what": error.what,

@@ -15,10 +15,9 @@ from orchestrator.cli.boundary import (
     open_service,
     plan_argument,
     plan_option,
-    print_end,
 )
 from orchestrator.cli.group import main
-from orchestrator.cli.signals import signals
+from orchestrator.cli.watching import Output, output_options, stage
 
 if TYPE_CHECKING:
     from orchestrator.records import KeptDatabase
@@ -75,21 +74,18 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
 @plan_option
 @click.option("--foreign", is_flag=True, help="Take a file that no run here has proven: whatever is in it is run.")
 @click.option("--force", is_flag=True, help="Do not ask.")
-@json_option
-def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, as_json: bool) -> None:
+@output_options
+def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, **output: bool) -> None:
     """Exchange the data for those of a backup; the version stays.
 
     FILE is restored beside the live database and compared while the app serves; then you are asked. The present
     data is dumped first and kept aside as a database.
     """
-    from orchestrator import render
-
-    with boundary(as_json):
-        service = open_service(plan)
-        listener = render.LineListener(sys.stderr)
-        with signals(service.interruption, as_json):
-            report = service.restore_backup(file.absolute(), foreign=foreign, assume_yes=force, listener=listener)
-        sys.exit(print_end(report, as_json))
+    with stage(Output(**output)) as told:
+        service = open_service(plan, told.operator)
+        with told.watching(service.interruption) as face:
+            report = service.restore_backup(file.absolute(), foreign=foreign, assume_yes=force, listener=face)
+        sys.exit(told.print_end(report))
 
 
 @main.group()

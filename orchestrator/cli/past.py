@@ -16,6 +16,7 @@ from orchestrator.cli.boundary import (
     plan_option,
 )
 from orchestrator.cli.group import main
+from orchestrator.cli.watching import find_columns
 
 if TYPE_CHECKING:
     from orchestrator.service import Service
@@ -65,7 +66,7 @@ def close(run_id: str, plan: Path | None, as_json: bool) -> None:
 
     with boundary(as_json):
         report = open_service(plan).close(run_id)
-        click.echo(json.dumps(report.to_json()) if as_json else render.render_report(report))
+        click.echo(json.dumps(report.to_json()) if as_json else render.render_report(report, find_columns()))
 
 
 def _print_report(service: Service, run_id: str | None, as_json: bool) -> None:
@@ -75,5 +76,5 @@ def _print_report(service: Service, run_id: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.to_json()))
     else:
-        click.echo(render.render_report(report))
+        click.echo(render.render_report(report, find_columns()))
         click.echo(render.render_states(report))

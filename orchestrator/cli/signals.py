@@ -23,14 +23,16 @@ _STDERR = 2
 
 
 @contextmanager
-def signals(interruption: Interruption, as_json: bool) -> Iterator[None]:
+def signals(
+    interruption: Interruption, as_json: bool, notice: Callable[[str], None], *, as_lines: bool = False
+) -> Iterator[None]:
     """SIGINT takes the way back where that can be done, SIGTERM leaves the run for `recover`, SIGHUP is nothing."""
-    watch = threading.Timer(LEAVES_WITHIN_S, _end_process, (as_json,))
+    watch = threading.Timer(LEAVES_WITHIN_S, _end_process, (as_json, as_lines))
     watch.daemon = True
 
     def ask(number: int, _frame: FrameType | None) -> None:
         interruption.request(number)
-        _say(explain(number, interruption))
+        notice(explain(number, interruption))
         if number == signal.SIGTERM and watch.ident is None:
             watch.start()
 
@@ -65,14 +67,14 @@ def explain(number: int, interruption: Interruption) -> str:
 
 
 # As a kill would end it, which may happen to a run at any moment: whatever hangs would hold up an orderly end too.
-def _end_process(as_json: bool) -> None:
+def _end_process(as_json: bool, as_lines: bool) -> None:
     from orchestrator.deadline import build_left
 
     left = build_left("The run")
-    document = json.dumps(build_error_document(left)) if as_json else ""
+    document = json.dumps(build_error_document(left, as_event=as_lines)) if as_json or as_lines else ""
     _say(" ".join(left.sentences()))
     with suppress(OSError):
-        os.write(_STDOUT, document.encode())
+        os.write(_STDOUT, f"{document}\n".encode() if document else b"")
     os._exit(left.exit_code)
 
 

@@ -16,11 +16,10 @@ from orchestrator.cli.boundary import (
     open_service,
     plan_argument,
     prerelease_option,
-    print_end,
     version_option,
 )
 from orchestrator.cli.group import main
-from orchestrator.cli.signals import signals
+from orchestrator.cli.watching import Output, output_options, stage
 
 if TYPE_CHECKING:
     from orchestrator.journal import Run
@@ -39,7 +38,7 @@ EXIT_NEWER = 100
 @click.option("--allow-downgrade", is_flag=True, help="Let --version name an older release.")
 @click.option("--retry", is_flag=True, help="Try a release again that an earlier run could not stay on.")
 @click.option("--dry-run", is_flag=True, help="Print the state graph and what each state would do; change nothing.")
-@json_option
+@output_options
 def run(
     plan: Path | None,
     only_check: bool,
@@ -49,7 +48,7 @@ def run(
     allow_downgrade: bool,
     retry: bool,
     dry_run: bool,
-    as_json: bool,
+    **output: bool,
 ) -> None:
     """Upgrade: back up, stop, migrate, start, prove; or go back.
 
@@ -60,49 +59,50 @@ def run(
     """
     from orchestrator.releases import ReleaseRequest
 
-    with boundary(as_json):
+    with stage(Output(**output)) as told:
         request = ReleaseRequest(version=version, prerelease=prerelease, allow_downgrade=allow_downgrade, retry=retry)
-        service = open_service(plan)
+        service = open_service(plan, told.operator)
+        as_json = told.output.as_json or told.output.as_lines
         if only_check:
             sys.exit(_print_check(service, request, as_json))
         if dry_run:
             sys.exit(_print_dry_run(service, request, force, as_json))
-        sys.exit(_print_run(service, request, force, as_json))
+        with told.watching(service.interruption) as face:
+            report = service.run(request, assume_yes=force, listener=face)
+        sys.exit(told.print_end(report))
 
 
 @main.command()
 @plan_argument
 @click.option("--force", is_flag=True, help="Do not ask.")
-@json_option
-def rollback(plan: Path | None, force: bool, as_json: bool) -> None:
+@output_options
+def rollback(plan: Path | None, force: bool, **output: bool) -> None:
     """Go back to the version and the data that the last upgrade replaced.
 
     Says how much was saved since, dumps the present data first and keeps it aside as a database. What was saved
     since is not in the data that comes back.
     """
-    from orchestrator import render
-
-    with boundary(as_json):
-        service = open_service(plan)
-        with signals(service.interruption, as_json):
-            report = service.roll_back(assume_yes=force, listener=render.LineListener(sys.stderr))
-        sys.exit(print_end(report, as_json))
+    with stage(Output(**output)) as told:
+        service = open_service(plan, told.operator)
+        with told.watching(service.interruption) as face:
+            report = service.roll_back(assume_yes=force, listener=face)
+        sys.exit(told.print_end(report))
 
 
 @main.command()
 @plan_argument
-@json_option
-def resume(plan: Path | None, as_json: bool) -> None:
+@output_options
+def resume(plan: Path | None, **output: bool) -> None:
     """Go on with a run that was cut off, as far as what is there shows that this is right."""
-    _take_up(plan, as_json, "resume")
+    _take_up(plan, Output(**output), "resume")
 
 
 @main.command()
 @plan_argument
-@json_option
-def recover(plan: Path | None, as_json: bool) -> None:
+@output_options
+def recover(plan: Path | None, **output: bool) -> None:
     """End a run that was cut off with nobody watching: back before the commit, forward after it."""
-    _take_up(plan, as_json, "recover")
+    _take_up(plan, Output(**output), "recover")
 
 
 @main.command()
@@ -118,10 +118,9 @@ def check(plan: Path | None, version: str | None, prerelease: bool, as_json: boo
         sys.exit(_print_check(open_service(plan), ReleaseRequest(version=version, prerelease=prerelease), as_json))
 
 
-def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
+def _take_up(plan: Path | None, output: Output, word: str) -> None:
     from orchestrator import render
     from orchestrator.inert import make_inert
-    from orchestrator.render import TerminalOperator
     from orchestrator.resume import Mode
     from orchestrator.wiring import build_takeover
 
@@ -131,23 +130,11 @@ def _take_up(plan: Path | None, as_json: bool, word: str) -> None:
     def warn(text: str) -> None:
         click.echo(f"note: {make_inert(text)}", err=True)
 
-    with boundary(as_json):
-        way = build_takeover(find_plan(plan), TerminalOperator())
-        listener = render.LineListener(sys.stderr)
-        with signals(way.interruption, as_json):
-            report = way.take_up(Mode(word), announce=announce, listener=listener, warn=warn)
-        if report is None:
-            click.echo(json.dumps({"schema": 1, "run": None}) if as_json else "No run is unfinished; nothing was done.")
-            sys.exit(0)
-        sys.exit(print_end(report, as_json))
-
-
-def _print_run(service: Service, request: Any, force: bool, as_json: bool) -> int:
-    from orchestrator import render
-
-    with signals(service.interruption, as_json):
-        report = service.run(request, assume_yes=force, listener=render.LineListener(sys.stderr))
-    return print_end(report, as_json)
+    with stage(output) as told:
+        way = build_takeover(find_plan(plan), told.operator)
+        with told.watching(way.interruption) as face:
+            report = way.take_up(Mode(word), announce=announce, listener=face, warn=warn)
+        sys.exit(told.print_end(report) if report else told.print_nothing("No run is unfinished; nothing was done."))
 
 
 def _print_check(service: Service, request: Any, as_json: bool) -> int:

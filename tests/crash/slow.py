@@ -9,11 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from orchestrator.cli.boundary import boundary, print_end
-from orchestrator.cli.signals import signals
 from orchestrator.cli.streams import outlive_terminal
+from orchestrator.cli.watching import Output, stage
 from orchestrator.releases import ReleaseRequest
-from orchestrator.render import LineListener
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 from tests.fakes.build import announce_up_to
 
@@ -30,11 +28,11 @@ def main(folder: Path, method: str, version: str) -> None:
             threading.Event().wait(0.05)
 
     bench.world.happen(method, hang)
-    with boundary(as_json=True):
-        with signals(bench.service.interruption, as_json=True):
+    with stage(Output(as_json=True)) as told:
+        with told.watching(bench.service.interruption) as face:
             request = ReleaseRequest(version=version)
-            report = bench.service.run(request, assume_yes=True, listener=LineListener(sys.stderr))
-        sys.exit(print_end(report, as_json=True))
+            report = bench.service.run(request, assume_yes=True, listener=face)
+        sys.exit(told.print_end(report))
 
 
 if __name__ == "__main__":

@@ -385,11 +385,14 @@ def test_a_job_can_be_ended_and_read_afterwards(
         "-c",
         "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done",
     )
+    heard: list[str] = []
     with pytest.raises(DeadlineExceededError):
-        platform.wait_job(name, tell=unheard, deadline=within(0.6))
+        platform.wait_job(name, tell=heard.append, deadline=within(3))
+    assert set(heard) == {"up"}
     status = platform.inspect_job(name)
     assert status is not None
     assert status.running
+    assert status.said == "up"
     platform.stop_job(name)
     platform.stop_job(name)
     assert platform.wait_job(name, tell=unheard, deadline=within(5)).exit_code == 3

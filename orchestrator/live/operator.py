@@ -1,0 +1,45 @@
+"""The person at the terminal, who is asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import click
+
+from orchestrator.inert import make_inert
+from orchestrator.model import Question
+from orchestrator.render import wrap
+
+_NOTES_LINES = 30
+
+
+class TerminalOperator:
+    """Implements `orchestrator.ports.Operator`. While it asks, ``paused`` keeps all else from the terminal."""
+
+    def __init__(self, paused: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._paused = paused
+
+    def confirm(self, question: Question) -> bool | None:
+        """Ask; None where there is no terminal."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        with self._paused():
+            return _ask(question)
+
+
+def _ask(question: Question) -> bool | None:
+    if question.notes:
+        click.echo("\n── from the release's author " + "─" * 40, err=True)
+        click.echo(make_inert(question.notes, max_lines=_NOTES_LINES), err=True)
+        click.echo("─" * 69, err=True)
+    click.secho(f"\n{question.title}", bold=True, err=True)
+    for line in question.lines:
+        click.echo("\n".join(wrap(make_inert(line), indent=" " * 9)), err=True)
+    try:
+        return click.confirm(f"\n{question.prompt}", default=False, err=True)
+    except click.Abort:
+        return False
+    except OSError:
+        return None  # the terminal is gone
