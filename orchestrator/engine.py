@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
-
 from orchestrator.contract import (
     DONE,
     FAILED,
@@ -42,6 +40,7 @@ from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal
 from orchestrator.journal_file import NO_SPACE
+from orchestrator.log import warn
 from orchestrator.machine import Machine, choose_forward
 from orchestrator.model import EffectScope, Progress, Verdict
 from orchestrator.place import require_place
@@ -49,8 +48,6 @@ from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.ports import History
 from orchestrator.releases import ReleaseRequest
 from orchestrator.resume import How, Move, changes_app, limit_transitions
-
-_log = structlog.get_logger(__name__)
 
 EXHAUSTED = "exhausted"
 _OFF_THE_WAY = frozenset({FAILED, TIMEOUT, "declined", "current"})
@@ -270,7 +267,7 @@ class Engine:
             # What goes back can be repeated, so it may be ahead of the journal: users must not wait for room.
             if error.code != NO_SPACE or not self.kinds[spec.kind].compensation:
                 raise
-            _log.warning("journal.record_lost", record=record, state=spec.name, reason=error.what)
+            warn("journal.record_lost", record=record, state=spec.name, reason=error.what)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-
-import structlog
 
 from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.compose import Compose
@@ -63,18 +60,12 @@ def find_dangers(plan: Plan) -> tuple[Finding, ...]:
     return check_plan(plan, KINDS)
 
 
-def log_to_stderr() -> None:
-    """What is logged must not get between the lines of a document that a program reads on stdout."""
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
-
-
 def build_service(path: Path, operator: Operator) -> Service:
     """Everything that a command needs, for the plan at ``path``. Reads files; contacts nobody.
 
     Raises:
         PlanError: the plan cannot be used.
     """
-    log_to_stderr()
     plan = read_resolved_plan(path)
     return Service(plan, KINDS, build_world(plan, operator))
 
@@ -132,7 +123,6 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
         PlanError: no unfinished run was found, and the plan at ``path`` cannot be used.
         JournalError: the run's own copy of its plan is not what the journal says.
     """
-    log_to_stderr()
     plan = find_confirmed_plan(path) or read_resolved_plan(path)
     return Takeover(plan, KINDS, build_world(plan, operator))
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
-import structlog
 from pydantic import TypeAdapter
 
 from orchestrator.adapters import postgres_evidence as evidence
@@ -16,6 +15,7 @@ from orchestrator.adapters.dump_scan import require_whole
 from orchestrator.adapters.psql import OBJECT_IN_USE, PSQL, Psql, find_reason, refuse_missing
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
+from orchestrator.log import warn
 from orchestrator.model import DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 
 _CHANGE_S = 600.0
@@ -24,7 +24,6 @@ _SWAP_ATTEMPTS = 5
 _OLDEST_VERSION = 120000
 _NO_SPACE = "53100"
 
-_log = structlog.get_logger(__name__)
 _SESSIONS = TypeAdapter(tuple[Session, ...])
 _SIZES = TypeAdapter(dict[str, int])
 
@@ -237,7 +236,7 @@ class Postgres:
             self.terminate_sessions(name)
             self.drop(name)
         except StateError as error:
-            _log.warning("database.left_behind", database=name, reason=error.what)
+            warn("database.left_behind", database=name, reason=error.what)
 
     def _version(self, name: str) -> int:
         return int(self._psql.ask("SELECT current_setting('server_version_num');", name))

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
-import structlog
-
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
+from orchestrator.log import warn
 
 PSQL = ("psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
 OBJECT_IN_USE = "55006"
@@ -35,8 +34,6 @@ _FULL = ("too many clients", "connection slots are reserved")
 # ended the session because somebody asked it to.
 _CRASHED = "server closed the connection unexpectedly"
 _ASKED_TO_END = "administrator command"
-
-_log = structlog.get_logger(__name__)
 
 
 class Psql:
@@ -113,7 +110,7 @@ class Psql:
         try:
             self.ask(sql.build_terminate_application(self._application), self.maintenance())
         except StateError as error:
-            _log.warning("database.program_left", application=self._application, reason=error.what)
+            warn("database.program_left", application=self._application, reason=error.what)
 
     def end_other_programs(self, deadline: Deadline) -> None:
         """End the sessions of programs of ours that other processes have begun, and wait until they are gone."""

@@ -22,16 +22,20 @@ _TOKEN_MIN = 16
     "--token-file", type=click.Path(path_type=Path), help="File with the token that whoever looks on must know."
 )
 def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> None:
-    """Show runs of the plan on a page, live, and answer which version there is.
+    """Show runs of the plan on a page, and which version there is.
 
     \b
-    http://127.0.0.1:5180/              the run page
+    http://127.0.0.1:5180/              the run page, live
     http://127.0.0.1:5180/api/version   for the app's own page
+
+    \b
+    orchestrator serve upgrade.yaml
+    orchestrator serve upgrade.yaml --host 0.0.0.0 --token-file token
 
     Reads only: nothing can be started from there. Anybody on this machine may look on; an address that others reach
     needs a token, which a browser asks for as a password.
     """
-    from orchestrator.wiring import build_feed, find_pinned_version, log_to_stderr, read_resolved_plan
+    from orchestrator.wiring import build_feed, find_pinned_version, read_resolved_plan
     from webapi.app import create_app
     from webapi.blueprint import WEB_LIMITS
     from webapi.server import serve as serve_app
@@ -44,7 +48,6 @@ def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> N
         click.echo(f"Serving {read.name} on http://{shown}:{open_port}/ (Ctrl-C ends it)")
 
     with boundary(as_json=False):
-        log_to_stderr()
         token = _read_token(token_file, host)
         read = read_resolved_plan(find_plan(plan))
         stopping = threading.Event()

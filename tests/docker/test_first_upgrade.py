@@ -12,7 +12,7 @@ from deploy.demo.oracle import look
 from tests.docker.installation import CHECKOUT, ORCHESTRATOR, Install, Installation
 from tests.docs.consoles import find_commands
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 PAGE = CHECKOUT / "docs" / "first-upgrade.md"
 FOLDER = "/opt/my-app"

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 import structlog
 
-from orchestrator.wiring import find_pinned_version, log_to_stderr
+from orchestrator.log import warn
+from orchestrator.wiring import find_pinned_version
 from tests.fakes.bench import Bench
 
 
 def test_what_is_logged_keeps_stdout_for_documents(capsys: pytest.CaptureFixture[str]) -> None:
-    log_to_stderr()
     try:
-        structlog.get_logger("orchestrator").warning("database.left_behind", database="ledger__restore_1")
+        warn("database.left_behind", database="ledger__restore_1")
     finally:
         structlog.reset_defaults()
     captured = capsys.readouterr()
