@@ -25,14 +25,24 @@ if TYPE_CHECKING:
 
 @main.group()
 def backups() -> None:
-    """List, verify and restore backups."""
+    """List, verify and restore backups.
+
+    \b
+    orchestrator backups list upgrade.yaml
+    orchestrator backups verify
+    """
 
 
 @backups.command("list")
 @plan_argument
 @json_option
 def list_backups(plan: Path | None, as_json: bool) -> None:
-    """List the proven backups that are kept, and the databases in quarantine, newest first."""
+    """List the proven backups that are kept, and the databases in quarantine, newest first.
+
+    \b
+    orchestrator backups list upgrade.yaml
+    orchestrator backups list upgrade.yaml --json
+    """
     from orchestrator import render
 
     with boundary(as_json):
@@ -56,7 +66,12 @@ def list_backups(plan: Path | None, as_json: bool) -> None:
 @plan_option
 @json_option
 def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
-    """Read backups back in full and compare them with what was proven; all of them without FILE."""
+    """Read backups back in full and compare them with what was proven; all of them without FILE.
+
+    \b
+    orchestrator backups verify
+    orchestrator backups verify backups/2025-01-30_143022_v1.2.2.sql.gz --plan upgrade.yaml
+    """
     from orchestrator import render
 
     with boundary(as_json):
@@ -80,6 +95,10 @@ def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, **
 
     FILE is restored beside the live database and compared while the app serves; then you are asked. The present
     data is dumped first and kept aside as a database.
+
+    \b
+    orchestrator backups restore backups/2025-01-30_143022_v1.2.2.sql.gz
+    orchestrator backups restore dump.sql.gz --foreign --plan upgrade.yaml
     """
     with stage(Output(**output)) as told:
         service = open_service(plan, told.operator)
@@ -90,7 +109,11 @@ def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, **
 
 @main.group()
 def quarantine() -> None:
-    """Let go of databases that runs have set aside."""
+    """Let go of databases that runs have set aside.
+
+    \b
+    orchestrator quarantine drop r-20250130-143022-1f3a
+    """
 
 
 @quarantine.command("drop")
@@ -99,7 +122,12 @@ def quarantine() -> None:
 @click.option("--force", is_flag=True, help="Do not ask.")
 @json_option
 def drop_quarantine(run_id: str, plan: Path | None, force: bool, as_json: bool) -> None:
-    """Drop for ever the database that RUN has set aside; what users wrote to it goes with it."""
+    """Drop for ever the database that RUN has set aside; what users wrote to it goes with it.
+
+    \b
+    orchestrator quarantine drop r-20250130-143022-1f3a
+    orchestrator quarantine drop r-20250130-143022-1f3a --plan upgrade.yaml --force
+    """
     from orchestrator import render
 
     with boundary(as_json):

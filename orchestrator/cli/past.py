@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 @plan_argument
 @json_option
 def status(plan: Path | None, as_json: bool) -> None:
-    """Show the newest run: how far it is, or how it ended."""
+    """Show the newest run: how far it is, or how it ended.
+
+    \b
+    orchestrator status upgrade.yaml
+    orchestrator status upgrade.yaml --json
+    """
     with boundary(as_json):
         _print_report(open_service(plan), None, as_json)
 
@@ -36,7 +41,12 @@ def status(plan: Path | None, as_json: bool) -> None:
 @plan_option
 @json_option
 def show(run_id: str, plan: Path | None, as_json: bool) -> None:
-    """Show one run: its states, its reason, what it has kept."""
+    """Show one run: its states, its reason, what it has kept.
+
+    \b
+    orchestrator show r-20250130-143022-1f3a
+    orchestrator show r-20250130-143022-1f3a --plan upgrade.yaml --json
+    """
     with boundary(as_json):
         _print_report(open_service(plan), run_id, as_json)
 
@@ -45,7 +55,12 @@ def show(run_id: str, plan: Path | None, as_json: bool) -> None:
 @plan_argument
 @json_option
 def history(plan: Path | None, as_json: bool) -> None:
-    """List all runs, newest first."""
+    """List all runs, newest first.
+
+    \b
+    orchestrator history upgrade.yaml
+    orchestrator history upgrade.yaml --json
+    """
     from orchestrator import render
 
     with boundary(as_json):
@@ -61,7 +76,13 @@ def history(plan: Path | None, as_json: bool) -> None:
 @plan_option
 @json_option
 def close(run_id: str, plan: Path | None, as_json: bool) -> None:
-    """Close a run that was cut off, after you have looked after the app by hand."""
+    """Close a run that was cut off and looked after by hand.
+
+    What it has left at work is ended; it gets the end `needs operator`.
+
+    \b
+    orchestrator close r-20250130-143022-1f3a
+    """
     from orchestrator import render
 
     with boundary(as_json):

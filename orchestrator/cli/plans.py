@@ -35,9 +35,13 @@ if TYPE_CHECKING:
     help="How to tell it; mermaid and dot draw the path of the first finding into the graph.",
 )
 def lint(plan: Path | None, as_json: bool, style: str) -> None:
-    """Check a plan without touching anything: its form, and every way that a run could take through it.
+    """Check a plan and every way that a run could take through it.
 
-    Exit code 2 where it is refused, 0 where there is nothing to say or only warnings.
+    Touches nothing. Exit code 2 where it is refused, 0 where there is nothing to say or only warnings.
+
+    \b
+    orchestrator lint upgrade.yaml
+    orchestrator lint upgrade.yaml --format sarif
     """
     from orchestrator import lint as lines
     from orchestrator.errors import PlanError
@@ -76,7 +80,12 @@ def _draw_findings(style: str, plan: Plan, findings: tuple[Finding, ...]) -> str
 @plan_argument
 @click.option("--format", "style", type=click.Choice(["text", "mermaid", "dot"]), default="text", show_default=True)
 def graph(plan: Path | None, style: str) -> None:
-    """Draw the plan's states and transitions."""
+    """Draw the plan's states and transitions.
+
+    \b
+    orchestrator graph upgrade.yaml
+    orchestrator graph upgrade.yaml --format mermaid
+    """
     from orchestrator import graphs
     from orchestrator.wiring import read_plan
 

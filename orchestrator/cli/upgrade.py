@@ -77,10 +77,14 @@ def run(
 @click.option("--force", is_flag=True, help="Do not ask.")
 @output_options
 def rollback(plan: Path | None, force: bool, **output: bool) -> None:
-    """Go back to the version and the data that the last upgrade replaced.
+    """Go back to the version that the last upgrade replaced.
 
-    Says how much was saved since, dumps the present data first and keeps it aside as a database. What was saved
-    since is not in the data that comes back.
+    Its data come back with it: what was saved since is not in them. Says how much that is, dumps the present data
+    first and keeps it aside as a database.
+
+    \b
+    orchestrator rollback upgrade.yaml
+    orchestrator rollback upgrade.yaml --force
     """
     with stage(Output(**output)) as told:
         service = open_service(plan, told.operator)
@@ -93,7 +97,13 @@ def rollback(plan: Path | None, force: bool, **output: bool) -> None:
 @plan_argument
 @output_options
 def resume(plan: Path | None, **output: bool) -> None:
-    """Go on with a run that was cut off, as far as what is there shows that this is right."""
+    """Go on with a run that was cut off.
+
+    As far as what is there shows that this is right; otherwise it goes back.
+
+    \b
+    orchestrator resume upgrade.yaml
+    """
     _take_up(plan, Output(**output), "resume")
 
 
@@ -101,7 +111,13 @@ def resume(plan: Path | None, **output: bool) -> None:
 @plan_argument
 @output_options
 def recover(plan: Path | None, **output: bool) -> None:
-    """End a run that was cut off with nobody watching: back before the commit, forward after it."""
+    """End a run that was cut off, with nobody watching.
+
+    Goes back before the commit, forward after it, and asks nobody; for a unit that starts with the host.
+
+    \b
+    orchestrator recover upgrade.yaml
+    """
     _take_up(plan, Output(**output), "recover")
 
 
@@ -111,7 +127,14 @@ def recover(plan: Path | None, **output: bool) -> None:
 @prerelease_option
 @json_option
 def check(plan: Path | None, version: str | None, prerelease: bool, as_json: bool) -> None:
-    """Say whether there is a newer release: exit 100 if so, 0 if not."""
+    """Say whether there is a newer release.
+
+    Exit code 100 if so, 0 if not.
+
+    \b
+    orchestrator check upgrade.yaml
+    orchestrator check upgrade.yaml --prerelease --json
+    """
     from orchestrator.releases import ReleaseRequest
 
     with boundary(as_json):

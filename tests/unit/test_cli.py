@@ -77,13 +77,6 @@ def test_a_project_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> 
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_there_is_help_for_every_command() -> None:
-    for name, command in main.commands.items():
-        done = call(name, "--help")
-        assert done.exit_code == 0
-        assert command.help
-
-
 def test_what_others_can_reach_is_not_served_without_a_token() -> None:
     done = call("serve", PLANS / "upgrade.yaml", "--host", "192.0.2.1", "--port", "0")
     assert done.exit_code == 2

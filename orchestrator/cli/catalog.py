@@ -1,0 +1,45 @@
+"""Every command with the module that has it and its summary: what `--help` needs, without importing any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """``module`` of `orchestrator.cli`; ``summary`` is the first sentence of the command's help."""
+
+    module: str
+    summary: str
+
+
+#: In the order in which they are told.
+SECTIONS: Mapping[str, Mapping[str, Entry]] = {
+    "Upgrade": {
+        "run": Entry("upgrade", "Upgrade: back up, stop, migrate, start, prove; or go back."),
+        "check": Entry("upgrade", "Say whether there is a newer release."),
+        "rollback": Entry("upgrade", "Go back to the version that the last upgrade replaced."),
+    },
+    "After an interruption": {
+        "resume": Entry("upgrade", "Go on with a run that was cut off."),
+        "recover": Entry("upgrade", "End a run that was cut off, with nobody watching."),
+        "close": Entry("past", "Close a run that was cut off and looked after by hand."),
+    },
+    "Look": {
+        "status": Entry("past", "Show the newest run: how far it is, or how it ended."),
+        "history": Entry("past", "List all runs, newest first."),
+        "show": Entry("past", "Show one run: its states, its reason, what it has kept."),
+        "serve": Entry("serve", "Show runs of the plan on a page, and which version there is."),
+    },
+    "Plan": {
+        "init": Entry("init", "Write a plan for the app in FOLDER from its compose file."),
+        "lint": Entry("plans", "Check a plan and every way that a run could take through it."),
+        "graph": Entry("plans", "Draw the plan's states and transitions."),
+    },
+    "Data": {
+        "backups": Entry("data", "List, verify and restore backups."),
+        "quarantine": Entry("data", "Let go of databases that runs have set aside."),
+    },
+}
+
+CATALOG: Mapping[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
