@@ -14,7 +14,7 @@ from orchestrator.deadline import Deadline, Interruption
 from orchestrator.errors import JournalError, StateError, UsageError
 from orchestrator.facts import Facts, Receipt, Retention
 from orchestrator.history import JournalHistory
-from orchestrator.journal import Journal
+from orchestrator.journal import Journal, Record, Run
 from orchestrator.lock import project_lock
 from orchestrator.model import Progress
 from orchestrator.plan.schema import Plan
@@ -62,11 +62,7 @@ class Records:
         """
         found = next((report for report in self.reports() if report.run.id == run_id), None)
         if found is None:
-            raise UsageError(
-                "usage.no_such_run",
-                f"There is no run {run_id} in {self.plan.journal_directory}.",
-                hint="`orchestrator history` lists them.",
-            )
+            raise _no_such_run(self.plan, run_id)
         return found
 
     def receipts(self) -> tuple[Receipt, ...]:
@@ -134,14 +130,7 @@ class Records:
         return tuple(self._verify(receipt, report) for receipt in receipts)
 
     def _reading(self) -> closing[Journal]:
-        journal = Journal.open_existing(self.plan.journal_directory)
-        if journal is None:
-            raise UsageError(
-                "usage.no_journal",
-                f"There was no run yet: {self.plan.journal_directory} has no journal.",
-                hint="`orchestrator run PLAN --dry-run` shows what a run would do.",
-            )
-        return closing(journal)
+        return _read_journal(self.plan)
 
     def _sizes(self) -> dict[str, int]:
         try:
@@ -173,12 +162,44 @@ def open_journal(plan: Plan, run_id: str) -> Iterator[Journal]:
         yield journal
 
 
+def read_run(plan: Plan, run_id: str) -> tuple[Run, tuple[Record, ...]]:
+    """A run of the plan's project, and all its records.
+
+    Raises:
+        UsageError: ``usage.no_journal``, ``usage.no_such_run``.
+    """
+    with _read_journal(plan) as journal:
+        run = journal.find_run(run_id)
+        if run is None:
+            raise _no_such_run(plan, run_id)
+        return run, journal.records(run_id)
+
+
 def read_report(journal: Journal, run_id: str) -> RunReport:
     """The report of a run that is in the journal."""
     run = journal.find_run(run_id)
     if run is None:
         raise JournalError("journal.run_vanished", f"Run {run_id} is not in the journal any more.")
     return build_report(run, journal.records(run_id))
+
+
+def _read_journal(plan: Plan) -> closing[Journal]:
+    journal = Journal.open_existing(plan.journal_directory)
+    if journal is None:
+        raise UsageError(
+            "usage.no_journal",
+            f"There was no run yet: {plan.journal_directory} has no journal.",
+            hint="`orchestrator run PLAN --dry-run` shows what a run would do.",
+        )
+    return closing(journal)
+
+
+def _no_such_run(plan: Plan, run_id: str) -> UsageError:
+    return UsageError(
+        "usage.no_such_run",
+        f"There is no run {run_id} in {plan.journal_directory}.",
+        hint="`orchestrator history` lists them.",
+    )
 
 
 def _describe_owner(folder: Path) -> str:

@@ -34,13 +34,14 @@ from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
 from orchestrator.init.writing import write
-from orchestrator.journal import Journal, Run
+from orchestrator.journal import Journal, Record, Run
 from orchestrator.plan.json_schema import render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.variables import resolve_variables
 from orchestrator.ports import Database, Operator, ReleaseFeed
+from orchestrator.records import read_run
 from orchestrator.releases import ReleaseFinder
 from orchestrator.service import Service
 from orchestrator.stages import Stages
@@ -139,6 +140,20 @@ def find_confirmed_plan(path: Path) -> Plan | None:
         if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
             return _read_confirmed(folder / "runs" / run.id, run, project)
     return None
+
+
+def read_plan_of_run(plan: Plan, run_id: str) -> tuple[Plan, Run, tuple[Record, ...]]:
+    """The machine that a run of the plan's project went through, the run and its records.
+
+    Raises:
+        UsageError: ``usage.no_journal``, ``usage.no_such_run``. JournalError: the run's copy of its plan has changed.
+    """
+    run, records = read_run(plan, run_id)
+    copy = plan.journal_directory / "runs" / run.id / "plan.yaml"
+    content = copy.read_bytes() if copy.is_file() else plan.text.encode()
+    if hashlib.sha256(content).hexdigest() != run.plan_sha256:
+        raise _no_copy(copy, run)
+    return derive_again(parse_plan(content.decode(), Path(run.plan_source), KINDS), KINDS, run.request), run, records
 
 
 def _find_journal_folders(path: Path) -> list[Path]:

@@ -12,11 +12,11 @@ from flask import Blueprint, Flask, Response, jsonify, render_template
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from orchestrator.errors import JournalError
+from orchestrator.graphs.layout import draw_plan
 from orchestrator.plan.schema import Plan
 from orchestrator.ports import ReleaseFeed
 from webapi.access import OPEN_PATHS, require_loopback_name, require_token
 from webapi.blueprint import read_description, version_blueprint
-from webapi.drawing import draw_plan
 from webapi.runs import Runs, Stream
 from webapi.security import guard
 

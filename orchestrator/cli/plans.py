@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ from orchestrator.cli.boundary import (
 from orchestrator.cli.group import main
 
 if TYPE_CHECKING:
+    from orchestrator import graphs
     from orchestrator.checker.findings import Finding
     from orchestrator.plan.schema import Plan
 
@@ -78,21 +79,32 @@ def _draw_findings(style: str, plan: Plan, findings: tuple[Finding, ...]) -> str
 
 @main.command()
 @plan_argument
-@click.option("--format", "style", type=click.Choice(["text", "mermaid", "dot"]), default="text", show_default=True)
-def graph(plan: Path | None, style: str) -> None:
+@click.option(
+    "--format", "style", type=click.Choice(["text", "mermaid", "dot", "svg"]), default="text", show_default=True
+)
+@click.option("--run", "run_id", metavar="RUN", help="Show the way that this run took, the times, and where it is.")
+def graph(plan: Path | None, style: str, run_id: str | None) -> None:
     """Draw the plan's states and transitions.
+
+    With --run it is the plan as that run had it, with the way that it took.
 
     \b
     orchestrator graph upgrade.yaml
-    orchestrator graph upgrade.yaml --format mermaid
+    orchestrator graph upgrade.yaml --format svg > plan.svg
+    orchestrator graph upgrade.yaml --run r-20250130-143022-1f3a
     """
     from orchestrator import graphs
-    from orchestrator.wiring import read_plan
+    from orchestrator.wiring import read_plan, read_plan_of_run
 
-    draw: dict[str, Callable[[Any], str]] = {
+    draw: dict[str, Callable[[Plan, graphs.Course | None], str]] = {
         "text": graphs.render_text,
-        "mermaid": graphs.render_mermaid,
-        "dot": graphs.render_dot,
+        "mermaid": lambda found, course: graphs.render_mermaid(found, course=course),
+        "dot": lambda found, course: graphs.render_dot(found, course=course),
+        "svg": graphs.render_svg,
     }
     with boundary(as_json=False):
-        click.echo(draw[style](read_plan(find_plan(plan))))
+        found, course = read_plan(find_plan(plan)), None
+        if run_id is not None:
+            found, run, records = read_plan_of_run(found, run_id)
+            course = graphs.read_course(run, records)
+        click.echo(draw[style](found, course))

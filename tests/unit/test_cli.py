@@ -24,7 +24,7 @@ def test_every_shipped_plan_lints_without_an_error(plan: Path) -> None:
     assert "error" not in done.stdout
 
 
-@pytest.mark.parametrize("style", ["text", "mermaid", "dot"])
+@pytest.mark.parametrize("style", ["text", "mermaid", "dot", "svg"])
 def test_a_plan_is_drawn_without_touching_anything(style: str) -> None:
     done = call("graph", PLANS / "upgrade.yaml", "--format", style)
     assert done.exit_code == 0
