@@ -35,8 +35,7 @@ class Reserve:
 
     def free_bytes(self) -> int:
         """Room beside it, for anybody. Raises `OSError`."""
-        room = os.statvfs(self._path.parent)
-        return room.f_bavail * room.f_frsize
+        return read_free_bytes(self._path.parent)
 
     def free(self) -> bool:
         """Give the room up; whether there was any."""
@@ -45,6 +44,12 @@ class Reserve:
         except FileNotFoundError:
             return False
         return True
+
+
+def read_free_bytes(folder: Path) -> int:
+    """Room in a folder, for anybody. Raises `OSError`."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
 
 
 # Not sparse, and not of one byte that a file system could fold into nothing.

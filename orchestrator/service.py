@@ -73,8 +73,8 @@ class SilentListener:
         """It is over."""
 
 
-class _NoHistory:
-    """A dry run decides nothing by what earlier runs have left."""
+class NoHistory:
+    """Looking on decides nothing by what earlier runs have left."""
 
     def receipts(self) -> tuple[Receipt, ...]:
         """None."""
@@ -156,7 +156,7 @@ class Service:
             self.plan,
             self.kinds,
             self.world,
-            _NoHistory(),
+            NoHistory(),
             SilentListener(),
             "dry-run",
             Path(os.devnull),

@@ -28,6 +28,8 @@ from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.checker.telling import require_safe
 from orchestrator.contract import World
+from orchestrator.deadline import Interruption
+from orchestrator.doctor.surgery import Surgery
 from orchestrator.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
 from orchestrator.facts import FrozenProject
 from orchestrator.init.interview import Interview
@@ -69,6 +71,12 @@ def build_service(path: Path, operator: Operator) -> Service:
     """
     plan = read_resolved_plan(path)
     return Service(plan, KINDS, build_world(plan, operator))
+
+
+def build_surgery(path: Path, operator: Operator, folder: Path) -> Surgery:
+    """What `doctor` tries for the plan at ``path``; ``folder`` is for what it makes. Raises `PlanError`."""
+    plan = read_resolved_plan(path)
+    return Surgery(plan, KINDS, build_world(plan, operator), find_dangers(plan), folder, Interruption())
 
 
 def read_resolved_plan(path: Path) -> Plan:

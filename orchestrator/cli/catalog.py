@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Plan": {
         "init": Entry("init", "Write a plan for the app in FOLDER from its compose file."),
         "lint": Entry("plans", "Check a plan and every way that a run could take through it."),
+        "doctor": Entry("doctor", "Try every precondition of an upgrade."),
         "graph": Entry("plans", "Draw the plan's states and transitions."),
     },
     "Data": {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _BEGIN = """\b
 To begin:
   orchestrator init /opt/my-app         writes a plan
+  orchestrator doctor PLAN              tries what an upgrade needs
   orchestrator run PLAN --dry-run       shows what an upgrade would do
 """
 
