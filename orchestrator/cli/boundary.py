@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.suggesting import find_plans, find_runs, find_versions, quietly
+
 if TYPE_CHECKING:
     from orchestrator.errors import OrchestratorError
     from orchestrator.ports import Operator
@@ -21,10 +23,25 @@ if TYPE_CHECKING:
 EXIT_INTERNAL = 70
 _DEFAULT_PLANS = ("upgrade.yaml", "plans/upgrade.yaml")
 
-plan_argument = click.argument("plan", type=click.Path(path_type=Path), required=False)
-plan_option = click.option("--plan", type=click.Path(path_type=Path), help="The plan; default: upgrade.yaml here.")
+plan_argument = click.argument(
+    "plan", type=click.Path(path_type=Path), required=False, shell_complete=quietly(find_plans)
+)
+plan_option = click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    help="The plan; default: upgrade.yaml here.",
+    shell_complete=quietly(find_plans),
+    is_eager=True,  # what is completed in front of it is looked up by it
+)
+run_argument = click.argument("run_id", metavar="RUN", shell_complete=quietly(find_runs))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-version_option = click.option("--version", "version", metavar="V", help="Go to this release instead of the newest.")
+version_option = click.option(
+    "--version",
+    "version",
+    metavar="V",
+    help="Go to this release instead of the newest.",
+    shell_complete=quietly(find_versions),
+)
 prerelease_option = click.option("--prerelease", is_flag=True, help="Consider pre-releases too.")
 
 

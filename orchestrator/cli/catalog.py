@@ -36,6 +36,10 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "lint": Entry("plans", "Check a plan and every way that a run could take through it."),
         "doctor": Entry("doctor", "Try every precondition of an upgrade."),
         "graph": Entry("plans", "Draw the plan's states and transitions."),
+        "schema": Entry("plans", "Print the JSON Schema by which an editor completes plans."),
+    },
+    "Shell": {
+        "completion": Entry("completion", "Print the script by which a shell completes commands."),
     },
     "Data": {
         "backups": Entry("data", "List, verify and restore backups."),

@@ -15,8 +15,10 @@ from orchestrator.cli.boundary import (
     open_service,
     plan_argument,
     plan_option,
+    run_argument,
 )
 from orchestrator.cli.group import main
+from orchestrator.cli.suggesting import find_backups, quietly
 from orchestrator.cli.watching import Output, output_options, stage
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def list_backups(plan: Path | None, as_json: bool) -> None:
 
 
 @backups.command("verify")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=click.Path(path_type=Path), required=False, shell_complete=quietly(find_backups))
 @plan_option
 @json_option
 def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
@@ -85,7 +87,9 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
 
 
 @backups.command("restore")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), shell_complete=quietly(find_backups)
+)
 @plan_option
 @click.option("--foreign", is_flag=True, help="Take a file that no run here has proven: whatever is in it is run.")
 @click.option("--force", is_flag=True, help="Do not ask.")
@@ -117,7 +121,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("drop")
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @plan_option
 @click.option("--force", is_flag=True, help="Do not ask.")
 @json_option

@@ -14,6 +14,7 @@ from orchestrator.cli.boundary import (
     open_service,
     plan_argument,
     plan_option,
+    run_argument,
 )
 from orchestrator.cli.group import main
 from orchestrator.cli.watching import find_columns
@@ -37,7 +38,7 @@ def status(plan: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @plan_option
 @json_option
 def show(run_id: str, plan: Path | None, as_json: bool) -> None:
@@ -72,7 +73,7 @@ def history(plan: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @plan_option
 @json_option
 def close(run_id: str, plan: Path | None, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from orchestrator.cli.boundary import (
     plan_argument,
 )
 from orchestrator.cli.group import main
+from orchestrator.cli.suggesting import find_runs, quietly
 
 if TYPE_CHECKING:
     from orchestrator import graphs
@@ -82,7 +83,13 @@ def _draw_findings(style: str, plan: Plan, findings: tuple[Finding, ...]) -> str
 @click.option(
     "--format", "style", type=click.Choice(["text", "mermaid", "dot", "svg"]), default="text", show_default=True
 )
-@click.option("--run", "run_id", metavar="RUN", help="Show the way that this run took, the times, and where it is.")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    help="Show the way that this run took, the times, and where it is.",
+    shell_complete=quietly(find_runs),
+)
 def graph(plan: Path | None, style: str, run_id: str | None) -> None:
     """Draw the plan's states and transitions.
 
@@ -108,3 +115,20 @@ def graph(plan: Path | None, style: str, run_id: str | None) -> None:
             found, run, records = read_plan_of_run(found, run_id)
             course = graphs.read_course(run, records)
         click.echo(draw[style](found, course))
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema by which an editor completes plans.
+
+    The first line of a plan tells an editor where it is: `# yaml-language-server: $schema=./plan.schema.json`.
+    `orchestrator init` writes it beside the plan.
+
+    \b
+    orchestrator schema > plan.schema.json
+    """
+    from orchestrator.plan.json_schema import render_json_schema
+    from states.registry import KINDS
+
+    with boundary(as_json=False):
+        click.echo(render_json_schema(KINDS), nl=False)
