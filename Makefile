@@ -93,6 +93,10 @@ wheel: venv ## the package, in dist/
 	rm -f dist/*.whl
 	$(BIN)/uv build --quiet --wheel --out-dir dist --build-constraints $(EXPORTED)/build.txt --require-hashes
 
+.PHONY: man
+man: venv ## the manual page, from what the commands say of themselves
+	$(BIN)/python -m deploy.release.manual >docs/orchestrator.1
+
 .PHONY: lock
 lock: venv ## lock the dependencies that pyproject.toml asks for, and write what the images take from them
 	$(BIN)/uv lock
