@@ -7,10 +7,10 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from orchestrator import __version__
 from orchestrator.checker.telling import require_safe
 from orchestrator.contract import State, World
 from orchestrator.deadline import Deadline, Interruption
@@ -237,7 +237,7 @@ class Service:
             exit_code=None,
             reason="",
         )
-        journal.begin(run, tool_version=metadata.version("upgrade-orchestrator"))
+        journal.begin(run, tool_version=__version__)
         return run
 
     def _walk(

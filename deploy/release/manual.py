@@ -1,17 +1,15 @@
 """The manual page orchestrator(1), made from what the commands say of themselves: `python -m deploy.release.manual`."""
 
 import inspect
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
+from orchestrator import __version__
 from orchestrator.cli import main
 from orchestrator.cli.catalog import SECTIONS
 from orchestrator.model import EXIT_CODES
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 _FURTHER = {
     2: "the command line or the plan is wrong; nothing was looked at or touched",
     70: "an internal error; the run stopped where it was",
@@ -28,10 +26,9 @@ _VARIABLES = {
 
 def write_manual() -> str:
     """The page as roff."""
-    version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     root = click.Context(main, info_name="orchestrator", **main.context_settings)
     lines = [
-        f'.TH ORCHESTRATOR 1 "" "orchestrator {version}" "User Commands"',
+        f'.TH ORCHESTRATOR 1 "" "orchestrator {__version__}" "User Commands"',
         ".SH NAME",
         rf"orchestrator \- {_escape((main.help or '').rstrip('.').lower())}",
         ".SH SYNOPSIS",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator import __version__
 from orchestrator.cli.catalog import CATALOG, SECTIONS
 from orchestrator.cli.streams import outlive_terminal
 
@@ -65,7 +66,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORCHESTRATOR"},
     epilog=_BEGIN,
 )
-@click.version_option(package_name="upgrade-orchestrator", prog_name="orchestrator")
+@click.version_option(__version__, prog_name="orchestrator")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Upgrade a self-hosted app as a state machine that always finds its way back."""

@@ -21,6 +21,9 @@ for arguments in json.loads(sys.argv[1]):
 print(json.dumps(sorted(set(sys.modules) - before)), file=sys.stderr)
 """
 
+#: Of Python itself, what would be felt.
+SLOW = {"importlib.metadata", "asyncio", "unittest", "sqlite3", "subprocess"}
+
 #: All of ours that is needed to say what commands there are.
 FACE = {"orchestrator", "orchestrator.cli", "orchestrator.cli.catalog", "orchestrator.cli.group"}
 FACE |= {"orchestrator.cli.streams"}
@@ -31,7 +34,7 @@ def find_imports(*calls: Sequence[str]) -> set[str]:
     argv = [sys.executable, "-c", _TELL_IMPORTS, json.dumps(calls)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
     modules = json.loads(done.stderr.splitlines()[-1])
-    return {name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names}
+    return {name for name in modules if name in SLOW or name.partition(".")[0] not in sys.stdlib_module_names}
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -15,14 +15,15 @@ _LINK = re.compile(r"\]\((?!https?:)(?P<target>[^)#\s]*)(?:#(?P<part>[^)\s]+))?\
 _HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
 
-def read_arguments(words: list[str], group: click.Group = main) -> click.Context:
+def read_arguments(words: list[str], group: click.Group = main, parent: click.Context | None = None) -> click.Context:
     """As the command line would be read, without doing anything. Raises `click.UsageError`."""
-    parent = click.Context(group)
-    name, command, rest = group.resolve_command(parent, words)
+    # With its settings: a command keeps the names of its help option from the first context that asks for them.
+    context = click.Context(group, parent=parent, **group.context_settings)
+    name, command, rest = group.resolve_command(context, words)
     if isinstance(command, click.Group):
-        return read_arguments(rest, command)
+        return read_arguments(rest, command, context)
     assert command is not None
-    return command.make_context(name, rest, parent=parent)
+    return command.make_context(name, rest, parent=context)
 
 
 @pytest.mark.parametrize("shown", [one for one in ALL if one.words[0] == "orchestrator"], ids=str)

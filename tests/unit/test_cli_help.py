@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,11 @@ def test_the_catalog_has_every_command_of_every_module() -> None:
     for module in pkgutil.iter_modules(cli.__path__):
         importlib.import_module(f"orchestrator.cli.{module.name}")
     assert sorted(main.commands) == sorted(CATALOG)
+
+
+def test_the_version_that_is_said_is_the_one_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert call("--version").stdout == f"orchestrator, version {project['version']}\n"
 
 
 @pytest.mark.parametrize("name", CATALOG)
