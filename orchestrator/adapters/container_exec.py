@@ -18,6 +18,7 @@ from orchestrator.errors import DatabaseError
 
 _EXIT_CODE_WITHIN_S = 10.0
 _TRY_WITHIN_S = 60.0
+_NOT_ANSWERED = 2  # as `psql` ends when its connection is gone
 _ANONYMOUS_LABEL = "com.docker.volume.anonymous"
 
 
@@ -134,6 +135,11 @@ class ContainerExec:
     def _try(self, argv: Sequence[str]) -> bool:
         return self.run(argv, deadline=self.allow(_TRY_WITHIN_S, f"{argv[0]} in a container")).exit_code == 0
 
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Conversation:
+        """Run a program that answers for as long as it is asked; the caller closes it. Errors as `run`."""
+        with _translated():
+            return Conversation(Program.start(self._client(), self._find, argv, environment), self)
+
     def _find(self, client: docker.DockerClient) -> str:
         labels = [
             f"com.docker.compose.project={self._project()}",
@@ -149,6 +155,32 @@ class ContainerExec:
                 hint=f"Start it with `docker compose up -d {self.service}`; `docker compose ps -a` shows its state.",
             )
         return str(found[0]["Id"])
+
+
+class Conversation:
+    """A program that is asked more than once."""
+
+    def __init__(self, program: Program, executor: ContainerExec) -> None:
+        self._program = program
+        self._executor = executor
+
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+        """What it says until it says ``end``, which is left out; its exit code and last words where it ends before.
+
+        Errors as `ContainerExec.run`.
+        """
+        with _translated():
+            with deadline.guarding(self._program.abandon):
+                output, errors = self._program.exchange(question, end)
+            if output is not None:
+                return Outcome(0, output, "")
+            within = self._executor.allow(_EXIT_CODE_WITHIN_S, "The end of a program")
+            # One that was ended from outside may have come to its own end.
+            return Outcome(self._program.read_exit_code(within) or _NOT_ANSWERED, b"", errors)
+
+    def close(self) -> None:
+        """End it: its input is over. Repeating is harmless."""
+        self._program.close()
 
 
 @contextmanager

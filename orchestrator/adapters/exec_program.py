@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import BinaryIO, Protocol, cast
 
 import docker
@@ -97,6 +98,20 @@ class Program:
             elif stream == _STDERR:
                 errors = (errors + payload)[-_ERRORS_KEPT_BYTES:]
         return errors.decode("utf-8", "replace").strip()
+
+    def exchange(self, question: bytes, end: bytes) -> tuple[bytes | None, str]:
+        """What it says up to ``end``, None where it is over before; then what it said of errors."""
+        with suppress(OSError):  # it is over already; its exit code tells
+            self._socket.sendall(question)
+        output, errors = bytearray(), b""
+        for stream, payload in self._frames():
+            if stream == _STDERR:
+                errors = (errors + payload)[-_ERRORS_KEPT_BYTES:]
+                continue
+            output += payload
+            if output.endswith(end):
+                return bytes(output[: -len(end)]), ""
+        return None, errors.decode("utf-8", "replace").strip()
 
     def end_input(self) -> None:
         """Let the program know that nothing more comes."""

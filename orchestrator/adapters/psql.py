@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.psql_session import PsqlSession
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
 from orchestrator.log import warn
@@ -19,6 +20,7 @@ from orchestrator.log import warn
 PSQL = ("psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
 OBJECT_IN_USE = "55006"
 
+_KEPT_UP = "postgres"
 _SHORT_S = 60.0
 _NO_CONNECTION = 2  # exit code of psql
 _SIGNALLED = 128  # above: it was killed, as it is when its container is
@@ -44,9 +46,16 @@ class Psql:
         self._given_user = user
         self._given_name = name
         self._application = f"{_APPLICATION}-{secrets.token_hex(4)}"
+        self._account: tuple[str, str] | None = None
+        self._session: PsqlSession | None = None
 
     def account(self) -> tuple[str, str]:
         """User and live database."""
+        if self._account is None:
+            self._account = self._find_account()
+        return self._account
+
+    def _find_account(self) -> tuple[str, str]:
         if self._given_user is not None and self._given_name is not None:
             return self._given_user, self._given_name
         environment = self.executor.read_environment()
@@ -66,17 +75,32 @@ class Psql:
         return self.executor.allow(seconds, what)
 
     def ask(self, statements: str, database: str, deadline: Deadline | None = None) -> str:
-        """The answer of statements that must work."""
-        outcome = self.run(statements, database, deadline or self.allow("A question to the database"))
+        """The answer of statements that must work, and that may be repeated."""
+        within = deadline or self.allow("A question to the database")
+        outcome = self._ask_session(statements, database, within) or self.run(statements, database, within)
         if outcome.exit_code != 0:
             self.refuse(outcome, database, "database.failed")
         return outcome.output.decode().strip()
 
     def run(self, statements: str, database: str, deadline: Deadline) -> Outcome:
         """Statements that may fail."""
-        argv = [*PSQL, "-U", self.account()[0], "-d", sql.quote_connection(database)]
         stdin = [statements.encode() + b"\n"]
-        return self.executor.run(argv, stdin=stdin, deadline=deadline, environment=self.environment())
+        return self.executor.run(
+            self._build_argv(database), stdin=stdin, deadline=deadline, environment=self.environment()
+        )
+
+    # Kept up to one database alone, which nobody copies, renames or closes: elsewhere a session would be in the way.
+    def _ask_session(self, statements: str, database: str, deadline: Deadline) -> Outcome | None:
+        if database != _KEPT_UP or self.account()[1] == _KEPT_UP:
+            return None
+        if self._session is None:
+            self._session = PsqlSession(self.executor, self._build_argv(database), self.environment())
+        answer = self._session.ask(statements, deadline)
+        # The server, or somebody in it, may have ended a session that was idle.
+        return None if answer is None or (answer[1] and self.has_lost(answer[0])) else answer[0]
+
+    def _build_argv(self, database: str) -> list[str]:
+        return [*PSQL, "-U", self.account()[0], "-d", sql.quote_connection(database)]
 
     @contextmanager
     def inside(self, name: str, *, alone: bool = True) -> Iterator[None]:

@@ -14,6 +14,7 @@ from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.dump_scan import DumpScanner
 from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.psql import Psql
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, DeadlineExceededError
@@ -140,6 +141,21 @@ def dumped(database: Postgres) -> bytes:
 
 def schema(dump: bytes) -> bytes:
     return re.sub(rb"\\(un)?restrict \w+", b"", dump)
+
+
+def test_questions_share_a_session_that_leaves_when_nobody_asks_any_more(server: Server) -> None:
+    here = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'upgrade-orchestrator-%'"
+    asker = Psql(server.executor, "owner", "app")
+    first = asker.ask("SELECT pg_backend_pid();", "postgres")
+    assert asker.ask("SELECT pg_backend_pid();", "postgres") == first
+    assert server.psql(here) == "1"
+    server.psql(f"SELECT pg_terminate_backend({first});")
+    assert asker.ask("SELECT 1;\nSELECT 2;", "postgres") == "1\n2"
+    with pytest.raises(DatabaseError, match="division by zero"):
+        asker.ask("SELECT 1 / 0;", "postgres")
+    assert asker.ask("SELECT 1;", "app") != asker.ask("SELECT pg_backend_pid();", "postgres")
+    del asker
+    allow(30).poll(lambda: server.psql(here) == "0" or None, every_s=0.1)
 
 
 def test_facts_are_those_of_the_server(server: Server, database: Postgres) -> None:
