@@ -121,13 +121,16 @@ class Platform(Protocol):
         pin: str,
         *,
         gate: Gate = Gate.OPEN,
+        apart: bool = False,
         deadline: Deadline,
     ) -> None:
         """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds.
 
         Gate open: containers that are right already are started and get their restart policy of the frozen
         project back. Gate closed: they publish nothing, nobody but they themselves finds them by name, and
-        nothing starts them again; a later start with the gate open replaces them. ``gate.impossible``.
+        nothing starts them again; a later start with the gate open replaces them. ``apart`` are services that
+        were seen to be well with nothing around them but what they depend on: where they can be kept like that
+        behind the gate, a later start with the gate open lets them out as they run. ``gate.impossible``.
         """
 
     def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.facts import FrozenProject, MigrationReport, Replacement, Started, Target
+from orchestrator.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, Target
 from orchestrator.model import EffectScope, Gate, LocalImage
 from states.expecting import build_progress
 from states.fencing import lift_fence, require_untouched
@@ -75,8 +75,14 @@ class Start(State[StartOptions]):
 def _bring_up(ctx: StateContext[StartOptions]) -> None:
     ctx.report(build_progress(ctx, "Starting the new version"))
     lift_fence(ctx)
-    project, pin = ctx.require(FrozenProject), str(ctx.require(Target).pin)
-    ctx.world.platform.start_services(project, ctx.target.services, pin, gate=ctx.options.gate, deadline=ctx.deadline)
+    ctx.world.platform.start_services(
+        ctx.require(FrozenProject),
+        ctx.target.services,
+        str(ctx.require(Target).pin),
+        gate=ctx.options.gate,
+        apart=ctx.find(Rehearsal) is not None,
+        deadline=ctx.deadline,
+    )
 
 
 def _writes_first(ctx: StateContext[StartOptions]) -> bool:

@@ -71,20 +71,20 @@ def hash_command(directory: Path) -> list[str]:
 
 
 def up_command(
-    directory: Path, services: Sequence[str], *, file: Path | None, name: str | None, alone: bool = True
+    directory: Path,
+    services: Sequence[str],
+    *,
+    file: Path | None,
+    name: str | None,
+    alone: bool = True,
+    start: bool = True,
 ) -> list[str]:
     """Command line that brings up these services, ``alone`` without what they depend on.
 
-    ``file`` None reads the folder's own files.
+    ``file`` None reads the folder's own files. Without ``start`` their containers are made and not started.
     """
-    argv = [*_project(directory, file, name), "up", "--detach", "--no-build", "--pull", "never"]
-    return [*argv, *(["--no-deps"] if alone else []), *services]
-
-
-def create_command(directory: Path, services: Sequence[str], *, file: Path, name: str) -> list[str]:
-    """Command line that makes the containers of these services and starts none."""
-    argv = [*_project(directory, file, name), "up", "--no-start", "--no-build", "--pull", "never"]
-    return [*argv, "--no-deps", *services]
+    argv = [*_project(directory, file, name), "up", "--detach" if start else "--no-start"]
+    return [*argv, "--no-build", "--pull", "never", *(["--no-deps"] if alone else []), *services]
 
 
 def start_command(directory: Path, services: Sequence[str], *, file: Path, name: str) -> list[str]:

@@ -16,7 +16,7 @@ from orchestrator.adapters.engine_documents import (
     ContainerDocument,
 )
 from orchestrator.adapters.frozen import read_frozen
-from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_gated
+from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_apart, start_gated
 from orchestrator.adapters.gated_rendering import find_published
 from orchestrator.adapters.jobs import Jobs
 from orchestrator.adapters.open_start import start_open
@@ -198,15 +198,18 @@ class ComposeProject:
         pin: str,
         *,
         gate: Gate = Gate.OPEN,
+        apart: bool = False,
         deadline: Deadline,
     ) -> None:
         """See `Platform.start_services`."""
         self._name = project.name
-        rendering = self._fill(project, pin)
+        rendering, variables = self._fill(project, pin), {self._variable: pin}
         if gate is Gate.CLOSED:
-            start_gated(self._engine, self._compose, project, services, rendering, deadline)
+            if not (
+                apart and start_apart(self._engine, self._compose, project, services, variables, rendering, deadline)
+            ):
+                start_gated(self._engine, self._compose, project, services, rendering, deadline)
         else:
-            variables = {self._variable: pin}
             start_open(self._engine, self._compose, project, services, variables, rendering, deadline)
             self._restore_policies(services, rendering)
         self._check_running(services)

@@ -21,6 +21,7 @@ from orchestrator.adapters.engine_documents import (
     DistributionDocument,
     EngineDocument,
     ImageDocument,
+    ListedDocument,
     PullEvent,
 )
 from orchestrator.adapters.flow import Flow, call
@@ -130,6 +131,11 @@ class DockerEngine:
         found = (self.find_container(entry["Id"]) for entry in listed)
         return tuple(sorted((one for one in found if one is not None), key=lambda one: one.name))
 
+    def list_containers(self) -> tuple[ListedDocument, ...]:
+        """All containers of the engine, running or not, in one call."""
+        with _translated("list containers"):
+            return tuple(ListedDocument.model_validate(entry) for entry in self.client.api.containers(all=True))
+
     def find_container(self, name: str) -> ContainerDocument | None:
         """A container by name or id."""
         with _translated(f"inspect container {name}"), suppress(NotFound):
@@ -144,6 +150,11 @@ class DockerEngine:
                 container_id,
                 restart_policy=policy,  # type: ignore[arg-type] # the stub lacks "no" and "unless-stopped"
             )
+
+    def start_container(self, container: ContainerDocument) -> None:
+        """Start it; nothing if it runs."""
+        with _translated(f"start container {container.name}"):
+            self.client.api.start(container.id)
 
     def stop_container(self, container: ContainerDocument, deadline: Deadline) -> None:
         """Stop it with its own grace period, waiting no longer than the deadline."""
@@ -170,6 +181,23 @@ class DockerEngine:
                 links=list(links),
                 ipv4_address=connection.ipv4_address,
                 ipv6_address=connection.ipv6_address,
+            )
+
+    def connect_container(self, container_id: str, network: str, aliases: Sequence[str]) -> None:
+        """Connect a container to one more network, where it has these names."""
+        with _translated(f"connect container {container_id[:12]} to {network}"):
+            self.client.api.connect_container_to_network(container_id, network, aliases=list(aliases))
+
+    def disconnect_container(self, container_id: str, network: str) -> None:
+        """Take a container out of a network."""
+        with _translated(f"disconnect container {container_id[:12]} from {network}"):
+            self.client.api.disconnect_container_from_network(container_id, network)
+
+    def create_inner_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a network that leads nowhere but to this host."""
+        with _translated(f"create network {name}"):
+            self.client.api.create_network(
+                name, driver="bridge", internal=True, check_duplicate=True, labels=dict(labels)
             )
 
     def find_network_driver(self, name: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_pascal
 
@@ -9,6 +11,7 @@ from orchestrator.model import LocalImage, ServiceStatus
 
 RUN_LABEL = "upgrade-orchestrator.run"
 HOLD_LABEL = "upgrade-orchestrator.holds-address"
+GATE_LABEL = "upgrade-orchestrator.gate"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
@@ -83,13 +86,14 @@ class _RestartPolicy(_Document):
 
 
 class NetworkDocument(_Document):
-    """How a container is connected to one network; ``links`` are ``container:name``."""
+    """How a container is connected to one network; ``links`` are ``container:name``, ``aliases`` its names there."""
 
     links: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     ip_address: str = Field(default="", alias="IPAddress")
     ipv6_address: str = Field(default="", alias="GlobalIPv6Address")
 
-    @field_validator("links", mode="before")
+    @field_validator("links", "aliases", mode="before")
     @classmethod
     def _null_is_none(cls, value: object) -> object:
         return value or ()
@@ -108,10 +112,12 @@ class NetworkDocument(_Document):
 
 class _NetworkSettings(_Document):
     networks: dict[str, NetworkDocument] = {}
+    ports: dict[str, tuple[object, ...] | None] | None = None
 
 
 class _HostConfig(_Document):
     restart_policy: _RestartPolicy = _RestartPolicy()
+    port_bindings: dict[str, object] | None = None
 
 
 class ContainerDocument(_Document):
@@ -141,6 +147,12 @@ class ContainerDocument(_Document):
     def networks(self) -> dict[str, NetworkDocument]:
         """The networks that it is connected to, by name."""
         return self.network_settings.networks
+
+    @property
+    def published(self) -> bool:
+        """Whether users reach every port that it was made to publish; a stopped one publishes none."""
+        bound = {port for port, places in (self.network_settings.ports or {}).items() if places}
+        return bound >= {*(self.host_config.port_bindings or {})}
 
     @property
     def up(self) -> bool:
@@ -173,6 +185,50 @@ class ContainerDocument(_Document):
             restart_policy=self.host_config.restart_policy.to_text(),
             addresses=self.addresses,
         )
+
+
+class _ListedHostConfig(_Document):
+    network_mode: str = ""
+
+
+class _ListedNetworks(_Document):
+    networks: dict[str, object] | None = None
+
+
+class _ListedMount(_Document):
+    source: str = ""
+
+
+class ListedDocument(_Document):
+    """An entry of ``GET /containers/json``."""
+
+    id: str
+    state: str = ""
+    labels: dict[str, str] | None = None
+    host_config: _ListedHostConfig = _ListedHostConfig()
+    network_settings: _ListedNetworks = _ListedNetworks()
+    mounts: tuple[_ListedMount, ...] = ()
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """Names of the networks that it is made for."""
+        return frozenset(self.network_settings.networks or ())
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it has the network of its host for its own."""
+        return self.host_config.network_mode == "host"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it has mounted from its host."""
+        return tuple(mount.source for mount in self.mounts)
+
+    def is_of(self, project: str, services: Collection[str]) -> bool:
+        """Whether it is a container of one of these services, and no one-off."""
+        labels = self.labels or {}
+        right = labels.get(PROJECT_LABEL) == project and labels.get(ONE_OFF_LABEL) == "False"
+        return right and labels.get(SERVICE_LABEL) in services
 
 
 class _Platform(_Document):

@@ -1,12 +1,17 @@
-"""The closed gate on the engine: services come up where nobody but themselves and this host reaches them."""
+"""The closed gate on the engine: services come up where nobody but themselves and this host reaches them.
+
+Where they can be kept apart, opening it starts nothing anew (`orchestrator.adapters.apart`); elsewhere they are started
+without anything that users could find, and once more with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-from orchestrator.adapters.compose import Compose, create_command, start_command
+from orchestrator.adapters.apart import prepare_room, take_out
+from orchestrator.adapters.compose import Compose, start_command, up_command
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import HOLD_LABEL, PROJECT_LABEL, ContainerDocument
 from orchestrator.adapters.gated_rendering import (
@@ -21,6 +26,7 @@ from orchestrator.adapters.gated_rendering import (
     impossible,
     name_gated,
 )
+from orchestrator.adapters.open_start import run_up
 from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.rendering import read_name
 from orchestrator.deadline import Deadline
@@ -29,6 +35,37 @@ from orchestrator.facts import FrozenProject
 
 _BRIDGE = "bridge"
 _BESIDE_USERS = ("macvlan", "ipvlan")  # a container has an address of its own there, next to its users
+
+
+def start_apart(
+    engine: DockerEngine,
+    compose: Compose,
+    project: FrozenProject,
+    services: Sequence[str],
+    variables: Mapping[str, str],
+    rendering: str,
+    deadline: Deadline,
+) -> bool:
+    """Create the containers as users are to have them and start them in a network of their own; False if impossible.
+
+    ``variables`` as in `start_open`.
+
+    Raises:
+        PlatformError: ``gate.impossible``, ``compose.failed``.
+    """
+    check_gate(engine, rendering, services)
+    circle = prepare_room(engine, rendering, services)
+    if circle is None:
+        return False
+    file = run_up(engine, compose, project, services, variables, rendering, deadline, start=False)
+    stopped = take_out(engine, project, circle, deadline)
+    if len(services) > 1:  # they may wait for one another
+        start = start_command(project.directory, services, file=file, name=project.name)
+        compose.run(start, project.directory, deadline=deadline)
+    else:
+        for container in stopped:
+            engine.start_container(container)
+    return True
 
 
 def start_gated(
@@ -50,7 +87,7 @@ def start_gated(
     remove_half_connected(engine, rendering, services)
     file = project.template.with_name("compose.gated.json")
     write_private(file, build_gated_rendering(rendering, services).encode())
-    create = create_command(project.directory, services, file=file, name=project.name)
+    create = up_command(project.directory, services, file=file, name=project.name, start=False)
     compose.run(create, project.directory, deadline=deadline)
     connections = build_connections(rendering, services)
     _stop_running(engine, connections, deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.adapters.apart import clear_apart, dissolve, let_out
 from orchestrator.adapters.compose import Compose, up_command
 from orchestrator.adapters.dependencies import are_settled
 from orchestrator.adapters.docker_engine import DockerEngine
@@ -24,15 +25,41 @@ def start_open(
     rendering: str,
     deadline: Deadline,
 ) -> None:
-    """Let Compose bring them up as ``rendering`` says; ``variables`` holds the version variable with its pin.
+    """Bring them up as ``rendering`` says; ``variables`` holds the version variable with its pin.
+
+    Those that run apart behind a gate are let out as they are.
+
+    Raises:
+        PlatformError: ``compose.failed``.
+    """
+    if let_out(engine, project, rendering, services):
+        return
+    clear_apart(engine, project, rendering, services)
+    run_up(engine, compose, project, services, variables, rendering, deadline)
+    dissolve(engine, project, rendering, services)
+
+
+def run_up(
+    engine: DockerEngine,
+    compose: Compose,
+    project: FrozenProject,
+    services: Sequence[str],
+    variables: Mapping[str, str],
+    rendering: str,
+    deadline: Deadline,
+    *,
+    start: bool = True,
+) -> Path:
+    """Let Compose make their containers as ``rendering`` says, and start them; the file that says so.
 
     Raises:
         PlatformError: ``compose.failed``.
     """
     file = project.template.with_name("compose.services.json")
     write_private(file, rendering.encode())
-    argv = _choose_up(engine, compose, project, services, variables, rendering, file)
+    argv = _choose_up(engine, compose, project, services, variables, rendering, file, start=start)
     compose.run(argv, project.directory, variables=variables, deadline=deadline)
+    return file
 
 
 # Compose hashes how a file says it, too (`env_file:` by its path), and labels containers with the path of
@@ -46,6 +73,8 @@ def _choose_up(
     variables: Mapping[str, str],
     rendering: str,
     file: Path,
+    *,
+    start: bool,
 ) -> list[str]:
     try:
         unchanged = is_same_project(compose.render(project.directory, variables), rendering)
@@ -54,5 +83,5 @@ def _choose_up(
     if unchanged:
         hashes = compose.read_hashes(project.directory, variables)
         settled = are_settled(engine, project.name, find_dependencies(rendering, services), hashes)
-        return up_command(project.directory, services, file=None, name=None, alone=not settled)
-    return up_command(project.directory, services, file=file, name=project.name)
+        return up_command(project.directory, services, file=None, name=None, alone=not settled, start=start)
+    return up_command(project.directory, services, file=file, name=project.name, start=start)

@@ -150,6 +150,7 @@ class FakePlatform:
         pin: str,
         *,
         gate: Gate = Gate.OPEN,
+        apart: bool = False,
         deadline: Deadline,
     ) -> None:
         with self._world.script.effect("platform.start_services", *services, pin, gate):
@@ -158,7 +159,7 @@ class FakePlatform:
             if gate is Gate.CLOSED:
                 self._check_closable()
             for service in services:
-                self._start(project, service, image, f"{self._world.repository}:{pin}", gate)
+                self._start(project, service, image, f"{self._world.repository}:{pin}", gate, apart=apart)
             down = [service for service in services if self._world.containers[service].state != "running"]
             if down:
                 raise PlatformError("service.not_running", f"Started, but not running any more: {', '.join(down)}.")
@@ -269,16 +270,20 @@ class FakePlatform:
             raise PlatformError("image.missing", f"The image {self._world.repository}:{pin} is not here.")
         return image
 
-    def _start(self, project: FrozenProject, service: str, image: FakeImage, reference: str, gate: Gate) -> None:
+    def _start(
+        self, project: FrozenProject, service: str, image: FakeImage, reference: str, gate: Gate, *, apart: bool
+    ) -> None:
         world, gated = self._world, gate is Gate.CLOSED
         container = world.containers.get(service)
+        if container is not None and container.apart and container.image is image and not gated:
+            container.gated = container.apart = False
         if (
             container is None
             or container.image is not image
             or (container.reference, container.gated) != (reference, gated)
         ):
             container = FakeContainer(f"{service}-{world.number()}", service, image, reference, 0.0, state="created")
-            container.gated = gated
+            container.gated, container.apart = gated, gated and apart
             world.containers[service] = container
         container.restart_policy = "no" if gated else json.loads(project.template.read_bytes())["restart"]
         if container.state != "running":

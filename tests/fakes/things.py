@@ -115,7 +115,9 @@ class Condition(Enum):
 
 @dataclass
 class FakeContainer:
-    """The container of a service. ``gated``: no user reaches it. ``dying``: it was told to stop and is about to."""
+    """The container of a service. ``gated``: no user reaches it; ``apart``: it can be let out as it is. ``dying``: it
+    was told to stop and is about to.
+    """
 
     container_id: str
     service: str
@@ -126,6 +128,7 @@ class FakeContainer:
     restart_policy: str = "unless-stopped"
     exit_code: int = 0
     gated: bool = False
+    apart: bool = False
     dying: bool = False
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.compose import create_command, start_command
+from orchestrator.adapters.compose import start_command, up_command
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import ContainerDocument
 from orchestrator.adapters.gate import build_url_past_gate, check_gate, remove_half_connected
@@ -184,7 +184,7 @@ def test_only_an_address_on_a_bridge_is_one_that_the_host_reaches() -> None:
 def test_gated_containers_are_made_first_and_started_later_from_one_file() -> None:
     project = ("docker", "compose", "--file", "/run/f.json", "--project-name", "n", "--project-directory", "/opt/app")
     file = Path("/run/f.json")
-    assert create_command(FOLDER, ["app"], file=file, name="n") == [
+    assert up_command(FOLDER, ["app"], file=file, name="n", start=False) == [
         *project, "up", "--no-start", "--no-build", "--pull", "never", "--no-deps", "app",
     ]  # fmt: skip
     assert start_command(FOLDER, ["app"], file=file, name="n") == [*project, "start", "app"]
