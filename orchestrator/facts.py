@@ -182,8 +182,9 @@ class Rehearsal(Fact):
     """What restore and migration of the backup on a scratch copy have shown while the old version served.
 
     ``longest_lock_s`` is how long the migration kept other writers from a table at most, ``outage_s`` what the
-    real upgrade is expected to take. ``old_version_lives``: the old version was healthy on the migrated copy;
-    otherwise ``old_version_problem`` says what it was not.
+    real upgrade is expected to take. ``watched_s`` is for how long the new version was seen to be well where the plan
+    asks it, 0 where it could be judged by its containers alone. ``old_version_lives``: the old version was healthy on
+    the migrated copy; otherwise ``old_version_problem`` says what it was not.
     """
 
     fact: ClassVar[str] = "rehearsal"
@@ -198,6 +199,7 @@ class Rehearsal(Fact):
     start_s: float
     longest_lock_s: float
     outage_s: float
+    watched_s: float = 0.0
     old_version_lives: bool
     old_version_problem: str = ""
 
