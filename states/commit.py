@@ -3,7 +3,7 @@
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, PlatformError, StateError
-from orchestrator.facts import Committed, FrozenProject, Serving, Target
+from orchestrator.facts import Committed, Fence, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
 from states.expecting import build_progress
 from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, shorten
@@ -78,8 +78,9 @@ def _mark(ctx: StateContext[Options]) -> WriteMark | None:
     # A later `rollback` counts from here; an upgrade that is proven does not fail for want of a count.
     if ctx.world.database is None:
         return None
+    fence = ctx.find(Fence)  # users wait: what `stop` has found is not asked for again
     try:
-        return ctx.world.database.mark(ctx.world.database.inspect().name)
+        return ctx.world.database.mark(fence.database if fence else ctx.world.database.inspect().name)
     except StateError:
         return None
 
