@@ -230,7 +230,8 @@ class DatabaseLoad(Word):
 
     ``prepared``: names of prepared transactions; ``slots``: names of logical replication slots;
     ``oldest_s``: age of the oldest open transaction of somebody else, ``oldest`` whose it is; ``sharers``: containers
-    of others that may write into its volume; ``anonymous``: that volume, where it has no name that would keep it.
+    of others that may write into its volume; ``anonymous``: that volume, where it has no name that would keep it;
+    ``admits_any``: whoever may log in may do so from any network.
     """
 
     prepared: tuple[str, ...] = ()
@@ -239,6 +240,7 @@ class DatabaseLoad(Word):
     oldest: Session | None = None
     sharers: tuple[str, ...] = ()
     anonymous: str = ""
+    admits_any: bool = True
     free_connections: int
 
 

@@ -154,6 +154,7 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
         longest_lock_s=round(watch.longest_lock_s, 3),
         outage_s=0.0,
         watched_s=watched_s,
+        alone=ctx.database().inspect_load(receipt.database).admits_any,
         old_version_lives=not problem,
         old_version_problem=problem,
     )

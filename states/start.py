@@ -75,12 +75,13 @@ class Start(State[StartOptions]):
 def _bring_up(ctx: StateContext[StartOptions]) -> None:
     ctx.report(build_progress(ctx, "Starting the new version"))
     lift_fence(ctx)
+    rehearsal = ctx.find(Rehearsal)
     ctx.world.platform.start_services(
         ctx.require(FrozenProject),
         ctx.target.services,
         str(ctx.require(Target).pin),
         gate=ctx.options.gate,
-        apart=ctx.find(Rehearsal) is not None,
+        apart=rehearsal is not None and rehearsal.alone,
         deadline=ctx.deadline,
     )
 

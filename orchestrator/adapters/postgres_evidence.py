@@ -33,6 +33,9 @@ def build_load(name: str) -> str:
   'oldest', (SELECT json_build_object('pid', pid, 'user', coalesce(usename, ''),
     'application', coalesce(application_name, ''), 'address', coalesce(host(client_addr), ''))
     FROM pg_stat_activity WHERE {foreign_sessions(name)} AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1),
+  'admits_any', (SELECT coalesce(bool_or(address IN ('all', 'samenet', '0.0.0.0')), false) FROM pg_hba_file_rules
+    WHERE type LIKE 'host%' AND 'all' = ANY (user_name) AND database && ARRAY['all', {database}]
+      AND auth_method <> 'reject'),
   'free_connections', current_setting('max_connections')::int
     - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'));"""
 

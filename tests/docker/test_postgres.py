@@ -271,6 +271,7 @@ def test_a_mark_tells_every_kind_of_write(server: Server, database: Postgres, st
 
 def test_what_stands_in_the_way_of_an_upgrade_is_named(server: Server, database: Postgres) -> None:
     before = database.inspect_load("app")
+    assert before.admits_any
     assert (before.prepared, before.slots, before.oldest) == ((), (), None)
     assert before.free_connections > 50
     other = server.client.api.exec_create(

@@ -11,7 +11,7 @@ from orchestrator.engine import worst_case_downtime_s
 from orchestrator.errors import PlatformError
 from orchestrator.facts import Committed, Serving, Started
 from orchestrator.journal import Journal
-from orchestrator.model import Gate, Verdict
+from orchestrator.model import DatabaseLoad, Gate, Verdict
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from states.registry import KINDS
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
@@ -87,6 +87,14 @@ def test_what_was_rehearsed_is_let_out_as_it_ran_behind_the_gate(tmp_path: Path)
     assert gated != opened
 
 
+def test_a_database_that_knows_only_some_networks_is_reached_through_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.world.database_load = DatabaseLoad(admits_any=False, free_connections=90)
+    seen = watch_containers(bench)
+    assert bench.run().run.verdict is Verdict.COMMITTED
+    assert seen[0] != bench.world.containers["app"].container_id
+
+
 def watch_containers(bench: Bench) -> list[str]:
     """The container that was started behind the gate."""
     seen: list[str] = []
@@ -110,6 +118,7 @@ def test_what_was_watched_on_a_copy_is_watched_again_only_where_the_plan_says_so
 ) -> None:
     health = '"kind": "health"'
     bench = Bench(tmp_path, machine.replace(health, f'{health}, "with": {json.dumps(options)}'))
+    bench.world.releases["v1.1.0"].healthy_after_s = 0.0
     looks: list[str] = []
     bench.world.happen("probe.get", lambda: looks.append(records(bench)[-1]), times=999)
     assert bench.run().run.verdict is Verdict.COMMITTED
