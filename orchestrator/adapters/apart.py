@@ -93,6 +93,8 @@ def take_out(
 def let_out(engine: DockerEngine, project: FrozenProject, rendering: str, services: Sequence[str]) -> bool:
     """Open the gate for services that run apart as this run has left them; False where Compose has to."""
     notes, images = _read_notes(project), _read_images(rendering)
+    if not notes:
+        return False
     found = _find_containers(engine, project.name, services)
     ready = [one for one in found if one.id in notes and _is_right(one, images) and one.state.status == "running"]
     if ready != found or {one.labels[SERVICE_LABEL] for one in ready} != {*services}:
@@ -112,7 +114,7 @@ def let_out(engine: DockerEngine, project: FrozenProject, rendering: str, servic
 def clear_apart(engine: DockerEngine, project: FrozenProject, rendering: str, services: Sequence[str]) -> None:
     """Remove containers that Compose would take for right and start, but that are kept from their users."""
     circle, images = find_circle(rendering, services), _read_images(rendering)
-    if circle is None:
+    if circle is None or not engine.find_networks({GATE_LABEL: project.name}):
         return
     for container in _find_containers(engine, project.name, services):
         apart = not circle.networks <= {*container.networks}

@@ -22,7 +22,7 @@ from orchestrator.adapters.rendering import (
 _TIED = ("network_mode", "links", "external_links", "mac_address", "label_file", "provider")
 _LOOKED_FOR = ("VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS")  # how nginx-proxy finds containers
 _NAMES_ONLY = {"aliases"}  # what a service may say of its connection to a network
-_PLAIN_NETWORK = {"name", "driver", "labels", "internal", "attachable", "ipam"}
+_PLAIN_NETWORK = {"name", "driver", "labels", "attachable", "ipam"}  # in an internal one nothing is ever published
 # Labels that no proxy follows; of others it is not known.
 _HARMLESS_LABELS = ("com.docker.", "com.centurylinklabs.watchtower.", "org.opencontainers.", "upgrade-orchestrator.")
 

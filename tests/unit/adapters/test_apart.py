@@ -52,7 +52,9 @@ def test_a_service_that_needs_more_than_names_to_be_put_back_is_not_kept_apart(a
     assert find_circle(render(app), ["app"]) is None
 
 
-@pytest.mark.parametrize("network", [{"external": True}, {"driver": "macvlan"}, {"enable_ipv6": True}])
+@pytest.mark.parametrize(
+    "network", [{"external": True}, {"internal": True}, {"driver": "macvlan"}, {"enable_ipv6": True}]
+)
 def test_a_service_in_a_network_that_is_not_all_its_projects_own_is_not_kept_apart(network: dict[str, Any]) -> None:
     assert find_circle(render({}, **network), ["app"]) is None
 
