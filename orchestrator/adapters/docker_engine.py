@@ -33,6 +33,7 @@ from orchestrator.model import Pin
 from orchestrator.ports import Report
 
 _CALL_TIMEOUT_S = 60
+_WAIT_S = 1.0  # who waits for a job hears what it says once in a while
 _DEFAULT_GRACE_S = 10  # the engine's own on Linux
 _PLACEHOLDER_S = "120"
 _LOCAL_URL = "http+docker://"
@@ -155,6 +156,11 @@ class DockerEngine:
         """Start it; nothing if it runs."""
         with _translated(f"start container {container.name}"):
             self.client.api.start(container.id)
+
+    def await_end(self, name: str, deadline: Deadline) -> None:
+        """Wait until a container is over, for a while at most; it may go on then."""
+        with _translated(f"wait for container {name}"), suppress(NotFound):
+            call(lambda: self.client.api.wait(name, timeout=_WAIT_S), deadline)
 
     def stop_container(self, container: ContainerDocument, deadline: Deadline) -> None:
         """Stop it with its own grace period, waiting no longer than the deadline."""

@@ -42,7 +42,7 @@ class Jobs:
         Raises:
             PlatformError: ``job.missing``.
         """
-        return deadline.poll(lambda: self._find_verdict(name, tell), every_s=_POLL_S)
+        return deadline.poll(lambda: self._await_verdict(name, deadline, tell), every_s=_POLL_S)
 
     def stop(self, name: str) -> None:
         """Grace period, then kill."""
@@ -82,6 +82,15 @@ class Jobs:
         with suppress(PlatformError):
             return self._engine.read_last_line(name)[-LINE_BYTES:].decode(errors="replace").strip()
         return ""
+
+    # Told by the engine as soon as it is over; what the engine cannot tell is looked for.
+    def _await_verdict(self, name: str, deadline: Deadline, tell: Callable[[str], None]) -> JobStatus | None:
+        status = self._find_verdict(name, tell)
+        if status is not None:
+            return status
+        with suppress(PlatformError):
+            self._engine.await_end(name, deadline)
+        return self._find_verdict(name, tell)
 
     def _find_verdict(self, name: str, tell: Callable[[str], None]) -> JobStatus | None:
         try:
