@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from orchestrator.adapters.apart import clear_apart, dissolve, let_out
@@ -76,12 +77,14 @@ def _choose_up(
     *,
     start: bool,
 ) -> list[str]:
-    try:
-        unchanged = is_same_project(compose.render(project.directory, variables), rendering)
-    except PlatformError:
-        unchanged = False
+    # Side by side: users wait for both.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        hashing = aside.submit(compose.read_hashes, project.directory, variables)
+        try:
+            unchanged = is_same_project(compose.render(project.directory, variables), rendering)
+        except PlatformError:
+            unchanged = False
     if unchanged:
-        hashes = compose.read_hashes(project.directory, variables)
-        settled = are_settled(engine, project.name, find_dependencies(rendering, services), hashes)
+        settled = are_settled(engine, project.name, find_dependencies(rendering, services), hashing.result())
         return up_command(project.directory, services, file=None, name=None, alone=not settled, start=start)
     return up_command(project.directory, services, file=file, name=project.name, start=start)
