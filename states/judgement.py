@@ -20,6 +20,8 @@ from orchestrator.model import Gate, ServiceStatus
 from orchestrator.ports import Clock, Probe
 
 _POLL_S = 0.25
+_KEEN_POLL_S = 0.1  # users wait, and most apps are up within seconds
+_KEEN_FOR_S = 5.0
 _ANSWER_TIMEOUT_S = 5.0
 _RESTARTS_ALLOWED = 3
 _SHORT_STEADY_S = 3.0
@@ -115,7 +117,7 @@ def await_steady(
     """
     since: float | None = None
     wrong_since: float | None = None
-    last = Look()
+    last, began = Look(), clock.monotonic()
     while True:
         look = look_at(check, expected, platform, probe)
         now = clock.monotonic()
@@ -139,7 +141,7 @@ def await_steady(
         last = look
         tell(look.problem or f"Well for {now - (since or now):.0f} of {check.steady_for_s:g} s.")
         try:
-            deadline.pause(_POLL_S)
+            deadline.pause(_KEEN_POLL_S if now - began < _KEEN_FOR_S else _POLL_S)
         except DeadlineExceededError as timeout:
             seen = look.problem or f"well, but not for {check.steady_for_s:g} s in a row"
             raise DeadlineExceededError(
