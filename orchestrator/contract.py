@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -24,6 +24,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.effects import Effects, Setting
 from orchestrator.errors import InvariantError
 from orchestrator.facts import Fact, Facts, FactT
+from orchestrator.masking import Mask
 from orchestrator.model import EffectScope, Gate
 from orchestrator.ports import (
     BackupStore,
@@ -119,7 +120,10 @@ class Target:
 
 @dataclass(frozen=True)
 class World:
-    """All doors to the outside. ``database`` and ``stages`` are None for an app without a database."""
+    """All doors to the outside. ``database`` and ``stages`` are None for an app without a database.
+
+    ``mask`` knows the secrets of the app, which leave by none of them.
+    """
 
     clock: Clock
     platform: Platform
@@ -130,6 +134,7 @@ class World:
     operator: Operator
     finder: ReleaseFinder
     stages: Stages | None = None
+    mask: Mask = field(default_factory=Mask)
 
 
 @dataclass(frozen=True)

@@ -192,16 +192,17 @@ class Engine:
         return result, learned
 
     def _leave(self, run_id: str, spec: StateSpec, result: Result, learned: Facts, seconds: float) -> None:
+        reason = self.world.mask.text(result.reason)
         payload = {
             "kind": spec.kind,  # a run that was taken up may leave a state that it never entered
             "outcome": result.outcome,
-            "reason": result.reason,
+            "reason": reason,
             "to": spec.then[result.outcome],
             "seconds": seconds,
             "facts": learned.to_json(),
         }
         self._record(run_id, "left", spec, payload)
-        self.listener.left(spec.name, result.outcome, result.reason, seconds)
+        self.listener.left(spec.name, result.outcome, reason, seconds)
 
     def _find_obstacle(self, state: State[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
         """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""

@@ -33,12 +33,15 @@ from orchestrator.journal_file import (
     seal,
     translated,
 )
+from orchestrator.masking import Mask
 from orchestrator.model import Verdict
 from orchestrator.reserve import Reserve
 
 _ENDED_TWICE = "journal.ended_twice"
 _CLOCK_TOLERANCE = timedelta(minutes=1)  # less is a clock that is being set right
 _ROOM_FOR_RECORDS = 256 * 1024  # a state has two or three, and a large database fills many pages of one
+# What only people read, and what others have said may be in. Names and paths must stay what they are.
+_PROSE = frozenset({"reason", "text", "found", "notes", "evidence", "old_version_problem"})
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,20 @@ class Journal:
     it raises ``journal.newer_format``, ``journal.damaged`` and ``journal.not_private`` too.
     """
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, directory: Path, connection: sqlite3.Connection, mask: Mask | None = None) -> None:
         self.path = directory / "journal.sqlite3"
         self._connection = connection
+        self._mask = mask or Mask()
         self._reserve = Reserve(directory)
         self._reserve_used = False
 
     @classmethod
-    def open(cls, directory: Path) -> Journal:
-        """Open or create the journal in ``directory``, which is made with mode 0700 if it is missing."""
-        return cls(directory, open_for_writing(directory))
+    def open(cls, directory: Path, mask: Mask | None = None) -> Journal:
+        """Open or create the journal in ``directory``, which is made with mode 0700 if it is missing.
+
+        ``mask`` takes the secrets that it knows out of every sentence that is written.
+        """
+        return cls(directory, open_for_writing(directory), mask)
 
     @classmethod
     def open_existing(cls, directory: Path) -> Journal | None:
@@ -118,11 +125,12 @@ class Journal:
         self._insert(run_id, at, record, state, payload)
 
     def _insert(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
-        values = (at.isoformat(), record, state, json.dumps(payload))
+        values = (at.isoformat(), record, state, json.dumps(_mask_prose(payload, self._mask)))
         self._write(partial(_insert_record, run_id=run_id, values=values))
 
     def end(self, run_id: str, at: datetime, verdict: Verdict, end_state: str, exit_code: int, reason: str) -> None:
         """Record how a run ended; a run ends once. ``journal.end_not_written`` says in words how it ended."""
+        reason = self._mask.text(reason)
         values = (at.isoformat(), verdict.value, end_state, exit_code, reason)
         try:
             self._write(partial(_end_run, run_id=run_id, values=values))
@@ -226,6 +234,15 @@ class Journal:
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _mask_prose(value: Any, mask: Mask) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: mask.text(inner) if key in _PROSE and isinstance(inner, str) else _mask_prose(inner, mask)
+            for key, inner in value.items()
+        }
+    return [_mask_prose(inner, mask) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _tell_clock(newest: datetime, at: datetime) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from orchestrator.masking import PROCESS_MASK
+
 
 def warn(event: str, **facts: object) -> None:
-    """One line, on stderr unless the program has configured structlog: stdout is for documents that programs read."""
+    """One line without secrets, on stderr unless the program has configured structlog: stdout is for documents."""
     import structlog  # noqa: PLC0415 (see above)
 
     if not structlog.is_configured():
         structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
-    structlog.get_logger("orchestrator").warning(event, **facts)
+    told = {name: PROCESS_MASK.text(value) if isinstance(value, str) else value for name, value in facts.items()}
+    structlog.get_logger("orchestrator").warning(event, **told)

@@ -62,7 +62,7 @@ class Records:
         """
         found = next((report for report in self.reports() if report.run.id == run_id), None)
         if found is None:
-            raise _no_such_run(self.plan, run_id)
+            raise no_such_run(run_id, self.plan.journal_directory)
         return found
 
     def receipts(self) -> tuple[Receipt, ...]:
@@ -104,7 +104,7 @@ class Records:
             UsageError: as `find_quarantine`. BusyError: a run is at work.
             DatabaseError: somebody is connected to it.
         """
-        with open_journal(self.plan, run_id) as journal:
+        with open_journal(self.plan, self.world, run_id) as journal:
             kept = self.find_quarantine(run_id)
             if self.world.database is not None:
                 self.world.database.drop(kept.database)
@@ -151,13 +151,19 @@ class Records:
         return BackupCheck(receipt, "")
 
 
+def no_such_run(run_id: str, folder: Path) -> UsageError:
+    """The error where the journal in a folder knows no such run."""
+    what = f"There is no run {run_id} in {folder}."
+    return UsageError("usage.no_such_run", what, hint="`orchestrator history` lists them.")
+
+
 @contextmanager
-def open_journal(plan: Plan, run_id: str) -> Iterator[Journal]:
+def open_journal(plan: Plan, world: World, run_id: str) -> Iterator[Journal]:
     """The journal of a project, with the project locked for ``run_id``."""
     folder = plan.target.project / ".orchestrator"
     with (
         project_lock(folder, run_id=run_id, describe=partial(_describe_owner, plan.journal_directory)),
-        closing(Journal.open(plan.journal_directory)) as journal,
+        closing(Journal.open(plan.journal_directory, world.mask)) as journal,
     ):
         yield journal
 
@@ -171,7 +177,7 @@ def read_run(plan: Plan, run_id: str) -> tuple[Run, tuple[Record, ...]]:
     with _read_journal(plan) as journal:
         run = journal.find_run(run_id)
         if run is None:
-            raise _no_such_run(plan, run_id)
+            raise no_such_run(run_id, plan.journal_directory)
         return run, journal.records(run_id)
 
 
@@ -192,14 +198,6 @@ def _read_journal(plan: Plan) -> closing[Journal]:
             hint="`orchestrator run PLAN --dry-run` shows what a run would do.",
         )
     return closing(journal)
-
-
-def _no_such_run(plan: Plan, run_id: str) -> UsageError:
-    return UsageError(
-        "usage.no_such_run",
-        f"There is no run {run_id} in {plan.journal_directory}.",
-        hint="`orchestrator history` lists them.",
-    )
 
 
 def _describe_owner(folder: Path) -> str:

@@ -119,7 +119,7 @@ class Service:
         require_safe(self.plan, self.kinds)
         self._require_project()
         run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
-        with open_journal(self.plan, run_id) as journal:
+        with open_journal(self.plan, self.world, run_id) as journal:
             self._refuse_unfinished(journal)
             run = self._begin(journal, run_id, request, assume_yes=assume_yes)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
@@ -207,7 +207,7 @@ class Service:
             PlatformError: what it left at work could not be ended, so the run stays as it is.
         """
         self._require_project()
-        with open_journal(self.plan, run_id) as journal:
+        with open_journal(self.plan, self.world, run_id) as journal:
             run = journal.find_run(run_id)
             if run is None or run.verdict is not None:
                 raise UsageError(
@@ -291,7 +291,7 @@ class Service:
             except InterruptedByOperatorError:
                 raise
             except StateError as error:
-                problem = error.story()
+                problem = self.world.mask.text(error.story())
         return DryState(name, spec.kind, does, problem), facts
 
 

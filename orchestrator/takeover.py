@@ -50,7 +50,7 @@ class Takeover:
             BusyError: the run is at work. UnfinishedRunError: this is another engine or server than the run's.
             JournalError: what happens could not be recorded, so nothing more was done.
         """
-        with open_journal(self.plan, f"{mode.value} of an unfinished run") as journal:
+        with open_journal(self.plan, self.world, f"{mode.value} of an unfinished run") as journal:
             run = journal.find_unfinished()
             if run is None:
                 return None

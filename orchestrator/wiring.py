@@ -19,10 +19,17 @@ from orchestrator.adapters.env_file import read_environment
 from orchestrator.adapters.github import GitHubFeed
 from orchestrator.adapters.http import DEFAULT_LIMITS, Limits
 from orchestrator.adapters.http_probe import HttpProbe
+from orchestrator.adapters.masked_feed import MaskedFeed
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.project_files import is_environment
 from orchestrator.adapters.registry_tags import RegistryFeed
 from orchestrator.adapters.release_file import FileFeed
+from orchestrator.adapters.secret_sources import (
+    learn_run,
+    read_logins,
+    read_project_secrets,
+    read_token,
+)
 from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.checker.findings import Finding, check_plan
@@ -37,6 +44,7 @@ from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
 from orchestrator.init.writing import write
 from orchestrator.journal import Journal, Record, Run
+from orchestrator.masking import PROCESS_MASK
 from orchestrator.plan.json_schema import render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
@@ -112,8 +120,9 @@ def carry_out(proposal: Proposal, folder: Path, files: Sequence[str]) -> None:
 
 
 def _render(folder: Path, files: Sequence[str]) -> str:
+    PROCESS_MASK.learn(read_project_secrets(folder, ""))
     try:
-        return Compose(os.environ).render(folder, {"COMPOSE_FILE": ":".join(files)} if files else {})
+        return Compose(os.environ, mask=PROCESS_MASK).render(folder, {"COMPOSE_FILE": ":".join(files)} if files else {})
     except PlatformError as error:
         if error.code != "compose.missing":
             raise
@@ -146,7 +155,9 @@ def find_confirmed_plan(path: Path) -> Plan | None:
             run = journal.find_unfinished()
             project = journal.facts(run.id).find(FrozenProject) if run is not None else None
         if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
-            return _read_confirmed(folder / "runs" / run.id, run, project)
+            confirmed = _read_confirmed(folder / "runs" / run.id, run, project)
+            learn_run(PROCESS_MASK, folder / "runs" / run.id, project)
+            return confirmed
     return None
 
 
@@ -166,11 +177,14 @@ def read_plan_of_run(plan: Plan, run_id: str) -> tuple[Plan, Run, tuple[Record, 
 
 def _find_journal_folders(path: Path) -> list[Path]:
     # Edited or broken since, it may lead elsewhere or nowhere: the run is where its journal names this plan.
-    beside = [parent / ".orchestrator" for parent in path.absolute().parents[:2]]
-    found = [folder for folder in beside if _began_with(path, folder)]
+    found = [folder for folder in _look_beside(path) if _began_with(path, folder)]
     with suppress(PlanError):
         found.append(read_plan(path).journal_directory)
     return found
+
+
+def _look_beside(path: Path) -> list[Path]:
+    return [parent / ".orchestrator" for parent in path.absolute().parents[:2]]
 
 
 def _began_with(path: Path, folder: Path) -> bool:
@@ -213,9 +227,10 @@ def _read_environment(path: Path) -> Mapping[str, str]:
 
 def build_world(plan: Plan, operator: Operator) -> World:
     """The real adapters for a plan, not yet connected to anything."""
+    _learn(plan)
     environment = hold_engine(os.environ)
     engine = DockerEngine.connect(environment=environment)
-    compose = Compose(environment)
+    compose = Compose(environment, mask=PROCESS_MASK)
     platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)
     registry = EngineRegistry(engine)
     finder = ReleaseFinder(
@@ -236,11 +251,23 @@ def build_world(plan: Plan, operator: Operator) -> World:
         operator=operator,
         finder=finder,
         stages=_stages(plan, engine, compose, executor),
+        mask=PROCESS_MASK,
     )
+
+
+def _learn(plan: Plan) -> None:
+    """Let nothing that this process tells hold a secret of the plan's app."""
+    PROCESS_MASK.learn(read_project_secrets(plan.target.project, plan.target.version_variable))
+    PROCESS_MASK.learn(read_logins(os.environ))
+    PROCESS_MASK.learn(read_token(plan.releases.token_variable, os.environ))
 
 
 def build_feed(plan: Plan, limits: Limits = DEFAULT_LIMITS) -> ReleaseFeed:
     """Where the plan says that releases are announced."""
+    return MaskedFeed(_build_feed(plan, limits), PROCESS_MASK)
+
+
+def _build_feed(plan: Plan, limits: Limits) -> ReleaseFeed:
     releases = plan.releases
     token = os.environ.get(releases.token_variable) if releases.token_variable else None
     if releases.source == "file" and releases.path:

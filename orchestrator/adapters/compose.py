@@ -12,10 +12,13 @@ from typing import IO
 
 from orchestrator.adapters.compose_failure import Ended, explain_failure, explain_no_compose, explain_no_project
 from orchestrator.adapters.engine_documents import RUN_LABEL
+from orchestrator.adapters.secret_sources import read_rendering_secrets
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
+from orchestrator.masking import Mask
 
 _QUICK_S = 60.0
+_CHUNK_BYTES = 1024 * 1024
 _NO_FILE = 14  # exit codes of Compose
 
 _PASSED_ON = frozenset(
@@ -104,10 +107,14 @@ def job_command(
 
 
 class Compose:
-    """Runs argv lists: never a shell, stdin detached, in a session of its own: Ctrl-C comes to us only."""
+    """Runs argv lists: never a shell, stdin detached, in a session of its own: Ctrl-C comes to us only.
 
-    def __init__(self, environment: Mapping[str, str], host: str | None = None) -> None:
+    ``mask`` learns the secrets of each project that is rendered, and takes them out of what is kept of a command.
+    """
+
+    def __init__(self, environment: Mapping[str, str], host: str | None = None, *, mask: Mask | None = None) -> None:
         self._environment = build_environment(environment, host)
+        self.mask = mask or Mask()
 
     def read_version(self) -> str:
         """Compose's version.
@@ -137,6 +144,7 @@ class Compose:
                 f"Compose cannot read the project in {directory}: {ended.last_words}",
                 hint="`docker compose config` in that folder shows the same.",
             )
+        self.mask.learn(read_rendering_secrets(ended.output))
         return ended.output
 
     def read_hashes(self, directory: Path, variables: Mapping[str, str]) -> dict[str, str]:
@@ -193,7 +201,17 @@ class Compose:
                 f"The command {argv[0]} cannot be started: {error.strerror}.",
                 hint=f"Look at its path, whether it is executable, and whether there is room for {log}.",
             ) from error
+        finally:
+            self._mask_log(log)
         return exit_code if exit_code >= 0 else 128 - exit_code
+
+    # Only when it is over: through a pipe of ours, what the command leaves behind would keep us waiting. Without room
+    # for it, the log stays as it is: it is private, and what leaves this host is masked once more.
+    def _mask_log(self, log: Path) -> None:
+        masked = log.with_suffix(".masked")
+        with suppress(OSError), log.open("rb") as said, os.fdopen(_open_private(masked), "wb") as kept:
+            kept.writelines(self.mask.stream(iter(lambda: said.read(_CHUNK_BYTES), b"")))
+            masked.replace(log)
 
     @contextmanager
     def _compose(

@@ -55,7 +55,7 @@ class ComposeProject:
         self._engine = engine
         self._compose = compose
         self._pin = PinFile(self._directory / ".env", variable)
-        self._jobs = Jobs(engine)
+        self._jobs = Jobs(engine, compose.mask)
         self._name: str | None = None
 
     def name(self) -> str:

@@ -11,6 +11,7 @@ from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import RUN_LABEL, ContainerDocument
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
+from orchestrator.masking import Mask
 from orchestrator.model import JobStatus
 
 TAIL_LINES = 50
@@ -21,10 +22,14 @@ _POLL_S = 0.25
 
 
 class Jobs:
-    """The containers of jobs on an engine; a container without a run's label is refused."""
+    """The containers of jobs on an engine; a container without a run's label is refused.
 
-    def __init__(self, engine: DockerEngine) -> None:
+    ``mask`` takes out of what they say the secrets that it knows.
+    """
+
+    def __init__(self, engine: DockerEngine, mask: Mask | None = None) -> None:
         self._engine = engine
+        self._mask = mask or Mask()
 
     def inspect(self, name: str) -> JobStatus | None:
         """The engine's verdict; a container that was made but never started is over without an exit code."""
@@ -64,7 +69,7 @@ class Jobs:
         with suppress(OSError):
             self._write_log(name, path)
         with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:
-            return keep_tail(chunks).decode(errors="replace").rstrip("\n")
+            return keep_tail(self._mask.stream(chunks)).decode(errors="replace").rstrip("\n")
 
     def remove(self, name: str) -> None:
         """Remove the container with its anonymous volumes."""
@@ -74,7 +79,7 @@ class Jobs:
     def _write_log(self, name: str, path: Path) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as stream, closing(self._engine.read_log(name)) as chunks:
-            for chunk in chunks:
+            for chunk in self._mask.stream(chunks):
                 stream.write(chunk)
 
     # For a person who waits: what cannot be heard is no verdict on the job.

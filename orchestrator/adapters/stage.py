@@ -116,7 +116,7 @@ class ComposeStage:
         self._plan = plan
         self._template = template
         self._directory = directory
-        self._jobs = Jobs(stages.engine)
+        self._jobs = Jobs(stages.engine, stages.compose.mask)
         self.executor = ContainerExec(lambda: stages.engine.client, lambda: plan.name, plan.database)
         self._postgres = Postgres(self.executor, stages.user, stages.name)
 

@@ -87,8 +87,11 @@ def boundary(as_json: bool, *, as_lines: bool = False) -> Iterator[None]:
     except Exception as error:  # the boundary: an operator gets a sentence, not a traceback
         if os.environ.get("ORCHESTRATOR_DEBUG"):
             raise
+        from orchestrator.masking import PROCESS_MASK
+
+        told = PROCESS_MASK.text(str(error))
         click.echo(
-            f"internal error: {type(error).__name__}: {error}\nThis is a bug. The run stopped where it was; if one was"
+            f"internal error: {type(error).__name__}: {told}\nThis is a bug. The run stopped where it was; if one was"
             " at work, `orchestrator status` shows where, and `orchestrator run` prints how to bring the old version"
             " back. Run again with ORCHESTRATOR_DEBUG=1 to see the traceback.",
             err=True,
@@ -98,11 +101,12 @@ def boundary(as_json: bool, *, as_lines: bool = False) -> Iterator[None]:
 
 def _print_error(error: OrchestratorError, as_json: bool, as_lines: bool) -> None:
     from orchestrator import render
+    from orchestrator.masking import PROCESS_MASK
 
     if as_json or as_lines:
-        click.echo(json.dumps(build_error_document(error, as_event=as_lines)))
+        click.echo(json.dumps(PROCESS_MASK.document(build_error_document(error, as_event=as_lines))))
     else:
-        click.echo(render.render_error(error), err=True)
+        click.echo(PROCESS_MASK.text(render.render_error(error)), err=True)
 
 
 def build_error_document(error: OrchestratorError, *, as_event: bool = False) -> dict[str, object]:

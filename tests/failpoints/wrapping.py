@@ -14,6 +14,7 @@ from unittest.mock import patch
 from orchestrator.contract import World
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal import Journal, Record, Run
+from orchestrator.masking import Mask
 from orchestrator.model import Pin, Verdict
 from orchestrator.releases import ReleaseFinder
 from tests.failpoints.doors import DOORS, Touch
@@ -66,8 +67,8 @@ def journal_watched(points: Failpoints) -> Iterator[None]:
         call = partial(end, self, run_id, at, verdict, end_state, exit_code, reason)
         _between(points, "journal.end", "effect", (run_id, verdict), call)
 
-    def watched_open(directory: Path) -> Journal:
-        return _between(points, "journal.open", "effect", (), partial(opened, directory))
+    def watched_open(directory: Path, mask: Mask | None = None) -> Journal:
+        return _between(points, "journal.open", "effect", (), partial(opened, directory, mask))
 
     def watched_free(self: Journal) -> None:
         _between(points, "journal.free_reserve", "effect", (), partial(free, self))

@@ -85,8 +85,8 @@ def test_a_method_that_nobody_has_classified_cannot_be_called() -> None:
 def test_every_part_of_a_world_is_wrapped(tmp_path: Path) -> None:
     world = make_ports(make_world(tmp_path))
     wrapped = wrap(world, Recording())
-    for field in fields(World):
-        assert getattr(wrapped, field.name) is not getattr(world, field.name), field.name
+    for name in {field.name for field in fields(World)} - {"mask"}:  # which leads nowhere
+        assert getattr(wrapped, name) is not getattr(world, name), name
     before, after = vars(world.finder), vars(wrapped.finder)
     asked = [name for name, value in before.items() if type(value).__module__.startswith("tests.fakes")]
     assert len(asked) == 3

@@ -1,0 +1,22 @@
+"""Releases with what their authors should not have written into the notes taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.masking import Mask
+from orchestrator.model import Release
+from orchestrator.ports import ReleaseFeed
+
+
+@dataclass(frozen=True)
+class MaskedFeed:
+    """Another feed; notes go to a terminal, a page and the journal, and none of them is a place for a secret."""
+
+    feed: ReleaseFeed
+    mask: Mask
+
+    def list_releases(self) -> tuple[Release, ...]:
+        """As the other feed has them. Raises what it raises."""
+        found = self.feed.list_releases()
+        return tuple(one.model_copy(update={"notes": self.mask.text(one.notes)}) for one in found)

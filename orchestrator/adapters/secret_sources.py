@@ -1,0 +1,102 @@
+"""Where the secrets of an app lie on its host: its ``.env``, its compose files and the files they name, its logins.
+
+What cannot be read holds none for all we know: nothing here raises.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+from orchestrator.adapters.env_file import read_environment
+from orchestrator.adapters.project_files import read_marks
+from orchestrator.facts import FrozenProject
+from orchestrator.masking import Mask
+from orchestrator.secrecy import find_in_document, find_in_environment, find_inner, find_secrets, is_secret_name
+
+_MAX_BYTES = 1024 * 1024
+_TREES = (".yaml", ".yml", ".json")
+_SETTING = re.compile(r"^[ \t]*(?:-[ \t]*)?[\"']?([\w.-]+)[\"']?[ \t]*[:=][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_LOGINS = ("auth", "password", "identitytoken", "registrytoken")
+
+
+def learn_run(mask: Mask, folder: Path, project: FrozenProject | None) -> None:
+    """Let ``mask`` know those of a run: in its copy of the project, and in the project as it is now."""
+    variable = project.variable if project else ""
+    mask.learn(read_env_secrets(_read(folder / "env"), variable))
+    mask.learn(read_rendering_secrets(_read(folder / "compose.template.json")))
+    if project is not None:
+        mask.learn(read_project_secrets(project.directory, variable))
+
+
+def read_project_secrets(directory: Path, variable: str) -> Iterator[str]:
+    """Those in the files that Compose reads of the project; ``variable`` holds the version, which is none."""
+    for name in sorted(read_marks(directory, variable)):
+        text = _read(Path(name))
+        yield from _find_in_tree(text) if Path(name).suffix in _TREES else read_env_secrets(text, variable)
+
+
+def read_env_secrets(text: str, variable: str) -> Iterator[str]:
+    """Those in the text of an ``.env``."""
+    return find_in_environment({name: value for name, value in read_environment(text).items() if name != variable})
+
+
+def read_rendering_secrets(rendering: str) -> Iterator[str]:
+    """Those in a project as Compose renders it, and in the files that it hands to containers as secrets."""
+    try:
+        document = json.loads(rendering)
+    except ValueError:
+        return
+    # Doubled there, because Compose would read it again as the name of a variable.
+    yield from chain.from_iterable((secret, secret.replace("$$", "$")) for secret in find_in_document(document))
+    for secret in _mappings(document, "secrets"):
+        if isinstance(file := secret.get("file"), str):
+            yield from find_secrets("secret", _read(Path(file)))
+    for config in _mappings(document, "configs"):
+        if isinstance(content := config.get("content"), str):
+            yield from _find_in_tree(content)
+
+
+def read_logins(environment: Mapping[str, str]) -> Iterator[str]:
+    """Those in the configuration of Docker's command line, with which it logs in to registries."""
+    folder = environment.get("DOCKER_CONFIG") or str(Path(environment.get("HOME") or "/root") / ".docker")
+    try:
+        document = json.loads(_read(Path(folder) / "config.json") or "{}")
+    except ValueError:
+        return
+    for login in _mappings(document, "auths"):
+        for value in (login.get(name) for name in _LOGINS):
+            if isinstance(value, str):
+                yield value
+        with suppress(ValueError):
+            yield base64.b64decode(str(login.get("auth", ""))).decode("utf-8", "replace").partition(":")[2]
+
+
+def read_token(variable: str | None, environment: Mapping[str, str]) -> Iterator[str]:
+    """The one for the releases: a token, or ``user:password``."""
+    value = environment.get(variable, "") if variable else ""
+    if value:
+        yield from (value, value.partition(":")[2])
+
+
+def _find_in_tree(text: str) -> Iterator[str]:
+    for name, value in _SETTING.findall(text):
+        if is_secret_name(name):
+            yield from find_secrets(name, value.strip("\"'"))
+    yield from find_inner(text)
+
+
+def _mappings(document: object, key: str) -> Iterator[Mapping[str, object]]:
+    found = document.get(key) if isinstance(document, Mapping) else None
+    yield from (one for one in (found.values() if isinstance(found, Mapping) else ()) if isinstance(one, Mapping))
+
+
+def _read(path: Path) -> str:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(_MAX_BYTES).decode("utf-8", "surrogateescape")
+    return ""

@@ -1,0 +1,127 @@
+"""Which settings are secret: by their name, by what they look like, or as the password inside an address. Pure.
+
+A value is taken for a secret unless it looks like something that is written in many places anyway: a word, a number,
+a path, a host, an image, a version, an address without a login. Under a name that speaks of a secret that does not
+save it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+#: What is shorter is in too many places to be looked for by its value.
+SHORTEST = 4
+
+_SPEAKING = re.compile(
+    r"(?:.*passw(?:or)?d|.*passphrase|.*secret|.*token|credential|cred|webhook|salt|pepper|signature|cookie|apikey)s?"
+    r"|.*pass|pwd|pw|bearer|dsn|jwt|basicauth"
+)
+_AT_THE_END = re.compile(r".*keys?")
+_ABOUT = frozenset({"file", "path", "dir", "variable", "name", "ttl", "timeout", "expiry", "length", "enabled"})
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_TRIVIAL = re.compile(r"true|false|yes|no|on|off|none|null|\**|[\d.,:]{1,5}", re.IGNORECASE)
+_LINE = 8  # of a secret of several lines, what is shorter is a line of its form
+
+# Each segment of a word is lower-case, capitalised or capitals: what mixes them was made by a machine.
+_SEGMENT = r"(?:[A-Z]?[a-z]{1,12}|[A-Z]{1,12})"
+_HARMLESS = re.compile(
+    rf"""
+      {_SEGMENT}(?:[_/.,:\ -]{_SEGMENT}){{0,3}} | \w{{1,5}}\.UTF-?8   # a word or a few, a time zone, a locale
+    | [\d.,:]{{1,7}} | \d{{1,4}}[a-zA-Z]{{1,2}}                       # numbers, sizes, durations
+    | \d{{1,3}}(?:\.\d{{1,3}}){{3}}(?:[:/]\d{{1,5}})?                 # IP addresses, networks
+    | v?\d{{1,4}}(?:\.\d{{1,5}}){{1,3}}(?:-[a-z]{{1,8}}[.\d]{{0,4}})? # versions
+    | (?:v?[\w.-]{{1,40}}@)?sha256:[0-9a-f]{{64}}                     # digests
+    | (?:\.{{0,2}}|~)(?:/[\w.@+-]{{1,40}})+/?                         # paths
+    | [a-z0-9-]{{1,30}}(?:\.[a-z0-9-]{{1,30}})*\.[a-z]{{2,12}}(?::\d{{1,5}})?       # hosts
+    | [\w.-]{{1,30}}@[a-z0-9-]{{1,30}}(?:\.[a-z0-9-]{{1,30}})*\.[a-z]{{2,12}}       # mail addresses
+    | [a-z0-9.-]{{1,60}}(?::\d{{1,5}})?(?:/[a-z0-9._-]{{1,40}}){{1,4}}(?::[\w.-]{{1,60}})?   # images
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]*:([^\s/?#]*)@", re.IGNORECASE)
+_PAIR = re.compile(r"([A-Za-z][\w-]*)\s*=\s*('[^']*'|\"[^\"]*\"|[^\s;&]+)")
+_OPTION = re.compile(r"--?([A-Za-z][\w-]*)")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable, key or option of this name holds a secret, and not where it is, or for how long."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] in _ABOUT:
+        return False
+    return any(_SPEAKING.fullmatch(word) for word in words) or bool(_AT_THE_END.fullmatch(words[-1]))
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether this value of this setting is to be shown nowhere."""
+    if _TRIVIAL.fullmatch(value):
+        return False
+    return is_secret_name(name) or not (_HARMLESS.fullmatch(value) or _is_open_address(value))
+
+
+def find_secrets(name: str, value: str) -> Iterator[str]:
+    """The secrets in one setting: the value, its lines, and whatever is one in it, as a password in an address."""
+    if is_secret(name, value.strip()):
+        yield from (value, value.strip())
+        yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _LINE)
+    yield from find_inner(value)
+
+
+def find_inner(text: str) -> Iterator[str]:
+    """Passwords inside a text: in addresses, in their queries, in connection strings."""
+    for password in _LOGIN.findall(text):
+        yield from (password, unquote(password))
+    for key, value in _PAIR.findall(text):
+        bare = value.strip("'\"")
+        if is_secret_name(key) and not _TRIVIAL.fullmatch(bare):
+            yield from (bare, unquote(bare))
+
+
+def find_in_environment(environment: Mapping[str, str | None]) -> Iterator[str]:
+    """The secrets of a mapping of variables."""
+    for name, value in environment.items():
+        if value is not None:
+            yield from find_secrets(name, value)
+
+
+def find_in_document(document: object) -> Iterator[str]:
+    """The secrets in what Compose has rendered, or in any other tree: by the names of its keys and options."""
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            if key == "environment" and isinstance(value, Mapping):
+                yield from find_in_environment({str(k): v if v is None else str(v) for k, v in value.items()})
+            elif isinstance(value, str):
+                yield from (find_secrets if is_secret_name(str(key)) else _only_inner)(str(key), value)
+            else:
+                yield from find_in_document(value)
+    elif isinstance(document, Sequence) and not isinstance(document, str):
+        for place, value in enumerate(document):
+            option = read_option(document[place - 1]) if place else ""
+            if isinstance(value, str):
+                yield from (find_secrets if is_secret_name(option) else _only_inner)(option, value)
+            else:
+                yield from find_in_document(value)
+
+
+def read_option(word: object) -> str:
+    """The name of the option that the next word of a command line is the value of; empty if there is none."""
+    found = _OPTION.fullmatch(word) if isinstance(word, str) else None
+    return found[1] if found else ""
+
+
+def _only_inner(_name: str, value: str) -> Iterator[str]:
+    return find_inner(value)
+
+
+def _is_open_address(value: str) -> bool:
+    if "://" not in value or any(char.isspace() for char in value):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    # The password of a login is found by itself, so that who connects where stays readable; a bare token is not.
+    login, _, _ = parts.netloc.rpartition("@")
+    segments = [*parts.path.split("/"), parts.fragment, *(text for _, text in parse_qsl(parts.query))]
+    return (not login or ":" in login) and all(not text or _HARMLESS.fullmatch(text) for text in segments)
