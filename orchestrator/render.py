@@ -16,6 +16,7 @@ from orchestrator.records import BackupCheck, KeptDatabase
 from orchestrator.report import RunReport
 from orchestrator.resume import How, Move
 from orchestrator.service import DryState
+from orchestrator.support import SupportFile, tell_size
 
 _COLOURS = {
     Verdict.COMMITTED: "green",
@@ -147,6 +148,13 @@ def render_quarantines(kept: Sequence[KeptDatabase]) -> str:
 def render_checks(checks: Sequence[BackupCheck]) -> str:
     """One line a backup that was read back."""
     return "\n".join(f"{'✗' if c.problem else '✓'} {c.receipt.path.name}  {c.problem or 'as proven'}" for c in checks)
+
+
+def render_support(written: SupportFile) -> str:
+    """What is in a support file, one line each; what is missing under its name."""
+    lines = [f"  {one.name:<34} {tell_size(one):<24}  {one.remark}".rstrip() for one in written.entries]
+    note = "Secrets are masked, but what the app logs is in it: look through it before you pass it on."
+    return "\n".join([f"Wrote {written.path}", *lines, note])
 
 
 def render_error(error: OrchestratorError) -> str:

@@ -51,10 +51,11 @@ from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.variables import resolve_variables
 from orchestrator.ports import Database, Operator, ReleaseFeed
-from orchestrator.records import read_run
+from orchestrator.records import no_such_run, read_run
 from orchestrator.releases import ReleaseFinder
 from orchestrator.service import Service
 from orchestrator.stages import Stages
+from orchestrator.support import SupportFile, write_support
 from orchestrator.takeover import Takeover
 from states.registry import KINDS
 
@@ -173,6 +174,32 @@ def read_plan_of_run(plan: Plan, run_id: str) -> tuple[Plan, Run, tuple[Record, 
     if hashlib.sha256(content).hexdigest() != run.plan_sha256:
         raise _no_copy(copy, run)
     return derive_again(parse_plan(content.decode(), Path(run.plan_source), KINDS), KINDS, run.request), run, records
+
+
+def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
+    """Pack a run of the plan at ``path`` into a new file; neither engine nor app nor a plan that can be read is needed.
+
+    Raises:
+        PlanError: the plan cannot be read, and the run is in no journal that lies beside it.
+        UsageError: there is no such run, or as `orchestrator.support.write_support`.
+    """
+    unreadable: PlanError | None = None
+    try:
+        plan = read_plan(path)
+        _learn(plan)
+        folders = [plan.journal_directory]
+    except PlanError as error:
+        unreadable, folders = error, _look_beside(path)
+    for folder in folders:
+        journal = Journal.open_existing(folder)
+        if journal is None:
+            continue
+        with closing(journal):
+            run = journal.find_run(run_id)
+            if run is not None:
+                learn_run(PROCESS_MASK, folder / "runs" / run.id, journal.facts(run.id).find(FrozenProject))
+                return write_support(journal, run, PROCESS_MASK, output)
+    raise unreadable or no_such_run(run_id, folders[0])
 
 
 def _find_journal_folders(path: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.boundary import (
     boundary,
+    find_plan,
     json_option,
     open_service,
     plan_argument,
@@ -74,6 +75,30 @@ def history(plan: Path | None, as_json: bool) -> None:
 
 @main.command()
 @run_argument
+@plan_option
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; default: support-RUN.tar.gz."
+)
+@json_option
+def support(run_id: str, plan: Path | None, output: Path | None, as_json: bool) -> None:
+    """Pack all that is known of RUN into one file without its secrets, for somebody who is asked for help.
+
+    Journal, plan, compose file, .env, logs and report, each secret masked. Works for a run that is unfinished too.
+
+    \b
+    orchestrator support r-20260130-143022-1f3a
+    orchestrator support r-20260130-143022-1f3a --output /tmp/for-kim.tar.gz
+    """
+    from orchestrator import render
+    from orchestrator.wiring import build_support
+
+    with boundary(as_json):
+        written = build_support(find_plan(plan), run_id, (output or Path(f"support-{run_id}.tar.gz")).absolute())
+        click.echo(json.dumps(written.to_json()) if as_json else render.render_support(written))
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
 @plan_option
 @json_option
 def close(run_id: str, plan: Path | None, as_json: bool) -> None:
