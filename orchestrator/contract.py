@@ -31,6 +31,8 @@ from orchestrator.ports import (
     Clock,
     Database,
     History,
+    MetricsFile,
+    Notifier,
     Operator,
     Platform,
     Probe,
@@ -122,7 +124,8 @@ class Target:
 class World:
     """All doors to the outside. ``database`` and ``stages`` are None for an app without a database.
 
-    ``mask`` knows the secrets of the app, which leave by none of them.
+    ``mask`` knows the secrets of the app, which leave by none of them. ``notifier`` and ``metrics`` are None where the
+    plan wants none.
     """
 
     clock: Clock
@@ -135,6 +138,8 @@ class World:
     finder: ReleaseFinder
     stages: Stages | None = None
     mask: Mask = field(default_factory=Mask)
+    notifier: Notifier | None = None
+    metrics: MetricsFile | None = None
 
 
 @dataclass(frozen=True)

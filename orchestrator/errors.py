@@ -10,7 +10,7 @@ One root, one sentence each for *what happened*, *what it means for the app* and
     ├── JournalError           journal.*     70
     ├── InvariantError         internal.*    70   a bug: fail closed
     └── StateError                           the state reports ``failed``; the plan says what follows
-        ├── PlatformError      engine.* compose.* service.* image.* pull.* env.* gate.*
+        ├── PlatformError      engine.* compose.* service.* image.* pull.* env.* gate.* metrics.*
         ├── DatabaseError      database.*
         ├── ReleaseError       releases.*
         ├── BackupError        backup.*

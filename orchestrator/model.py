@@ -79,6 +79,22 @@ class Release(Word):
     draft: bool = False
 
 
+class NoticeLevel(StrEnum):
+    """How urgent a notification is."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Notice(Word):
+    """A message to somebody who is not at the terminal."""
+
+    title: str
+    body: str
+    level: NoticeLevel
+
+
 class ServiceStatus(Word):
     """One container of a service as the platform reports it at this moment."""
 

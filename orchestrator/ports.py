@@ -24,6 +24,7 @@ from orchestrator.model import (
     Inventory,
     JobStatus,
     LocalImage,
+    Notice,
     Pin,
     ProbeAnswer,
     Progress,
@@ -335,6 +336,23 @@ class Operator(Protocol):
 
     def confirm(self, question: Question) -> bool | None:
         """True or False as answered; None where nobody can be asked."""
+
+
+class Notifier(Protocol):
+    """Whoever is to be told how a run ended."""
+
+    def send(self, notice: Notice, *, timeout_s: float) -> tuple[str, ...]:
+        """Tell it; what did not work, one sentence each, without a secret. Never raises, and is over in time."""
+
+
+class MetricsFile(Protocol):
+    """The page that a monitoring system reads."""
+
+    def read(self) -> str:
+        """As it was written last; empty where there is none. Never raises."""
+
+    def write(self, text: str) -> None:
+        """Replace it as a whole. Raises `PlatformError`: ``metrics.not_written``."""
 
 
 class History(Protocol):

@@ -35,6 +35,7 @@ from orchestrator.model import EXIT_CODES, EffectScope, Progress, Verdict
 from orchestrator.place import find_place
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
+from orchestrator.publishing import publish_check, publish_metrics
 from orchestrator.records import Records, end_what_works, open_journal, read_report
 from orchestrator.releases import Choice, ReleaseRequest, refuse_failed
 from orchestrator.report import RunReport, choose_exit_code
@@ -122,10 +123,12 @@ class Service:
         with open_journal(self.plan, self.world, run_id) as journal:
             self._refuse_unfinished(journal)
             run = self._begin(journal, run_id, request, assume_yes=assume_yes)
+            publish_metrics(self.plan, self.world, journal)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
             note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            publish_metrics(self.plan, self.world, journal)
             return read_report(journal, run.id)
 
     def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
@@ -141,9 +144,12 @@ class Service:
         return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
 
     def check(self, request: ReleaseRequest) -> Choice:
-        """Which release would be next. Reads only."""
+        """Which release would be next. Changes nothing but the page of metrics, where the plan wants one."""
         self._require_project()
-        return self.world.finder.find(request)
+        choice = self.world.finder.find(request)
+        if request.version is None:
+            publish_check(self.plan, self.world, newer=choice.newer)
+        return choice
 
     def dry_run(self, request: ReleaseRequest, *, assume_yes: bool) -> tuple[DryState, ...]:
         """What each state of the way forward would do; states that only read are really performed.
@@ -219,6 +225,7 @@ class Service:
             reason = "It was cut off and closed by its operator."
             verdict = Verdict.NEEDS_OPERATOR
             journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
+            publish_metrics(self.plan, self.world, journal)
             return read_report(journal, run_id)
 
     def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest, *, assume_yes: bool) -> Run:

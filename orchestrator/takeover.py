@@ -18,6 +18,7 @@ from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
 from orchestrator.place import require_place
 from orchestrator.plan.schema import Plan
+from orchestrator.publishing import publish_metrics
 from orchestrator.records import end_what_works, open_journal, read_report
 from orchestrator.releases import ReleaseRequest
 from orchestrator.report import RunReport, choose_exit_code
@@ -63,6 +64,7 @@ class Takeover:
             note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            publish_metrics(self.plan, self.world, journal)
             return read_report(journal, run.id)
 
     def _go_on(self, journal: Journal, run: Run, move: Move, mode: Mode, listener: Listener) -> Ending:

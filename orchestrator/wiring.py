@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
+from orchestrator.adapters.apprise_notifier import AppriseNotifier
 from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.compose import Compose
 from orchestrator.adapters.compose_project import ComposeProject
@@ -20,6 +21,7 @@ from orchestrator.adapters.github import GitHubFeed
 from orchestrator.adapters.http import DEFAULT_LIMITS, Limits
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.masked_feed import MaskedFeed
+from orchestrator.adapters.metrics_file import TextfileCollector
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.project_files import is_environment
 from orchestrator.adapters.registry_tags import RegistryFeed
@@ -279,6 +281,8 @@ def build_world(plan: Plan, operator: Operator) -> World:
         finder=finder,
         stages=_stages(plan, engine, compose, executor),
         mask=PROCESS_MASK,
+        notifier=_notifier(plan),
+        metrics=TextfileCollector(plan.metrics.file) if plan.metrics else None,
     )
 
 
@@ -287,6 +291,13 @@ def _learn(plan: Plan) -> None:
     PROCESS_MASK.learn(read_project_secrets(plan.target.project, plan.target.version_variable))
     PROCESS_MASK.learn(read_logins(os.environ))
     PROCESS_MASK.learn(read_token(plan.releases.token_variable, os.environ))
+    if (notifier := _notifier(plan)) is not None:
+        with suppress(OSError):
+            PROCESS_MASK.learn(notifier.read_urls())
+
+
+def _notifier(plan: Plan) -> AppriseNotifier | None:
+    return AppriseNotifier(plan.notify.urls_variable, plan.notify.urls_file, os.environ) if plan.notify else None
 
 
 def build_feed(plan: Plan, limits: Limits = DEFAULT_LIMITS) -> ReleaseFeed:

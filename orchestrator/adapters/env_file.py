@@ -66,16 +66,16 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, text.encode("utf-8", "surrogateescape"))
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """Replace the file, or the one its symbolic links lead to, as a whole.
+def write_atomically(path: Path, content: bytes, *, mode: int | None = None, follow: bool = True) -> None:
+    """Replace the file, or the one its symbolic links lead to, as a whole; without ``follow`` a link itself.
 
     Mode and owner stay unless ``mode`` is given; a new file is 0600. Durable on return.
 
     Raises:
         OSError: it cannot be written; nothing is changed and nothing is left behind.
     """
-    target = path.resolve()
-    before = target.stat() if target.exists() else None
+    target = path.resolve() if follow else path
+    before = target.stat() if follow and target.exists() else None
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -140,6 +140,11 @@ def run_bounded(call: Callable[[], T], seconds: float) -> T:
     Raises:
         TimeoutError: it was not over in time; it is left to end on a thread that holds nothing up.
     """
+    return run_aside(call).result(timeout=seconds)
+
+
+def run_aside(call: Callable[[], T]) -> Future[T]:
+    """Begin a call on a thread that holds nothing up, not even the end of this process."""
     future: Future[T] = Future()
 
     def work() -> None:
@@ -149,7 +154,7 @@ def run_bounded(call: Callable[[], T], seconds: float) -> T:
             future.set_exception(problem)
 
     threading.Thread(target=work, name="http", daemon=True).start()
-    return future.result(timeout=seconds)
+    return future
 
 
 def read_body(response: requests.Response, limit_bytes: int, ends_at: float) -> bytes:

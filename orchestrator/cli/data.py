@@ -17,6 +17,7 @@ from orchestrator.cli.boundary import (
     plan_option,
     run_argument,
 )
+from orchestrator.cli.ending import tell_end
 from orchestrator.cli.group import main
 from orchestrator.cli.suggesting import find_backups, quietly
 from orchestrator.cli.watching import Output, output_options, stage
@@ -108,7 +109,7 @@ def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, **
         service = open_service(plan, told.operator)
         with told.watching(service.interruption) as face:
             report = service.restore_backup(file.absolute(), foreign=foreign, assume_yes=force, listener=face)
-        sys.exit(told.print_end(report))
+        sys.exit(tell_end(told, service, report))
 
 
 @main.group()

@@ -18,6 +18,7 @@ from orchestrator.cli.boundary import (
     prerelease_option,
     version_option,
 )
+from orchestrator.cli.ending import tell_end
 from orchestrator.cli.group import main
 from orchestrator.cli.watching import Output, output_options, stage
 
@@ -69,7 +70,7 @@ def run(
             sys.exit(_print_dry_run(service, request, force, as_json))
         with told.watching(service.interruption) as face:
             report = service.run(request, assume_yes=force, listener=face)
-        sys.exit(told.print_end(report))
+        sys.exit(tell_end(told, service, report))
 
 
 @main.command()
@@ -90,7 +91,7 @@ def rollback(plan: Path | None, force: bool, **output: bool) -> None:
         service = open_service(plan, told.operator)
         with told.watching(service.interruption) as face:
             report = service.roll_back(assume_yes=force, listener=face)
-        sys.exit(told.print_end(report))
+        sys.exit(tell_end(told, service, report))
 
 
 @main.command()
@@ -157,7 +158,9 @@ def _take_up(plan: Path | None, output: Output, word: str) -> None:
         way = build_takeover(find_plan(plan), told.operator)
         with told.watching(way.interruption) as face:
             report = way.take_up(Mode(word), announce=announce, listener=face, warn=warn)
-        sys.exit(told.print_end(report) if report else told.print_nothing("No run is unfinished; nothing was done."))
+        sys.exit(
+            tell_end(told, way, report) if report else told.print_nothing("No run is unfinished; nothing was done.")
+        )
 
 
 def _print_check(service: Service, request: Any, as_json: bool) -> int:

@@ -50,6 +50,8 @@ def build_plan(tree: Node, source: Path, text: str, kinds: Mapping[str, Kind], p
         source=source,
         text=text,
         maintenance_window_s=form.maintenance_window_s,
+        notify=form.notify,
+        metrics=form.metrics,
     )
 
 

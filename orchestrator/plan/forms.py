@@ -14,7 +14,10 @@ from orchestrator.plan.durations import Duration
 from orchestrator.plan.schema import (
     BackupsSpec,
     DatabaseSpec,
+    EndWord,
     JournalSpec,
+    MetricsSpec,
+    NotifySpec,
     ReleasesSpec,
     Spec,
     TargetSpec,
@@ -22,7 +25,6 @@ from orchestrator.plan.schema import (
 from orchestrator.plan.tree import Node, Problems, Trail, suggest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-EndWord = Literal["committed", "up_to_date", "refused", "rolled_back", "needs_operator"]
 
 
 class PlanForm(Spec):
@@ -51,6 +53,12 @@ class PlanForm(Spec):
 
     maintenance_window_s: Duration | None = Field(default=None, alias="maintenance_window")
     """How long the app may be down at most; `lint` warns where the deadlines add up to more."""
+
+    notify: NotifySpec | None = None
+    """Who is told how a run ended."""
+
+    metrics: MetricsSpec | None = None
+    """What a monitoring system is told."""
 
     initial: str | None = None
     """State that a run begins with."""

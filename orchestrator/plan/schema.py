@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from orchestrator.facts import Fact
 from orchestrator.model import EffectScope, Verdict
@@ -118,12 +127,30 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
     return Path(os.path.normpath(folder / path)) if isinstance(folder, Path) else path
 
 
+def _variable_name(text: str) -> str:
+    # What is written here by mistake is the secret itself, so it must not be in the message.
+    if not re.fullmatch(_VARIABLE, text, re.ASCII):
+        raise ValueError("write the NAME of an environment variable here, never the secret that is in it")
+    return text
+
+
+def _prom(path: Path) -> Path:
+    if path.suffix != ".prom":
+        raise ValueError(f"node_exporter reads no file but `*.prom`; write {str(path.with_suffix('.prom'))!r}")
+    return path
+
+
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Service = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$")]
-Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Variable = Annotated[str, StringConstraints(pattern=_VARIABLE)]
+SecretVariable = Annotated[
+    str, AfterValidator(_variable_name), WithJsonSchema({"type": "string", "pattern": _VARIABLE})
+]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_image)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_url)]
 Location = Annotated[Path, AfterValidator(_absolute)]
+EndWord = Literal["committed", "up_to_date", "refused", "rolled_back", "needs_operator"]
 
 
 class Spec(BaseModel):
@@ -241,7 +268,7 @@ class ReleasesSpec(Spec):
     path: Location | None = None
     """The JSON file, for `source: file`."""
 
-    token_variable: Variable | None = None
+    token_variable: SecretVariable | None = None
     """Name of the environment variable that holds a token (`user:password` for a registry), never the secret"""
 
     @model_validator(mode="after")
@@ -270,6 +297,35 @@ class JournalSpec(Spec):
 
     directory: Location
     """Folder of the journal; left out, `.orchestrator` in the project's folder."""
+
+
+class NotifySpec(Spec):
+    """Who is told how a run ended."""
+
+    urls_variable: SecretVariable | None = None
+    """Name of the environment variable with addresses for Apprise, blanks between; never an address itself."""
+
+    urls_file: Location | None = None
+    """File with one address for Apprise a line, which nobody else may read."""
+
+    verdicts: tuple[EndWord, ...] = ("committed", "refused", "rolled_back", "needs_operator")
+    """Ends that are told; an internal error always is."""
+
+    timeout_s: Duration = Field(default=15.0, alias="timeout", json_schema_extra={"default": "15s"})
+    """How long telling may take; how the run ended does not depend on it."""
+
+    @model_validator(mode="after")
+    def _has_addresses(self) -> Self:
+        if self.urls_variable is None and self.urls_file is None:
+            raise ValueError("`notify` needs `urls_variable` or `urls_file`: where the addresses are")
+        return self
+
+
+class MetricsSpec(Spec):
+    """What a monitoring system is told."""
+
+    file: Annotated[Location, AfterValidator(_prom)]
+    """File in the folder that node_exporter's textfile collector reads; its name ends in `.prom`."""
 
 
 @dataclass(frozen=True)
@@ -307,3 +363,5 @@ class Plan:
     source: Path
     text: str
     maintenance_window_s: float | None = None
+    notify: NotifySpec | None = None
+    metrics: MetricsSpec | None = None

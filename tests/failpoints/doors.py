@@ -68,6 +68,8 @@ DOORS: Mapping[str, Door] = {
         Door("probe", ports.Probe, _words("get")),
         Door("operator", ports.Operator, _words("confirm")),
         Door("feed", ports.ReleaseFeed, _words("list_releases")),
+        Door("notifier", ports.Notifier, effects=_words("send")),
+        Door("metrics", ports.MetricsFile, _words("read"), _words("write")),
         Door("stages", stages.Stages, _words("find_left"), _words("open sweep"), {"open": "stage"}),
         Door(
             "stage",

@@ -38,6 +38,8 @@ def wrap(world: World, points: Failpoints) -> World:
         operator=wrap_port("operator", world.operator, points),
         finder=_wrap_finder(world.finder, points),
         stages=wrap_port("stages", world.stages, points) if world.stages else None,
+        notifier=wrap_port("notifier", world.notifier, points) if world.notifier else None,
+        metrics=wrap_port("metrics", world.metrics, points) if world.metrics else None,
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import tomllib
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from orchestrator import ports, stages
+from orchestrator.adapters.apprise_notifier import AppriseNotifier
+from orchestrator.adapters.metrics_file import TextfileCollector
 from orchestrator.contract import World
 from orchestrator.journal import Journal
 from orchestrator.releases import ReleaseFinder
@@ -83,7 +85,8 @@ def test_a_method_that_nobody_has_classified_cannot_be_called() -> None:
 
 
 def test_every_part_of_a_world_is_wrapped(tmp_path: Path) -> None:
-    world = make_ports(make_world(tmp_path))
+    metrics = TextfileCollector(tmp_path / "page.prom")
+    world = replace(make_ports(make_world(tmp_path)), notifier=AppriseNotifier("URLS", None, {}), metrics=metrics)
     wrapped = wrap(world, Recording())
     for name in {field.name for field in fields(World)} - {"mask"}:  # which leads nowhere
         assert getattr(wrapped, name) is not getattr(world, name), name

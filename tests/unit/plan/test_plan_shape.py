@@ -113,6 +113,9 @@ states:
         ("services: [app]", "services: [app], health: {url: localhost}", "'localhost' is no address"),
         ("good: {end: committed}", "good: {end: internal_error}", "'internal_error' is not valid here"),
         ("good: {end: committed}", "good: committed", "a state is `{kind: …, then: {…}}`"),
+        ("name: shop", "name: shop\nnotify: {}", "`notify` needs `urls_variable` or `urls_file`"),
+        ("name: shop", "name: shop\nnotify: {urls_file: u, verdicts: [comitted]}", "did you mean `committed`?"),
+        ("name: shop", "name: shop\nmetrics: {file: x.txt}", "node_exporter reads no file but `*.prom`"),
         ("initial: fetch", "", "`initial` is missing"),
         ("initial: fetch", "initial: good", "`good` is an end; a run begins with a state (G1)"),
     ],
@@ -120,6 +123,28 @@ states:
 def test_a_mistake_is_told_with_what_to_write_instead(written: str, instead: str, problem: str) -> None:
     text = (HEAD + STATES).replace(written, instead, 1)
     assert any(problem in line for line in problems_of(text)), problems_of(text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ("name: shop", "name: shop\nnotify: {urls_variable: 'json://kim:hunter2@example.org'}"),
+        ("repository: you/shop", "repository: you/shop, token_variable: hunter2-"),
+    ],
+)
+def test_a_secret_in_the_place_of_a_name_is_told_without_it(written: tuple[str, str]) -> None:
+    (problem,) = problems_of((HEAD + STATES).replace(*written, 1))
+    assert "write the NAME of an environment variable" in problem
+    assert "hunter2" not in problem
+
+
+def test_who_is_told_and_where_the_metrics_go() -> None:
+    more = "notify: {urls_variable: URLS, timeout: 5s}\nmetrics: {file: metrics/shop.prom}\n"
+    plan = parse(HEAD + more + STATES)
+    assert plan.notify is not None
+    assert plan.metrics is not None
+    assert (plan.notify.urls_variable, plan.notify.timeout_s, plan.metrics.file.is_absolute()) == ("URLS", 5, True)
+    assert set(plan.notify.verdicts) == {"committed", "refused", "rolled_back", "needs_operator"}
 
 
 @pytest.mark.parametrize("name", ["class", "state", "trigger", "to_rest", "is_up", "on_enter_x", "Fetch", "a-b", "2x"])
