@@ -1,6 +1,7 @@
 """The command line answers with the right exit code, on the right stream, and touches nothing by looking."""
 
 import json
+import resource
 import socket
 from pathlib import Path
 
@@ -75,6 +76,16 @@ def test_a_project_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> 
     assert done.exit_code == 10
     assert "does not exist" in done.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_no_crash_of_ours_leaves_a_file_with_what_we_know() -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+        assert call("lint", PLANS / "upgrade.yaml").exit_code == 0
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_what_others_can_reach_is_not_served_without_a_token() -> None:
