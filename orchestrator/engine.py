@@ -304,7 +304,7 @@ class ContextBuilder:
             history=self.history,
             deadline=deadline,
             report=partial(self.listener.progressed, spec.name),
-            tell=partial(self.listener.said, spec.name),
+            tell=lambda line: self.listener.said(spec.name, self.world.mask.text(line)),
         )
 
 

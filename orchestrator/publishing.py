@@ -8,19 +8,16 @@ from __future__ import annotations
 import socket
 from contextlib import closing
 
-import structlog
-
 from orchestrator.contract import World
 from orchestrator.errors import JournalError, StateError
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal
+from orchestrator.log import warn
 from orchestrator.metrics import Metrics, Update, judge_update, read_update, render_metrics
 from orchestrator.model import Verdict
 from orchestrator.notices import build_notice
 from orchestrator.plan.schema import Plan
 from orchestrator.report import RunReport, build_report
-
-_log = structlog.get_logger(__name__)
 
 
 def notify_end(plan: Plan, world: World, report: RunReport) -> tuple[str, ...]:
@@ -41,7 +38,7 @@ def publish_metrics(plan: Plan, world: World, journal: Journal | None, update: U
         known = update or read_update(world.metrics.read(), plan.name)
         world.metrics.write(render_metrics(_collect(plan, journal, known)))
     except (StateError, JournalError) as error:
-        _log.warning("metrics.not_written", reason=error.what)
+        warn("metrics.not_written", reason=error.what)
 
 
 def publish_check(plan: Plan, world: World, *, newer: bool) -> None:
@@ -52,7 +49,7 @@ def publish_check(plan: Plan, world: World, *, newer: bool) -> None:
     try:
         journal = Journal.open_existing(plan.journal_directory)
     except JournalError as error:
-        _log.warning("metrics.not_written", reason=error.what)
+        warn("metrics.not_written", reason=error.what)
         return
     if journal is None:
         publish_metrics(plan, world, None, update)

@@ -33,7 +33,7 @@ from orchestrator.model import Pin
 from orchestrator.ports import Report
 
 _CALL_TIMEOUT_S = 60
-_WAIT_S = 1.0  # who waits for a job hears what it says once in a while
+_WAIT_S = 1  # who waits for a job hears what it says once in a while
 _DEFAULT_GRACE_S = 10  # the engine's own on Linux
 _PLACEHOLDER_S = "120"
 _LOCAL_URL = "http+docker://"

@@ -35,7 +35,7 @@ def doctor(plan: Path | None, as_json: bool) -> None:
     """
     from orchestrator.doctor.examination import examine
     from orchestrator.doctor.findings import EXIT_ILL, is_healthy, to_document
-    from orchestrator.render import TerminalOperator
+    from orchestrator.live.operator import TerminalOperator
     from orchestrator.wiring import build_surgery
 
     with boundary(as_json), tempfile.TemporaryDirectory(prefix="orchestrator-doctor-") as folder:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.ending import tell_end
+from orchestrator.cli.watching import Output, Stage
+from orchestrator.live.operator import TerminalOperator
+from orchestrator.live.plain import SilentFace
 from orchestrator.model import Notice
 from orchestrator.plan.schema import NotifySpec
 from orchestrator.service import Service
@@ -40,7 +43,8 @@ def test_a_run_that_nobody_could_be_told_of_ended_as_it_did(
     bench = Bench(tmp_path)
     report = bench.run("v1.1.0")
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    assert tell_end(make_service(bench, Trouble(signal_number)), report, as_json=True) == 0
+    told = Stage(Output(as_json=True), SilentFace(), TerminalOperator())
+    assert tell_end(told, make_service(bench, Trouble(signal_number)), report) == 0
     said = capsys.readouterr()
     assert '"verdict": "committed"' in said.out
     assert said.err == note

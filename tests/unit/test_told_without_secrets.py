@@ -13,22 +13,22 @@ from orchestrator.cli.boundary import boundary
 from orchestrator.deadline import Deadline
 from orchestrator.errors import MigrationError, PlatformError
 from orchestrator.masking import PROCESS_MASK, Mask
-from orchestrator.model import Progress, Release
+from orchestrator.model import Release
 from orchestrator.releases import ReleaseRequest
+from orchestrator.service import SilentListener
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 
 CANARY = "c4nary-9Zx8Yw7Vu6"
 
 
-class Reasons:
-    """Remembers why each state ended."""
+class Told(SilentListener):
+    """Remembers what is said while a state is at work, and why each one ended."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def entered(self, state: str, kind: str) -> None: ...
-
-    def progressed(self, state: str, progress: Progress) -> None: ...
+    def said(self, state: str, line: str) -> None:
+        self.told.append(line)
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         self.told.append(reason)
@@ -38,7 +38,7 @@ def test_neither_journal_nor_report_nor_terminal_has_what_a_failure_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    reasons = Reasons()
+    told = Told()
     service = replace(bench.service, world=replace(bench.service.world, mask=Mask([CANARY])))
     bench.world.releases["v1.1.0"].notes = f"The default password is {CANARY}."
 
@@ -46,11 +46,11 @@ def test_neither_journal_nor_report_nor_terminal_has_what_a_failure_says(
         raise MigrationError("migrate.failed", f"connection to {CANARY}\nfailed", hint=f"password={CANARY}")
 
     monkeypatch.setattr(service.world.platform, "start_job", fail)
-    report = service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=reasons)
+    report = service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=told)
     assert report.run.reason == "connection to ***\nfailed\npassword=***"
     assert CANARY not in json.dumps(report.to_json())
-    assert any("***" in reason for reason in reasons.told)
-    assert CANARY not in "".join(reasons.told)
+    assert any("***" in reason for reason in told.told)
+    assert CANARY not in "".join(told.told)
     folder = bench.plan.journal_directory
     assert CANARY.encode() not in b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
