@@ -30,6 +30,12 @@ RATE ?= 200
 KILLS ?= 0.7
 SEED ?=
 
+# What `make bench` measures: which parts, databases of which MB, and what grows how far; ROUNDS=3 there.
+PARTS ?= outage backup overhead checker endpoint start growth
+SIZES ?= 10 1000
+GROWTH ?= 10 100 1000 4000
+AXES ?= database services states runs
+
 export KEEP
 
 .PHONY: help
@@ -83,6 +89,11 @@ soak: setup ## 100 upgrades and rollbacks under load, most of them killed (MINUT
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --rounds $(ROUNDS) --rate $(RATE) --kills $(KILLS) \
 	  $(if $(SEED),--seed $(SEED))
 	$(BIN)/pytest $(UNIT_TESTS) $(DOCKER_TESTS) -m soak
+
+.PHONY: bench
+bench: ROUNDS = 3
+bench: setup ## what it costs, into BENCHMARKS.md (PARTS="outage …" SIZES="10 1000" ROUNDS=3 GROWTH=… AXES=…)
+	$(BIN)/python -m tests.bench --parts $(PARTS) --sizes $(SIZES) --rounds $(ROUNDS) --growth $(GROWTH) --axes $(AXES)
 
 .PHONY: test-unit
 test-unit: venv ## the tests that need no engine
