@@ -1,16 +1,19 @@
 """Command line of the image: `ledger serve` and `ledger migrate`.
 
 Settings come from the environment: DATABASE_URL (required), HOST (127.0.0.1; the image says 0.0.0.0), PORT
-(5100), APP_VERSION (what this image calls itself), RELEASES_FILE (where the host announces releases;
-without it nobody is told of newer ones), LEDGER_RELEASES and LEDGER_RELEASE (folder of releases, and which one this is;
-set by the image).
+(5100), APP_VERSION (what this image calls itself), RELEASES_FILE, or RELEASES_REPOSITORY and RELEASES_API (where
+releases are announced; without them nobody is told of newer ones), LEDGER_RELEASES and LEDGER_RELEASE (folder of
+releases, and which one this is; set by the image).
 """
+
+from __future__ import annotations
 
 import argparse
 import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -19,6 +22,9 @@ from .database import CONNECT_TIMEOUT_S, Database
 from .migrations import MigrationError, migrate
 from .release import Release, ReleaseError, load_release
 from .server import serve
+
+if TYPE_CHECKING:
+    from orchestrator.ports import ReleaseFeed
 
 
 class SettingError(Exception):
@@ -37,7 +43,7 @@ def main() -> int:
         if command == "migrate":
             _migrate(url, release)
         else:
-            app = create_app(Database(url), release, os.environ.get("APP_VERSION", "dev"), _announced())
+            app = create_app(Database(url), release, os.environ.get("APP_VERSION", "dev"), _feed())
             serve(app, _host(), _port())
     except (SettingError, MigrationError, ReleaseError, psycopg.Error, OSError) as error:
         print(f"ledger {command}: {error}".strip(), file=sys.stderr)
@@ -59,9 +65,12 @@ def _setting(name: str) -> str:
     return value
 
 
-def _announced() -> Path | None:
-    path = os.environ.get("RELEASES_FILE")
-    return Path(path) if path else None
+def _feed() -> ReleaseFeed | None:
+    if not (os.environ.get("RELEASES_FILE") or os.environ.get("RELEASES_REPOSITORY")):
+        return None
+    from .telling import choose_feed  # noqa: PLC0415 - what tells nobody starts without it
+
+    return choose_feed(os.environ)
 
 
 def _host() -> str:

@@ -1,10 +1,12 @@
 """The web application: a page for people and the API.
 
-Where the host announces releases, ``/api/version`` and the page tell of newer ones, by the blueprint of `webapi`.
+Where releases are announced, ``/api/version`` and the page tell of newer ones, by the blueprint of `webapi`.
 """
 
+from __future__ import annotations
+
 import logging
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from flask import Flask, Response, jsonify, render_template, request
@@ -13,6 +15,9 @@ from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
 from . import store
 from .database import Database
 from .release import Release
+
+if TYPE_CHECKING:
+    from orchestrator.ports import ReleaseFeed
 
 MAX_BODY_CHARACTERS = 10_000
 MAX_PAGE = 1000
@@ -24,20 +29,20 @@ POLICY = (
 _log = logging.getLogger("ledger")
 
 
-def create_app(database: Database, release: Release, app_version: str, announced: Path | None = None) -> Flask:
-    """Build the application of `release`, which calls itself `app_version`; `announced` lists what else there is."""
+def create_app(database: Database, release: Release, app_version: str, feed: ReleaseFeed | None = None) -> Flask:
+    """Build the application of `release`, which calls itself `app_version`; `feed` lists what else there is."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     reported = release.reported(app_version)
     _add_health(app, database, release, reported)
-    if announced is None:
+    if feed is None:
         app.add_url_rule("/api/version", "version", lambda: {"current": reported})
     else:
         from .telling import tell  # noqa: PLC0415 - what tells nobody starts without it
 
-        tell(app, announced, reported)
+        tell(app, feed, reported)
     _add_entries(app, database, release)
-    _add_page(app, database, release, reported, tells=announced is not None)
+    _add_page(app, database, release, reported, tells=feed is not None)
     app.register_error_handler(HTTPException, _show_refusal)
     app.register_error_handler(psycopg.Error, _show_database_error)
     return app

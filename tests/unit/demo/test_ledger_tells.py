@@ -4,18 +4,21 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from pytest_httpserver import HTTPServer
 
 from deploy.demo.feed import ReleaseFeed
 from deploy.demo.images import RELEASES
 from deploy.demo.ledger.app import create_app
 from deploy.demo.ledger.database import Database
 from deploy.demo.ledger.release import load_release
+from deploy.demo.ledger.telling import choose_feed
 
 NOWHERE = Database("postgresql://127.0.0.1:9/nowhere")
 
 
 def client(release: str, announced: Path | None) -> FlaskClient:
-    return create_app(NOWHERE, load_release(RELEASES, release), f"v{release}", announced).test_client()
+    feed = choose_feed({"RELEASES_FILE": str(announced)}) if announced else None
+    return create_app(NOWHERE, load_release(RELEASES, release), f"v{release}", feed).test_client()
 
 
 @pytest.fixture
@@ -41,3 +44,11 @@ def test_a_release_that_lies_about_itself_lies_there_too(announced: Path) -> Non
 
 def test_its_own_health_stays_its_own(announced: Path) -> None:
     assert client("1.1.0", announced).get("/api/health").status_code == 503
+
+
+def test_it_asks_the_repository_that_it_is_told(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/repos/you/ledger/releases").respond_with_json([{"tag_name": "v1.1.0"}])
+    feed = choose_feed({"RELEASES_REPOSITORY": "you/ledger", "RELEASES_API": httpserver.url_for("")})
+    app = create_app(NOWHERE, load_release(RELEASES, "1.0.0"), "v1.0.0", feed)
+    found = app.test_client().get("/api/version").get_json()
+    assert (found["current"], found["latest"], found["updateAvailable"]) == ("1.0.0", "1.1.0", True)
