@@ -7,8 +7,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 SETUP := deploy/demo/setup
 SHELL_SCRIPTS = $(shell find . -name '*.sh' -not -path './.venv/*' -not -path './.git/*' -not -path './.demo/*') .ci/run
-PLANS = $(wildcard plans/*.yaml)
-YAML_FILES = $(wildcard .github/workflows/*.yml) deploy/docker-compose.yml .yamllint.yaml
+PLANS = $(wildcard plans/*.yaml) deploy/upgrade.yaml
+YAML_FILES = $(wildcard .github/workflows/*.yml) deploy/docker-compose.yml deploy/upgrade.yaml .yamllint.yaml
 
 # What the images take from uv.lock, with hashes.
 EXPORT = $(BIN)/uv export --quiet --frozen --no-header --no-annotate

@@ -21,7 +21,7 @@ def test_every_setting_of_the_compose_file_is_explained_in_the_example() -> None
 def test_what_the_example_shows_as_a_default_is_the_default() -> None:
     defaults = dict(re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", COMPOSE))
     shown = dict(re.findall(r"^#? ?([A-Z_]+)=(\S+)$", EXAMPLE, re.MULTILINE))
-    assert len(defaults) == 5
+    assert len(defaults) == 8
     assert {name: shown[name] for name in defaults} == defaults
 
 
