@@ -87,7 +87,7 @@ class Bed:
             stack.callback(shutil.rmtree, self.folder)
             registry_folder = self.folder / "registry"
             registry_folder.mkdir()
-            self.registry = Registry(self.client, registry_folder, self._labels)
+            self.registry = Registry(self.client, registry_folder, self.labels)
             stack.callback(remove_images, self.client, self.id)
             stack.callback(self.registry.forget_images)
             stack.enter_context(self.registry)
@@ -110,7 +110,7 @@ class Bed:
         `release` names the folder of `releases/` when `version` is none of them. Raises `BedError`.
         """
         reference = build_ledger(
-            version, self.repository, bases=self.bases, tag=tag, release=release, labels=self._labels
+            version, self.repository, bases=self.bases, tag=tag, release=release, labels=self.labels
         )
         digest = self.registry.push(reference)
         self.client.images.remove(reference)
@@ -147,7 +147,8 @@ class Bed:
         return feed
 
     @property
-    def _labels(self) -> dict[str, str]:
+    def labels(self) -> dict[str, str]:
+        """What marks all that is this bed's."""
         return {LABEL: self.id}
 
 

@@ -108,6 +108,23 @@ class PrivateEngine:
             self._holder = None
         shutil.rmtree(self._folder)
 
+    @property
+    def root(self) -> Path:
+        """The file system as the engine sees it, with what is mounted for it alone."""
+        assert self._holder is not None
+        return Path(f"/proc/{self._holder.pid}/root")
+
+    def cover(self, folder: str) -> None:
+        """Let the engine see an empty folder in this place, whatever the machine has there."""
+        self._mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder)
+
+    def take_usual_place(self) -> None:
+        """Let what the engine runs find its socket where an engine has it, in place of the machine's."""
+        self._mount("--bind", f"{self._folder}/docker.sock", "/var/run/docker.sock")
+
+    def _mount(self, *words: str) -> None:
+        subprocess.run(["nsenter", *self._namespaces(), "mount", *words], check=True, timeout=_END_S)
+
     def connect(self) -> docker.DockerClient:
         """A client of this engine; the caller closes it."""
         return docker.DockerClient(self.address, timeout=60)
