@@ -13,15 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.deadline import Deadline
+from orchestrator.live.operator import TerminalOperator
 from orchestrator.model import Progress
 from orchestrator.releases import ReleaseRequest
-from orchestrator.render import TerminalOperator
+from orchestrator.service import SilentListener
 from orchestrator.wiring import build_service, build_world, read_resolved_plan
 
 _RESTORE_S = 3600.0
 
 
-class StopWatch:
+class StopWatch(SilentListener):
     """Notes when a state reported progress of which label last, in seconds since it was entered."""
 
     def __init__(self) -> None:
