@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "status": Entry("past", "Show the newest run: how far it is, or how it ended."),
         "history": Entry("past", "List all runs, newest first."),
         "show": Entry("past", "Show one run: its states, its reason, what it has kept."),
+        "support": Entry("past", "Pack all that is known of RUN into one file without secrets."),
         "serve": Entry("serve", "Show runs of the plan on a page, and which version there is."),
     },
     "Plan": {

@@ -81,9 +81,10 @@ def history(plan: Path | None, as_json: bool) -> None:
 )
 @json_option
 def support(run_id: str, plan: Path | None, output: Path | None, as_json: bool) -> None:
-    """Pack all that is known of RUN into one file without its secrets, for somebody who is asked for help.
+    """Pack all that is known of RUN into one file without secrets.
 
-    Journal, plan, compose file, .env, logs and report, each secret masked. Works for a run that is unfinished too.
+    For somebody who is asked for help: journal, plan, compose file, .env, logs and report, each secret masked. Works
+    for a run that is unfinished too.
 
     \b
     orchestrator support r-20260130-143022-1f3a
@@ -98,7 +99,7 @@ def support(run_id: str, plan: Path | None, output: Path | None, as_json: bool) 
 
 
 @main.command()
-@click.argument("run_id", metavar="RUN")
+@run_argument
 @plan_option
 @json_option
 def close(run_id: str, plan: Path | None, as_json: bool) -> None:
