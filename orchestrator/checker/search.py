@@ -199,7 +199,7 @@ class Search:
         self._take_up(place, cut, Break(prepared=False, whole=False, world=place.world, steps=0))
 
     def _cut_in(self, place: Place, spec: StateSpec, broken: Break) -> None:
-        cut = Cut(spec.name, entered=True, prepared=broken.prepared, before=None, begun=True)
+        cut = Cut(spec.name, entered=True, prepared=broken.prepared, before=None, begun=broken.world.begun)
         self._take_up(place, cut, broken)
         if spec.interrupted is None:
             self._take_up(place, cut._replace(tried=True), broken)

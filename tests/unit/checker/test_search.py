@@ -103,6 +103,18 @@ states:
     assert find_rules(parse_plan(text, SOURCE, KINDS)) == set()
 
 
+def test_a_plan_of_which_no_state_changes_the_app_can_be_judged() -> None:
+    machine = """\
+initial: check
+states:
+  check: {kind: check, then: {newer: backup, current: unchanged, failed: refused}}
+  backup: {kind: backup, then: {done: refused, failed: refused}}
+  unchanged: {end: up_to_date}
+  refused: {end: refused}
+"""
+    assert find_rules(parse_plan(write_plan(machine), SOURCE, KINDS)) == set()
+
+
 def test_an_app_that_migrates_as_it_starts_needs_no_migration_but_a_way_back_from_its_start() -> None:
     without: dict[str, Any] = {**lead("pull.done=start"), "migrate": None}
     assert find_errors(build_plan(without, migrate="")) == set()
