@@ -97,15 +97,13 @@ class Result:
 class HealthCheck:
     """How to tell that the app serves: where to ask, and where it says which version it is.
 
-    ``version_field`` is a dotted path into the JSON answer of ``version_url``. ``rehearsed``: it was watched for long
-    on a copy, so that a good answer is enough, also before its container's own health check has begun.
+    ``version_field`` is a dotted path into the JSON answer of ``version_url``.
     """
 
     url: str | None
     steady_for_s: float
     version_url: str | None = None
     version_field: str = "version"
-    rehearsed: bool = False
 
 
 @dataclass(frozen=True)

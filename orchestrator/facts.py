@@ -182,10 +182,9 @@ class Rehearsal(Fact):
     """What restore and migration of the backup on a scratch copy have shown while the old version served.
 
     ``longest_lock_s`` is how long the migration kept other writers from a table at most, ``outage_s`` what the
-    real upgrade is expected to take. ``watched_s`` is for how long the new version was seen to be well where the plan
-    asks it, 0 where it could be judged by its containers alone. ``alone``: it was well with nothing around it but what
-    it depends on, and the live database would let it in from such a network, too. ``old_version_lives``: the old
-    version was healthy on the migrated copy; otherwise ``old_version_problem`` says what it was not.
+    real upgrade is expected to take. ``alone``: it was well with nothing around it but what it depends on, and the live
+    database would let it in from such a network, too. ``old_version_lives``: the old version was healthy on the
+    migrated copy; otherwise ``old_version_problem`` says what it was not.
     """
 
     fact: ClassVar[str] = "rehearsal"
@@ -200,7 +199,6 @@ class Rehearsal(Fact):
     start_s: float
     longest_lock_s: float
     outage_s: float
-    watched_s: float = 0.0
     alone: bool = False
     old_version_lives: bool
     old_version_problem: str = ""

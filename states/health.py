@@ -10,7 +10,7 @@ from orchestrator.inert import make_inert
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
 from states.expecting import build_progress
-from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, trust_rehearsal
+from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at
 from states.patience import repeat_while_away
 
 _LOG_LINES = 30
@@ -23,8 +23,7 @@ class HealthOptions(Options):
     """Address to ask; left out, that of `target: health:`."""
 
     steady_for: Duration | None = None
-    """How long the app must be healthy without a restart; left out, as `target: health:` says, and behind a closed gate
-    no longer than for a look where the rehearsal has watched it for that long."""
+    """How long the app must be healthy without a restart; left out, as `target: health:` says."""
 
 
 class Health(State[HealthOptions]):
@@ -51,8 +50,7 @@ class Health(State[HealthOptions]):
         check = _public_check(ctx)
         where = f"{check.url} answers" if check.url else "its containers are healthy"
         past = ", asked past the closed gate," if check.url and ctx.gated else ""
-        once = ", once where a rehearsal has watched it" if ctx.gated and ctx.options.steady_for is None else ""
-        return (f"wait until {where}{past} and nothing restarts for {check.steady_for_s:g} s{once}",)
+        return (f"wait until {where}{past} and nothing restarts for {check.steady_for_s:g} s",)
 
     def perform(self, ctx: StateContext[HealthOptions]) -> Result:
         """Wait for steady health; what failed is told with the container's last words."""
@@ -78,8 +76,6 @@ def _check(ctx: StateContext[HealthOptions]) -> HealthCheck:
     check = _public_check(ctx)
     if not is_behind_gate(ctx):
         return check
-    if ctx.options.steady_for is None and ctx.options.url is None:
-        check = trust_rehearsal(ctx, check)
     return replace(check, url=_past_gate(ctx, check.url), version_url=_past_gate(ctx, check.version_url))
 
 

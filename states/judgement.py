@@ -15,7 +15,7 @@ from typing import Protocol
 from orchestrator.contract import HealthCheck, OptionsT, StateContext
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, HealthError
-from orchestrator.facts import Rehearsal, Serving, Started, Target
+from orchestrator.facts import Serving, Started, Target
 from orchestrator.model import Gate, ServiceStatus
 from orchestrator.ports import Clock, Probe
 
@@ -63,14 +63,6 @@ def is_behind_gate(ctx: StateContext[OptionsT]) -> bool:
 def shorten(check: HealthCheck) -> HealthCheck:
     """The check for a version that has proven itself: it must serve, not be watched for long while users wait."""
     return replace(check, steady_for_s=min(check.steady_for_s, _SHORT_STEADY_S))
-
-
-def trust_rehearsal(ctx: StateContext[OptionsT], check: HealthCheck) -> HealthCheck:
-    """The check for what this run has watched for as long on a copy already: users wait while it is watched again."""
-    rehearsal = ctx.find(Rehearsal)
-    if rehearsal is None or rehearsal.watched_s < check.steady_for_s:
-        return check
-    return replace(check, steady_for_s=0.0, rehearsed=True)
 
 
 def expect_target(ctx: StateContext[OptionsT]) -> Expectation:
@@ -126,7 +118,7 @@ def await_steady(
                 "health.failed", look.problem, hint="Read its last log lines, then ask the author of the release."
             )
         wrong_since = (wrong_since if wrong_since is not None else now) if look.wrong_version else None
-        if wrong_since is not None and now - wrong_since >= (check.steady_for_s or _SHORT_STEADY_S):
+        if wrong_since is not None and now - wrong_since >= check.steady_for_s:
             raise HealthError(
                 "health.wrong_version",
                 look.problem,
@@ -153,7 +145,7 @@ def look_at(check: HealthCheck, expected: Expectation, platform: Containers, pro
     """Containers first, then the answer, then the version; the first that is not as it should be."""
     statuses = platform.inspect_services(expected.services)
     fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)
-    problem = _container_problem(statuses, expected, starting=check.rehearsed and check.url is not None)
+    problem = _container_problem(statuses, expected)
     if problem:
         looping = any(s.restart_count >= _RESTARTS_ALLOWED for s in statuses)
         gone = any(s.state in ("exited", "dead") and s.restart_policy == "no" for s in statuses)
@@ -168,8 +160,7 @@ def look_at(check: HealthCheck, expected: Expectation, platform: Containers, pro
     return Look(fingerprint=fingerprint)
 
 
-def _container_problem(statuses: Sequence[ServiceStatus], expected: Expectation, *, starting: bool) -> str:
-    well = ("healthy", "none", "starting") if starting else ("healthy", "none")
+def _container_problem(statuses: Sequence[ServiceStatus], expected: Expectation) -> str:
     missing = set(expected.services) - {s.service for s in statuses}
     if missing:
         return f"Service {', '.join(sorted(missing))} has no container."
@@ -179,7 +170,7 @@ def _container_problem(statuses: Sequence[ServiceStatus], expected: Expectation,
         if not status.running:
             history = f"exit code {status.exit_code}, {status.restart_count} restarts"
             return f"Service {status.service} is {status.state} ({history})."
-        if status.health not in well:
+        if status.health not in ("healthy", "none"):
             return f"Service {status.service} is {status.health}."
     return ""
 

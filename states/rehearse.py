@@ -19,7 +19,6 @@ from states.rehearsing import (
     UNTOUCHED,
     Watch,
     find_quota,
-    find_watched_s,
     run_migration,
     stage_cleared,
     sweep_earlier,
@@ -86,12 +85,8 @@ class Rehearse(State[RehearseOptions]):
 
 
 def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
-    """What users will be without the app for: the snapshot, the migration, and each start of the new version.
-
-    It is not watched for long again, and it may need one start less than the plan must reckon with.
-    """
-    start_s = rehearsal.start_s - rehearsal.watched_s
-    return round(rehearsal.copy_s + rehearsal.migrate_s + starts * start_s, 3)
+    """What users will be without the app for: the snapshot, the migration, and each start of the new version."""
+    return round(rehearsal.copy_s + rehearsal.migrate_s + starts * rehearsal.start_s, 3)
 
 
 def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
@@ -140,7 +135,7 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
     copy_s = _measure_copy(ctx, watch)
     pin, command = str(target.pin), _command(ctx)
     migrate_s = run_migration(ctx, watch, command, pin) if command else 0.0
-    start_s, watched_s = _try_new(ctx, watch, image_id, pin)
+    start_s = _try_new(ctx, watch, image_id, pin)
     problem = _find_problem_of_old(ctx, watch)
     rehearsal = Rehearsal(
         backup_sha256=receipt.sha256,
@@ -153,7 +148,6 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
         start_s=start_s,
         longest_lock_s=round(watch.longest_lock_s, 3),
         outage_s=0.0,
-        watched_s=watched_s,
         alone=ctx.database().inspect_load(receipt.database).admits_any,
         old_version_lives=not problem,
         old_version_problem=problem,
@@ -192,15 +186,13 @@ def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
     return copy_s
 
 
-def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pin: str) -> tuple[float, float]:
-    """Seconds that its start took, and for how long it was seen to be well."""
+def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pin: str) -> float:
     version = ctx.require(Target).release.version
     expected = _expect(ctx, image_id, version)
     within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {version} on a copy")
     seconds = try_version(ctx, watch, expected, pin, within)
-    watched_s = find_watched_s(watch.stage, ctx.target.health)
     watch.stage.stop_services(ctx.target.services)
-    return seconds, watched_s
+    return seconds
 
 
 def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch) -> str:

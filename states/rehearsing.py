@@ -183,13 +183,6 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
     return round(clock.monotonic() - began, 3)
 
 
-def find_watched_s(stage: Stage, check: HealthCheck) -> float:
-    """For how long a version that was tried was seen to be well; 0 where not all that the plan asks could be asked."""
-    asked = _reached_privately(stage, check)
-    all_asked = (asked.url is None, asked.version_url is None) == (check.url is None, check.version_url is None)
-    return check.steady_for_s if all_asked else 0.0
-
-
 def _clear(ctx: StateContext[Any]) -> None:
     own = Deadline(ctx.world.clock, _CLEAR_S)  # also when the state's time is over
     try:

@@ -1,6 +1,5 @@
 """A closed gate: no user reaches the new version before it is committed, and then everybody does."""
 
-import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +11,10 @@ from orchestrator.errors import PlatformError
 from orchestrator.facts import Committed, Serving, Started
 from orchestrator.journal import Journal
 from orchestrator.model import DatabaseLoad, Gate, Verdict
-from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from states.registry import KINDS
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.world import FakeWorld
 
-STANDARD = f"initial: {STANDARD_INITIAL}\nstates: {json.dumps(build_standard_states())}\n"
 SHIPPED = Path(__file__).parents[3] / "plans"
 NO_ENGINE = PlatformError("engine.unreachable", "The engine does not answer.")
 
@@ -102,40 +99,6 @@ def watch_containers(bench: Bench) -> list[str]:
         "platform.start_services", lambda: seen.append(bench.world.containers["app"].container_id), when="after"
     )
     return seen
-
-
-@pytest.mark.parametrize(
-    ("machine", "options", "watched"),
-    [
-        (STANDARD, {}, False),
-        (STANDARD, {"steady_for": "2s"}, True),
-        (STANDARD, {"url": "http://localhost:5100/health"}, True),
-        (WITHOUT_REHEARSAL, {}, True),
-    ],
-)
-def test_what_was_watched_on_a_copy_is_watched_again_only_where_the_plan_says_so(
-    tmp_path: Path, machine: str, options: dict[str, str], watched: bool
-) -> None:
-    health = '"kind": "health"'
-    bench = Bench(tmp_path, machine.replace(health, f'{health}, "with": {json.dumps(options)}'))
-    bench.world.releases["v1.1.0"].healthy_after_s = 0.0
-    looks: list[str] = []
-    bench.world.happen("probe.get", lambda: looks.append(records(bench)[-1]), times=999)
-    assert bench.run().run.verdict is Verdict.COMMITTED
-    assert (len([look for look in looks if look.endswith(" health")]) > 10) is watched
-
-
-def test_a_rehearsed_version_that_says_another_version_on_the_real_data_is_taken_back(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    release = bench.world.releases["v1.1.0"]
-
-    def change_its_mind() -> None:
-        release.reports = "1.0.9"
-
-    bench.world.happen("platform.start_services", change_its_mind)
-    report = bench.run()
-    assert report.run.verdict is Verdict.ROLLED_BACK
-    assert "says that it is 1.0.9 instead of 1.1.0" in report.run.reason
 
 
 def test_a_commit_whose_pin_was_changed_pins_what_was_proven_before_it_opens_the_gate(bench: Bench) -> None:
