@@ -103,6 +103,7 @@ def test_no_product_knows_of_points() -> None:
     assert wheel == {
         "packages": ["orchestrator", "states", "webapi"],
         "force-include": {"plans": "orchestrator/shipped_plans"},
+        "shared-data": {"docs/orchestrator.1": "share/man/man1/orchestrator.1"},
     }
     shipped = [path for folder in ("orchestrator", "states", "plans") for path in (CHECKOUT / folder).rglob("*")]
     files = [path for path in shipped if path.is_file() and "__pycache__" not in path.parts]
