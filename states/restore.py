@@ -91,7 +91,7 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
     database, live = ctx.database(), _live(ctx)
     aside = quarantine_name(live, ctx.run_id)
     existing = database.sizes()
-    if aside in existing and live in existing and not _is_as_stopped(ctx, database, live):
+    if aside in existing and live in existing and _is_swapped(ctx, database, existing):
         snapshot = ctx.find(Snapshot)
         source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
         return _swapped_already(aside, source)
@@ -111,10 +111,13 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
     return Result("done", (way, kept), f"The failed database is kept as {aside}.")
 
 
-# The names alone do not tell a swap: somebody else may have a database of the name that ours was to get.
-def _is_as_stopped(ctx: StateContext[RestoreOptions], database: Database, live: str) -> bool:
-    snapshot = ctx.find(Snapshot)
-    return snapshot is not None and database.mark(live).database == snapshot.mark.database
+# The name of what is set aside does not tell a swap: somebody else may have a database of the name that ours was to get.
+def _is_swapped(ctx: StateContext[RestoreOptions], database: Database, existing: Mapping[str, int]) -> bool:
+    replacement, snapshot = ctx.find(Replacement), ctx.find(Snapshot)
+    if replacement is not None:
+        # What an operator had swapped in goes the way it came: the one that was live is itself again then.
+        return not existing.keys() & {replacement.database, snapshot.database if snapshot else None}
+    return snapshot is None or database.mark(_live(ctx)).database != snapshot.mark.database
 
 
 def _choose_free(name: str, existing: Mapping[str, int]) -> str:

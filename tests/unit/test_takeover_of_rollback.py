@@ -34,8 +34,10 @@ def roll_back(bench: Bench) -> None:
     bench.service.roll_back(assume_yes=True, listener=bench.recorder)
 
 
-def recover(bench: Bench) -> RunReport:
+def recover(bench: Bench, die_after: int | None = None) -> RunReport:
     bench.world.script.revive()
+    if die_after is not None:
+        bench.world.script.die_at(die_after, "after")
     way = Takeover(derive_rollback(bench.plan, KINDS), KINDS, make_ports(bench.world))
     report = way.take_up(Mode.RECOVER, announce=lambda run, move: None, listener=bench.recorder)
     assert report is not None
@@ -50,6 +52,8 @@ def check(bench: Bench, report: RunReport, where: str) -> None:
     assert world.lost() == [], where
     assert len(world.missing()) == (5 if went else 0), where
     assert {*report.quarantine} <= {*world.databases}, where
+    unnamed = {*world.databases} - {world.live, *report.quarantine}
+    assert not [name for name in unnamed if "__snapshot_" not in name], where  # the committed upgrade's own
     assert report.snapshot is None, where
     assert not world.databases[world.live].fenced, where
 
@@ -81,6 +85,28 @@ def test_killed_before_it_has_looked_at_the_data_they_stay_as_the_app_left_them(
     assert report.quarantine == ()
     assert "was not swapped in yet" in report.way_back
     check(bench, report, "killed at the beginning of reinstate")
+
+
+def test_killed_again_while_the_data_come_back_all_that_is_kept_is_named(tmp_path: Path) -> None:
+    whole = begin(tmp_path / "whole")
+    cut_off_behind_its_swap(whole)
+    number_of_effects = len(whole.world.calls)
+    recover(whole)
+    for number in range(len(whole.world.calls) - number_of_effects):
+        bench = begin(tmp_path / f"{number}")
+        cut_off_behind_its_swap(bench)
+        with pytest.raises(Killed):
+            recover(bench, die_after=number)
+        report = recover(bench)
+        assert report.run.verdict is Verdict.ROLLED_BACK
+        assert len(report.quarantine) == 1
+        check(bench, report, f"killed again after effect {number} of the recovery, behind {bench.world.chain()[-3:]}")
+
+
+def cut_off_behind_its_swap(bench: Bench) -> None:
+    bench.world.happen("database.swap", die, when="after")
+    with pytest.raises(Killed):
+        roll_back(bench)
 
 
 def die(*_: object) -> None:
