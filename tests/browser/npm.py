@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
-
-import pytest
 
 from deploy.demo.images import cache_folder
 
@@ -17,7 +17,7 @@ INSTALL_TIMEOUT_S = 180
 
 
 def ensure_packages() -> Path:
-    """The folder `node_modules`; skips the test where there is no npm to install it."""
+    """The folder `node_modules`."""
     recipe = hashlib.sha256((LOCK / "package-lock.json").read_bytes()).hexdigest()[:16]
     folder = cache_folder() / f"npm-{recipe}"
     if not folder.is_dir():
@@ -27,12 +27,18 @@ def ensure_packages() -> Path:
 
 # Installed beside its place and renamed: a folder that is there is complete. No package runs anything of its own.
 def _install(folder: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not on PATH")
+    programs = Path(sys.executable).parent  # where a package of the virtual environment brings Node.js and npm along
     unfinished = Path(tempfile.mkdtemp(prefix="npm-", dir=folder.parent))
     for name in ("package.json", "package-lock.json"):
         shutil.copy(LOCK / name, unfinished)
-    argv = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(argv, cwd=unfinished, check=True, capture_output=True, timeout=INSTALL_TIMEOUT_S)
+    argv = [str(programs / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    path = f"{programs}:{os.environ['PATH']}"
+    subprocess.run(
+        argv,
+        cwd=unfinished,
+        env={**os.environ, "PATH": path},
+        check=True,
+        capture_output=True,
+        timeout=INSTALL_TIMEOUT_S,
+    )
     unfinished.rename(folder)
