@@ -199,12 +199,13 @@ def test_a_scratch_server_that_does_not_start_says_why(place: Place) -> None:
     text = file.read_text()
     file.write_text(text.replace("    volumes: [", "    command: [postgres, -c, no_such_setting=1]\n    volumes: [", 1))
     try:
-        with pytest.raises(PlatformError, match="no_such_setting") as caught:
+        with pytest.raises(PlatformError) as caught:
             place.open()
     finally:
         file.write_text(text)
         place.stages.sweep(place.run_id)
     assert caught.value.code == "stage.database_failed"
+    assert "no_such_setting" in caught.value.words
     assert place.stages.find_left(place.run_id) == ()
 
 
