@@ -6,7 +6,7 @@ from orchestrator.errors import DeadlineExceededError, PlatformError, StateError
 from orchestrator.facts import Committed, Fence, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
 from states.expecting import build_progress
-from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, shorten
+from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, observe_serving, shorten
 from states.patience import repeat_while_away
 
 _RETRY_S = 1.0
@@ -61,8 +61,7 @@ class Commit(State[Options]):
             return Observation.ABSENT
         if not is_behind_gate(ctx):
             return Observation.DONE
-        look = repeat_while_away(ctx, lambda: _look(ctx))
-        return Observation.PARTIAL if look.problem else Observation.DONE
+        return observe_serving(ctx, lambda: _look(ctx))
 
 
 # Whoever has edited it meanwhile meant another version than the one that was confirmed, proven, and stays.

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from orchestrator.contract import HealthCheck, OptionsT, StateContext
+from orchestrator.contract import HealthCheck, Observation, OptionsT, StateContext
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, HealthError
 from orchestrator.facts import Serving, Started, Target
 from orchestrator.model import Gate, ServiceStatus
 from orchestrator.ports import Clock, Probe
+from states.patience import repeat_while_away
 
 _POLL_S = 0.25
 _KEEN_POLL_S = 0.1  # users wait, and most apps are up within seconds
@@ -25,6 +26,7 @@ _KEEN_FOR_S = 5.0
 _ANSWER_TIMEOUT_S = 5.0
 _RESTARTS_ALLOWED = 3
 _SHORT_STEADY_S = 3.0
+_COMES_BACK_S = 60.0
 _WELL = range(200, 300)
 
 
@@ -139,6 +141,22 @@ def await_steady(
             raise DeadlineExceededError(
                 "health.timeout", f"{timeout.what} Seen last: {seen}", hint=timeout.hint
             ) from None
+
+
+def observe_serving(ctx: StateContext[OptionsT], look: Callable[[], Look]) -> Observation:
+    """One more look at a version that was steadily well, where no other one is left to go to.
+
+    A server that restarts in this very moment takes the app along for a moment, and it may come back.
+    """
+
+    def see() -> Observation | None:
+        seen = repeat_while_away(ctx, look)
+        return Observation.PARTIAL if seen.fatal else None if seen.problem else Observation.DONE
+
+    try:
+        return ctx.deadline.sooner(_COMES_BACK_S).poll(see, every_s=_POLL_S)
+    except DeadlineExceededError:
+        return Observation.PARTIAL
 
 
 def look_at(check: HealthCheck, expected: Expectation, platform: Containers, probe: Probe) -> Look:

@@ -111,7 +111,7 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
     return Result("done", (way, kept), f"The failed database is kept as {aside}.")
 
 
-# The name of what is set aside does not tell a swap: somebody else may have a database of the name that ours was to get.
+# The name of what is set aside tells no swap: somebody else may have a database of the name that ours was to get.
 def _is_swapped(ctx: StateContext[RestoreOptions], database: Database, existing: Mapping[str, int]) -> bool:
     replacement, snapshot = ctx.find(Replacement), ctx.find(Snapshot)
     if replacement is not None:

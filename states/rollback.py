@@ -9,7 +9,7 @@ from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.expecting import build_progress
 from states.fencing import lift_fence
-from states.judgement import Expectation, Look, await_steady, look_at, shorten
+from states.judgement import Expectation, Look, await_steady, look_at, observe_serving, shorten
 from states.old_version import find_old_pin, finish_stop
 from states.patience import GOING_BACK, repeat_while_away
 
@@ -54,8 +54,7 @@ class Rollback(State[Options]):
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """One more look at the old version."""
-        look = repeat_while_away(ctx, lambda: _look(ctx))
-        return Observation.PARTIAL if look.problem else Observation.DONE
+        return observe_serving(ctx, lambda: _look(ctx))
 
 
 def _bring_up(ctx: StateContext[Options]) -> None:

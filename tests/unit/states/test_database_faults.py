@@ -95,3 +95,27 @@ def test_a_server_restarted_before_the_migration_is_told_from_a_write(bench: Ben
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert "was restarted after ledger was copied" in report.run.reason
     assert serving_version(bench.world) == "v1.0.0"
+
+
+@pytest.mark.parametrize(("ill_for_looks", "verdict"), [(20, Verdict.ROLLED_BACK), (9999, Verdict.NEEDS_OPERATOR)])
+def test_a_server_that_restarts_as_the_old_version_is_looked_at_once_more_takes_it_along_for_a_moment(
+    tmp_path: Path, ill_for_looks: int, verdict: Verdict
+) -> None:
+    def count_looks(folder: Path, ill_at: int) -> tuple[int, Verdict | None]:
+        folder.mkdir()
+        bench = Bench(folder, WITHOUT_REHEARSAL)
+        old, looks = bench.world.releases["v1.0.0"], 0
+        well = old.healthy_after_s
+
+        def look() -> None:
+            nonlocal looks
+            looks += 1
+            old.healthy_after_s = None if ill_at <= looks < ill_at + ill_for_looks else well
+
+        bench.world.happen("platform.inspect_services", look, times=99999)
+        report = bench.run("v1.2.0")
+        return looks, report.run.verdict
+
+    last, undisturbed = count_looks(tmp_path / "undisturbed", 99999)
+    assert undisturbed is Verdict.ROLLED_BACK
+    assert count_looks(tmp_path / "disturbed", last)[1] is verdict
