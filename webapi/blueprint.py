@@ -11,9 +11,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import Headers
 
 from orchestrator.adapters.http import Limits
 from orchestrator.adapters.system_clock import SystemClock
@@ -21,6 +24,9 @@ from orchestrator.ports import Clock, ReleaseFeed
 from webapi.cache import Finding, Look, ReleaseCache
 from webapi.security import DATA_HEADERS, guard
 from webapi.version import View, build_view, read_current
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: For feeds of a web process: one quick question instead of several, because the next caller asks again anyway.
 WEB_LIMITS = Limits(connect_s=3.0, read_s=5.0, total_s=10.0, retries=0)
@@ -62,12 +68,23 @@ def version_blueprint(
     return blueprint
 
 
+class _Whole(Response):
+    """An answer that knows its length: where it is sent as it was built, nothing about it is worked out once more."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """Those it has; copying them costs as much as all else that makes this answer different from a constant."""
+        if self.status_code == HTTPStatus.OK and "Content-Length" in self.headers:
+            return self.headers
+        return super().get_wsgi_headers(environ)
+
+
 @dataclass(frozen=True)
 class _Rendered:
     said: str | None
     finding: Finding
     view: View
     headers: tuple[tuple[str, str], ...]
+    sized_headers: tuple[tuple[str, str], ...]
 
 
 class _Says:
@@ -117,9 +134,12 @@ class _Says:
         return self._send(rendered)
 
     def _send(self, rendered: _Rendered) -> Response:
-        response = Response(rendered.view.body, 200 if rendered.view.found else 503, rendered.headers)
-        if not rendered.view.found:
-            response.headers["Retry-After"] = str(self._seconds_until(rendered.finding.retry_at))
+        if rendered.view.found:
+            headers = Headers()
+            headers[:] = rendered.sized_headers  # all at once, which costs a third of one after the other
+            return _Whole(rendered.view.body, HTTPStatus.OK, headers)
+        response = Response(rendered.view.body, HTTPStatus.SERVICE_UNAVAILABLE, rendered.headers)
+        response.headers["Retry-After"] = str(self._seconds_until(rendered.finding.retry_at))
         return response
 
     def _seconds_until(self, moment: datetime | None) -> int:
@@ -135,7 +155,8 @@ class _Says:
     def _render(self, said: str | None, finding: Finding) -> _Rendered:
         view = build_view(read_current(said), finding)
         kept = (("Cache-Control", "private, no-cache"), ("ETag", view.etag)) if view.found else _NEVER_KEPT
-        return _Rendered(said, finding, view, (*_ALWAYS, *kept))
+        headers = (*_ALWAYS, *kept)
+        return _Rendered(said, finding, view, headers, (*headers, ("Content-Length", str(len(view.body)))))
 
 
 def read_description() -> bytes:

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 
 from orchestrator.errors import ReleaseError
@@ -56,6 +56,34 @@ def test_a_browser_that_has_the_answer_is_not_sent_it_again() -> None:
     again = bench.client.get("/api/version", headers={"If-None-Match": mark})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", mark)
     assert bench.client.get("/api/version", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_the_app_may_change_an_answer_on_its_way_and_the_next_one_is_as_it_was() -> None:
+    app = Flask("host")
+    app.register_blueprint(version_blueprint(FakeFeed(ONE), current="1.2.3"))
+    marks = iter(("first", "second"))
+    shouted: list[bytes] = []
+
+    @app.after_request
+    def change(response: Response) -> Response:
+        response.headers.add("X-Mark", next(marks))
+        if not shouted:
+            shouted.append(response.get_data())
+            response.set_data(b"{}")
+        return response
+
+    client = app.test_client()
+    first, second = client.get("/api/version"), client.get("/api/version")
+    assert (first.data, first.headers["Content-Length"], first.headers.getlist("X-Mark")) == (b"{}", "2", ["first"])
+    assert (second.data, second.headers.getlist("X-Mark")) == (shouted[0], ["second"])
+    assert second.headers["Content-Length"] == str(len(shouted[0]))
+
+
+def test_an_answer_without_a_body_keeps_its_headers() -> None:
+    client = Bench(ONE).client
+    whole, head = client.get("/api/version"), client.head("/api/version")
+    assert (head.status_code, head.data) == (200, b"")
+    assert dict(head.headers) == dict(whole.headers)
 
 
 def test_force_asks_now_and_says_whether_it_did() -> None:
