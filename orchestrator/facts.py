@@ -132,6 +132,7 @@ class Fence(Fact):
 
     ``mark`` is what it was then, where no snapshot says so; None before it was seen to be closed.
     ``service`` and ``user`` are how an operator gets at it by hand; empty in the journals of earlier versions.
+    ``free_bytes`` was the room beside its files before that, None when it could not be seen.
     """
 
     fact: ClassVar[str] = "fence"
@@ -140,6 +141,7 @@ class Fence(Fact):
     mark: WriteMark | None = None
     service: str = ""
     user: str = ""
+    free_bytes: int | None = None
 
 
 class StoppedServices(Fact):

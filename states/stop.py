@@ -6,7 +6,7 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DatabaseError, StateError
 from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
-from orchestrator.model import DatabaseFacts, EffectScope, ServiceStatus, WriteMark
+from orchestrator.model import EffectScope, ServiceStatus, WriteMark
 from orchestrator.ports import Database
 from states.expecting import build_progress
 from states.fencing import close_fence
@@ -66,9 +66,11 @@ class Stop(State[StopOptions]):
         if ctx.world.database is None:
             return (stopped,)
         found = repeat_while_away(ctx, lambda: ctx.database().inspect())
-        fence = Fence(database=found.name, service=found.service, user=found.user)
+        fence = Fence(database=found.name, service=found.service, user=found.user, free_bytes=found.free_bytes)
         if not ctx.options.snapshot:
             return (stopped, fence)
+        with suppress(StateError):  # users still have the app meanwhile; the copy does by itself what is left to do
+            ctx.database().flush()
         name, dump = snapshot_name(found.name, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
         ours = None if name in ctx.world.database.sizes() else name  # what is there already is somebody else's
         return (stopped, fence, intend(ctx, snapshot=ours, backup=dump))
@@ -112,45 +114,45 @@ def snapshot_name(live: str, run_id: str) -> str:
 
 
 def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
-    database = ctx.database()
-    facts = database.inspect()
-    mark = database.mark(facts.name)
-    name = _copy(ctx, facts, mark)
+    database, live = ctx.database(), ctx.require(Fence).database
+    size_bytes = database.sizes()[live]
+    mark = database.mark(live)
+    name = _copy(ctx, size_bytes, mark)
     return Snapshot(
         database=name,
         backup=None if name else _dump(ctx, mark),
-        source=facts.name,
-        size_bytes=facts.size_bytes,
+        source=live,
+        size_bytes=size_bytes,
         mark=mark,
         taken_at=ctx.world.clock.now(),
     )
 
 
-def _copy(ctx: StateContext[StopOptions], facts: DatabaseFacts, mark: WriteMark) -> str | None:
+def _copy(ctx: StateContext[StopOptions], size_bytes: int, mark: WriteMark) -> str | None:
     """Name of a copy that was compared, or None where there is no room for one."""
-    database, name = ctx.database(), snapshot_name(facts.name, ctx.run_id)
-    if facts.free_bytes is not None and facts.free_bytes < facts.size_bytes + _RESERVE_BYTES:
+    database, fence = ctx.database(), ctx.require(Fence)
+    live, name = fence.database, snapshot_name(fence.database, ctx.run_id)
+    # As it was a moment before the app was stopped: to ask again costs users more than it could tell.
+    if fence.free_bytes is not None and fence.free_bytes < size_bytes + _RESERVE_BYTES:
         return None
     if ctx.require(Intent).snapshot == name and name in database.sizes():  # of an earlier attempt of this state
         database.drop(name)
     ctx.report(build_progress(ctx, "Copying the database", "copy_s"))
     try:
-        database.copy(facts.name, name, deadline=ctx.deadline)
+        database.copy(live, name, deadline=ctx.deadline)
     except DatabaseError as error:
         if error.code != _NO_SPACE:
             raise
         return None
     try:
-        different = _find_differences(database, facts.name, name, mark)
+        different = _find_differences(database, live, name, mark)
     except StateError:
         with suppress(StateError):  # a copy that could not be compared is none
             database.drop(name)
         raise
     if different:
         database.drop(name)
-        raise DatabaseError(
-            "snapshot.differs", f"The copy of {facts.name} is not the same: {', '.join(different)} differ."
-        )
+        raise DatabaseError("snapshot.differs", f"The copy of {live} is not the same: {', '.join(different)} differ.")
     return name
 
 

@@ -64,6 +64,10 @@ class Postgres:
         """All databases of the server with their sizes in bytes."""
         return _SIZES.validate_json(self._psql.ask(sql.build_sizes(), self._psql.maintenance()))
 
+    def flush(self) -> None:
+        """A checkpoint, as a copy begins with one."""
+        self._psql.ask("CHECKPOINT;", self._psql.maintenance())
+
     def sessions(self, name: str) -> tuple[Session, ...]:
         """Who is connected, ourselves left out."""
         return _SESSIONS.validate_json(self._psql.ask(sql.build_sessions(name), self._psql.maintenance(name)))
@@ -171,7 +175,7 @@ class Postgres:
         statements = sql.build_swap(live, replacement, aside)
         deadline = self._psql.allow("The swap of two databases")
         for _ in range(_SWAP_ATTEMPTS):
-            outcome = self._psql.run(statements, maintenance, deadline)
+            outcome = self._psql.attempt(statements, maintenance, deadline)
             if outcome.exit_code == 0:
                 return
             if OBJECT_IN_USE not in outcome.errors:
@@ -191,7 +195,8 @@ class Postgres:
     def drop(self, name: str) -> None:
         """Drop a database, if there is one. ``database.in_use`` where somebody is connected."""
         maintenance = self._psql.maintenance(name)
-        outcome = self._psql.run(sql.build_drop(name), maintenance, self._psql.allow("Dropping a database", _CHANGE_S))
+        deadline = self._psql.allow("Dropping a database", _CHANGE_S)
+        outcome = self._psql.attempt(sql.build_drop(name), maintenance, deadline)
         if OBJECT_IN_USE in outcome.errors:
             self._refuse_in_use(name)
         if outcome.exit_code != 0:
@@ -202,7 +207,7 @@ class Postgres:
     def _create(self, name: str, statement: str, maintenance: str, deadline: Deadline, *, source: str) -> None:
         ours = False
         try:
-            outcome = self._psql.run(statement, maintenance, deadline)
+            outcome = self._psql.attempt(statement, maintenance, deadline)
             ours = True
         finally:
             if not ours:

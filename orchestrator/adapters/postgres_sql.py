@@ -93,6 +93,13 @@ def build_terminate(*names: str) -> str:
     return f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {condition};"
 
 
+def build_terminate_others(name: str, application: str) -> str:
+    """Ends the sessions on the database; one number: how many there were beside those of ``application``."""
+    return f"""WITH told AS MATERIALIZED (SELECT application_name, pg_terminate_backend(pid)
+  FROM pg_stat_activity WHERE {foreign_sessions(name)})
+SELECT count(*) FILTER (WHERE application_name <> {quote_text(application)}) FROM told;"""
+
+
 def build_terminate_pids(name: str, pids: Iterable[int]) -> str:
     """Ends those of these sessions that are on the database; one number: how many there were."""
     listed = ", ".join(str(int(pid)) for pid in pids) or "NULL"

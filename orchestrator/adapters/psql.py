@@ -5,6 +5,7 @@ The official image trusts whoever is inside the container, so no password is rea
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ PSQL = ("psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VE
 OBJECT_IN_USE = "55006"
 
 _KEPT_UP = "postgres"
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)  # psql takes it for a database's name, as it stands
 _SHORT_S = 60.0
 _NO_CONNECTION = 2  # exit code of psql
 _SIGNALLED = 128  # above: it was killed, as it is when its container is
@@ -77,27 +79,54 @@ class Psql:
     def ask(self, statements: str, database: str, deadline: Deadline | None = None) -> str:
         """The answer of statements that must work, and that may be repeated."""
         within = deadline or self.allow("A question to the database")
-        outcome = self._ask_session(statements, database, within) or self.run(statements, database, within)
+        if database == self._kept_up:
+            outcome = self._ask_session(statements, within)
+        else:  # what takes long has a deadline of its own, and would keep the session from everybody else
+            outcome = self._visit(statements, database, within) if deadline is None else None
+        outcome = outcome or self.run(statements, database, within)
         if outcome.exit_code != 0:
             self.refuse(outcome, database, "database.failed")
         return outcome.output.decode().strip()
 
+    def attempt(self, statements: str, database: str, deadline: Deadline) -> Outcome:
+        """Statements that may fail, and are never put a second time."""
+        if database == self._kept_up:
+            self.ask("SELECT;", database)  # a session that was idle may be over: found out before it matters
+            answer = self._find_session().ask(statements, deadline)
+            if answer is not None:
+                return answer[0]
+        return self.run(statements, database, deadline)
+
     def run(self, statements: str, database: str, deadline: Deadline) -> Outcome:
-        """Statements that may fail."""
+        """Statements that may fail, in a program of their own."""
         stdin = [statements.encode() + b"\n"]
         return self.executor.run(
             self._build_argv(database), stdin=stdin, deadline=deadline, environment=self.environment()
         )
 
-    # Kept up to one database alone, which nobody copies, renames or closes: elsewhere a session would be in the way.
-    def _ask_session(self, statements: str, database: str, deadline: Deadline) -> Outcome | None:
-        if database != _KEPT_UP or self.account()[1] == _KEPT_UP:
-            return None
+    # To one database alone, which nobody copies, renames or closes: elsewhere a session would be in the way.
+    @property
+    def _kept_up(self) -> str | None:
+        return None if self.account()[1] == _KEPT_UP else _KEPT_UP
+
+    def _find_session(self) -> PsqlSession:
         if self._session is None:
-            self._session = PsqlSession(self.executor, self._build_argv(database), self.environment())
-        answer = self._session.ask(statements, deadline)
+            self._session = PsqlSession(self.executor, self._build_argv(_KEPT_UP), self.environment())
+        return self._session
+
+    def _ask_session(self, statements: str, deadline: Deadline) -> Outcome | None:
+        answer = self._find_session().ask(statements, deadline)
         # The server, or somebody in it, may have ended a session that was idle.
         return None if answer is None or (answer[1] and self.has_lost(answer[0])) else answer[0]
+
+    # The session goes there and comes back, in a twentieth of the time that a program in the container takes. Where
+    # that does not work, a program of its own says why.
+    def _visit(self, statements: str, database: str, deadline: Deadline) -> Outcome | None:
+        if self._kept_up is None or not _PLAIN_NAME.fullmatch(database):
+            return None
+        there_and_back = f"\\connect {database}\n{statements}\n\\connect {_KEPT_UP}"
+        outcome = self._ask_session(there_and_back, deadline)
+        return outcome if outcome is not None and outcome.exit_code == 0 else None
 
     def _build_argv(self, database: str) -> list[str]:
         return [*PSQL, "-U", self.account()[0], "-d", sql.quote_connection(database)]
@@ -120,7 +149,7 @@ class Psql:
         finally:
             # Closed before anybody is counted: who is not there now cannot come any more.
             self.ask(sql.build_fence(name, closed=True), maintenance)
-        strangers = int(self.ask(sql.build_terminate(name), maintenance))
+        strangers = int(self.ask(sql.build_terminate_others(name, self._application), maintenance))
         if strangers and alone:
             raise DatabaseError(
                 "database.in_use",

@@ -158,6 +158,20 @@ def test_questions_share_a_session_that_leaves_when_nobody_asks_any_more(server:
     allow(30).poll(lambda: server.psql(here) == "0" or None, every_s=0.1)
 
 
+def test_a_visit_to_another_database_leaves_nobody_there(server: Server) -> None:
+    asker = Psql(server.executor, "owner", "app")
+    home = asker.ask("SELECT pg_backend_pid();", "postgres")
+    assert asker.ask("SELECT current_database();", "app") == "app"
+    assert server.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'upgrade-%'") == "1"
+    back = asker.ask("SELECT pg_backend_pid();", "postgres")
+    assert back != home
+    with pytest.raises(DatabaseError, match="division by zero"):
+        asker.ask("SELECT 1 / 0;", "app")
+    server.psql(f"SELECT pg_terminate_backend({asker.ask('SELECT pg_backend_pid();', 'postgres')});")
+    done = asker.attempt("CREATE ROLE visited;", "postgres", allow(10))
+    assert (done.exit_code, server.psql("DROP ROLE visited")) == (0, "")
+
+
 def test_facts_are_those_of_the_server(server: Server, database: Postgres) -> None:
     facts = database.inspect()
     assert (facts.name, facts.owner) == ("app", "keeper")

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -30,6 +32,14 @@ class Refusing:
         environment: Mapping[str, str] | None = None,
     ) -> Outcome:
         return self.outcome if argv[0] == "psql" else Outcome(0, b"", "")
+
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Refusing:
+        return self
+
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+        return self.outcome
+
+    def close(self) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -82,3 +92,82 @@ def test_a_program_that_did_its_work_has_lost_nothing(errors: str) -> None:
     psql = Psql(cast("ContainerExec", Refusing(0, errors)), "owner", "app")
     assert not psql.has_lost(Outcome(0, b"", errors))
     assert psql.ask("SELECT 1;", "app") == ""
+
+
+class Server:
+    """A container whose session answers, or breaks at what it is asked; what comes as a program of its own is noted."""
+
+    def __init__(self, *breaks_at: str) -> None:
+        self.breaks_at = breaks_at
+        self.sessions: list[str] = []
+        self.programs: list[str] = []
+
+    def allow(self, seconds: float, what: str) -> Deadline:
+        return Deadline(SystemClock(), seconds, what=what)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        stdin: Iterable[bytes] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        self.programs.append(f"{argv[-1]} {b''.join(stdin).decode().strip()}")
+        return Outcome(0, b"by a program\n", "")
+
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
+        return self
+
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+        said = question.decode().rpartition("\nSELECT ")[0]
+        self.sessions.append(said)
+        broken = any(word in said for word in self.breaks_at)
+        return Outcome(3, b"", "ERROR:  42P01: there is no such table") if broken else Outcome(0, b"by session\n", "")
+
+    def close(self) -> None: ...
+
+
+def psql_to(server: Server, live: str = "app") -> Psql:
+    return Psql(cast("ContainerExec", server), "owner", live)
+
+
+def test_a_short_question_to_another_database_is_a_visit_of_the_session() -> None:
+    server = Server()
+    assert psql_to(server).ask("SELECT 1;", "app") == "by session"
+    assert server.sessions == ["\\connect app\nSELECT 1;\n\\connect postgres"]
+    assert server.programs == []
+
+
+def test_a_visit_that_fails_is_asked_again_by_a_program_which_says_why() -> None:
+    server = Server("connect")
+    assert psql_to(server).ask("SELECT 1;", "app") == "by a program"
+    assert server.programs == ["dbname='app' SELECT 1;"]
+
+
+@pytest.mark.parametrize("name", ["my app", "App", "a=b", "postgresql://x", "x;y", "\\q", 'a"b', "app\n", ""])
+def test_psql_is_not_given_a_name_that_it_may_take_for_something_else(name: str) -> None:
+    server = Server()
+    assert psql_to(server).ask("SELECT 1;", name) == "by a program"
+    assert server.sessions == []
+
+
+def test_what_may_take_long_is_not_asked_where_others_would_have_to_wait() -> None:
+    server = Server()
+    psql = psql_to(server)
+    assert psql.ask("SELECT 1;", "app", psql.allow("It")) == "by a program"
+
+
+def test_no_session_is_kept_to_the_database_of_the_app() -> None:
+    server = Server()
+    psql = psql_to(server, live="postgres")
+    assert {psql.ask("SELECT 1;", name) for name in ("postgres", "template1", "app")} == {"by a program"}
+    assert psql.attempt("DROP DATABASE x;", psql.maintenance(), psql.allow("It")).output == b"by a program\n"
+    assert server.sessions == []
+
+
+def test_what_may_not_be_repeated_is_put_once_to_a_session_that_is_alive() -> None:
+    server = Server("DROP")
+    psql = psql_to(server)
+    outcome = psql.attempt("DROP DATABASE x;", psql.maintenance(), psql.allow("It"))
+    assert (outcome.exit_code, server.sessions, server.programs) == (3, ["SELECT;", "DROP DATABASE x;"], [])

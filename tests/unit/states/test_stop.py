@@ -76,7 +76,7 @@ def test_without_room_for_a_copy_a_proven_dump_takes_its_place(bench: Bench, tol
         bench.world.database_free_bytes = 1
 
     if told == "before":
-        bench.world.happen("platform.stop_services", fill_the_disk)
+        bench.world.happen("backups.prove", fill_the_disk)
     else:
         bench.world.fail("database.copy", DatabaseError("database.no_space", "No space left on device."))
     bench.world.happen("platform.start_job", lambda: setattr(bench.world, "database_free_bytes", 10**10))
@@ -86,6 +86,7 @@ def test_without_room_for_a_copy_a_proven_dump_takes_its_place(bench: Bench, tol
     assert serving_version(bench.world) == "v1.0.0"
     assert bench.world.acknowledged
     assert bench.world.missing() == []
+    assert bench.world.script.chain().count("database.copy") == (0 if told == "before" else 1)
 
 
 def test_a_copy_that_differs_is_no_snapshot(bench: Bench) -> None:
