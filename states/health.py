@@ -29,7 +29,8 @@ class HealthOptions(Options):
 class Health(State[HealthOptions]):
     """Judges by containers, by an answer from outside, and by the version that the app itself reports.
 
-    Behind a closed gate it asks the same of the app's private address; users are served from `commit` on.
+    It is steady from its first good answer on, and well once the engine's own check says so too. Behind a closed gate
+    all this is asked of the app's private address; users are served from `commit` on.
     """
 
     kind = "health"

@@ -27,6 +27,7 @@ _ANSWER_TIMEOUT_S = 5.0
 _RESTARTS_ALLOWED = 3
 _SHORT_STEADY_S = 3.0
 _COMES_BACK_S = 60.0
+_STARTING = "starting"
 _WELL = range(200, 300)
 
 
@@ -48,9 +49,13 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the app. ``problem`` is empty when all is well; ``fatal`` when waiting cannot mend it."""
+    """One look at the app. ``problem`` is empty when all is well; ``fatal`` when waiting cannot mend it.
+
+    ``answers``: all that is missing is the engine's own verdict; whoever asks is answered as he should be.
+    """
 
     problem: str = ""
+    answers: bool = False
     fatal: bool = False
     wrong_version: bool = False
     fingerprint: tuple[tuple[str, int], ...] = ()
@@ -126,11 +131,12 @@ def await_steady(
                 look.problem,
                 hint="Ask the author of the release: an image that reports another version may be another version.",
             )
-        if look.problem or (since is not None and look.fingerprint != last.fingerprint):
+        well = not look.problem or look.answers
+        if not well or (since is not None and look.fingerprint != last.fingerprint):
             since = None
-        if not look.problem:
+        if well:
             since = now if since is None else since
-            if now - since >= check.steady_for_s:
+            if now - since >= check.steady_for_s and not look.problem:
                 return since
         last = look
         tell(look.problem or f"Well for {now - (since or now):.0f} of {check.steady_for_s:g} s.")
@@ -163,19 +169,21 @@ def look_at(check: HealthCheck, expected: Expectation, platform: Containers, pro
     """Containers first, then the answer, then the version; the first that is not as it should be."""
     statuses = platform.inspect_services(expected.services)
     fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)
-    problem = _container_problem(statuses, expected)
+    problem, starting = _container_problem(statuses, expected), _name_starting(statuses)
     if problem:
         looping = any(s.restart_count >= _RESTARTS_ALLOWED for s in statuses)
         gone = any(s.state in ("exited", "dead") and s.restart_policy == "no" for s in statuses)
         return Look(problem, fatal=looping or gone, fingerprint=fingerprint)
+    if starting and check.url is None:
+        return Look(starting, fingerprint=fingerprint)
     problem = _answer_problem(check, probe)
     if problem:
-        return Look(problem, fingerprint=fingerprint)
+        return Look(starting or problem, fingerprint=fingerprint)
     said = _said_version(check, probe) if expected.version is not None and check.version_url else expected.version
     if said != expected.version:
         problem = f"The app answers, but says that it is {said or 'of no version'} instead of {expected.version}."
-        return Look(problem, wrong_version=True, fingerprint=fingerprint)
-    return Look(fingerprint=fingerprint)
+        return Look(starting or problem, wrong_version=not starting, fingerprint=fingerprint)
+    return Look(starting, answers=True, fingerprint=fingerprint)
 
 
 def _container_problem(statuses: Sequence[ServiceStatus], expected: Expectation) -> str:
@@ -188,9 +196,15 @@ def _container_problem(statuses: Sequence[ServiceStatus], expected: Expectation)
         if not status.running:
             history = f"exit code {status.exit_code}, {status.restart_count} restarts"
             return f"Service {status.service} is {status.state} ({history})."
-        if status.health not in ("healthy", "none"):
+        if status.health not in ("healthy", "none", _STARTING):
             return f"Service {status.service} is {status.health}."
     return ""
+
+
+# The engine's check looks at intervals, so its first verdict comes long after the app's first answer.
+def _name_starting(statuses: Sequence[ServiceStatus]) -> str:
+    named = (f"Service {status.service} is {_STARTING}." for status in statuses if status.health == _STARTING)
+    return next(named, "")
 
 
 def _answer_problem(check: HealthCheck, probe: Probe) -> str:

@@ -7,6 +7,7 @@ without anything that users could find, and once more with it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from orchestrator.adapters.gated_rendering import (
     impossible,
     name_gated,
 )
-from orchestrator.adapters.open_start import run_up
+from orchestrator.adapters.open_start import read_folder, run_up
 from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.rendering import read_name
 from orchestrator.deadline import Deadline
@@ -54,10 +55,13 @@ def start_apart(
         PlatformError: ``gate.impossible``, ``compose.failed``.
     """
     check_gate(engine, rendering, services)
-    circle = prepare_room(engine, rendering, services)
-    if circle is None:
-        return False
-    file = run_up(engine, compose, project, services, variables, rendering, deadline, start=False)
+    with ThreadPoolExecutor(max_workers=1) as aside:  # users wait for both
+        reading = aside.submit(read_folder, compose, project, variables, rendering)
+        circle = prepare_room(engine, rendering, services)
+        if circle is None:
+            return False
+        folder = reading.result()
+    file = run_up(engine, compose, project, services, variables, rendering, folder, deadline, start=False)
     stopped = take_out(engine, project, circle, deadline)
     if len(services) > 1:  # they may wait for one another
         start = start_command(project.directory, services, file=file, name=project.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.adapters.apart import clear_apart, dissolve, let_out
@@ -36,8 +37,28 @@ def start_open(
     if let_out(engine, project, rendering, services):
         return
     clear_apart(engine, project, rendering, services)
-    run_up(engine, compose, project, services, variables, rendering, deadline)
+    folder = read_folder(compose, project, variables, rendering)
+    run_up(engine, compose, project, services, variables, rendering, folder, deadline)
     dissolve(engine, project, rendering, services)
+
+
+@dataclass(frozen=True)
+class FolderNow:
+    """Whether a project's own folder still says what was frozen, and its hash for each service."""
+
+    unchanged: bool
+    hashes: Mapping[str, str]
+
+
+def read_folder(compose: Compose, project: FrozenProject, variables: Mapping[str, str], rendering: str) -> FolderNow:
+    """What Compose makes of the folder with these variables."""
+    with ThreadPoolExecutor(max_workers=1) as aside:  # side by side: users wait for both
+        hashing = aside.submit(compose.read_hashes, project.directory, variables)
+        try:
+            unchanged = is_same_project(compose.render(project.directory, variables), rendering)
+        except PlatformError:
+            unchanged = False
+        return FolderNow(unchanged, hashing.result())
 
 
 def run_up(
@@ -47,6 +68,7 @@ def run_up(
     services: Sequence[str],
     variables: Mapping[str, str],
     rendering: str,
+    folder: FolderNow,
     deadline: Deadline,
     *,
     start: bool = True,
@@ -58,7 +80,7 @@ def run_up(
     """
     file = project.template.with_name("compose.services.json")
     write_private(file, rendering.encode())
-    argv = _choose_up(engine, compose, project, services, variables, rendering, file, start=start)
+    argv = _choose_up(engine, project, services, rendering, folder, file, start=start)
     compose.run(argv, project.directory, variables=variables, deadline=deadline)
     return file
 
@@ -68,23 +90,15 @@ def run_up(
 # operator's next `docker compose up` then finds nothing to do.
 def _choose_up(
     engine: DockerEngine,
-    compose: Compose,
     project: FrozenProject,
     services: Sequence[str],
-    variables: Mapping[str, str],
     rendering: str,
+    folder: FolderNow,
     file: Path,
     *,
     start: bool,
 ) -> list[str]:
-    # Side by side: users wait for both.
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        hashing = aside.submit(compose.read_hashes, project.directory, variables)
-        try:
-            unchanged = is_same_project(compose.render(project.directory, variables), rendering)
-        except PlatformError:
-            unchanged = False
-    if unchanged:
-        settled = are_settled(engine, project.name, find_dependencies(rendering, services), hashing.result())
+    if folder.unchanged:
+        settled = are_settled(engine, project.name, find_dependencies(rendering, services), folder.hashes)
         return up_command(project.directory, services, file=None, name=None, alone=not settled, start=start)
     return up_command(project.directory, services, file=file, name=project.name, start=start)
