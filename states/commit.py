@@ -47,7 +47,7 @@ class Commit(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin what was proven, open the gate if it is closed, and see that users get an answer."""
-        reason = _pin_again(ctx)
+        reason = repeat_while_away(ctx, lambda: _pin_again(ctx))
         if not is_behind_gate(ctx):
             return Result("done", reason=reason)
         ctx.report(build_progress(ctx, "Opening the gate", "start_s"))
@@ -57,7 +57,7 @@ class Commit(State[Options]):
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The live pin, and behind a gate that was closed one more look as a user."""
-        if ctx.world.platform.read_pin() != ctx.require(Committed).pin:
+        if repeat_while_away(ctx, ctx.world.platform.read_pin) != ctx.require(Committed).pin:
             return Observation.ABSENT
         if not is_behind_gate(ctx):
             return Observation.DONE
