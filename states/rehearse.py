@@ -25,12 +25,16 @@ from states.rehearsing import (
     try_version,
 )
 
+_OLD_TIMES = 5.0
+_OLD_AT_LEAST_S = 30.0
+
 
 class RehearseOptions(Options):
     """What is tried, and with what patience."""
 
     healthy_within: Duration = Field(default=120.0, json_schema_extra={"default": "2m"})
-    """How long each version may take to be steadily healthy on the copy."""
+    """How long each version may take to be steadily healthy on the copy; the old one not longer than 30 s or five \
+times what the new one took, whichever is more."""
 
     command: tuple[str, ...] | None = None
     """The migration as service and arguments, where a state `migrate` has one of its own."""
@@ -136,7 +140,7 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
     pin, command = str(target.pin), _command(ctx)
     migrate_s = run_migration(ctx, watch, command, pin) if command else 0.0
     start_s = _try_new(ctx, watch, image_id, pin)
-    problem = _find_problem_of_old(ctx, watch)
+    problem = _find_problem_of_old(ctx, watch, start_s)
     rehearsal = Rehearsal(
         backup_sha256=receipt.sha256,
         database_bytes=watch.stage.database.sizes()[receipt.database],
@@ -195,11 +199,16 @@ def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pi
     return seconds
 
 
-def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch) -> str:
-    """Why the old version does not live on the migrated copy; empty where it does."""
+def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch, start_s: float) -> str:
+    """Why the old version does not live on the migrated copy; empty where it does.
+
+    It is given a few times what the new one took for its start: one that cannot live there would else be waited for
+    until all patience is over, and to take it for such a one only makes the way back more careful.
+    """
     current = ctx.require(Current)
     expected = _expect(ctx, current.image_id, current.version)
-    within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {current.version} on the new schema")
+    patience_s = min(ctx.options.healthy_within, max(_OLD_AT_LEAST_S, _OLD_TIMES * start_s))
+    within = ctx.deadline.sooner(patience_s, what=f"The start of {current.version} on the new schema")
     try:
         try_version(ctx, watch, expected, find_old_pin(ctx), within)
     except (HealthError, PlatformError) as error:
