@@ -156,7 +156,8 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
         old_version_lives=not problem,
         old_version_problem=problem,
     )
-    return rehearsal.model_copy(update={"outage_s": predict_outage_s(rehearsal, starts=2 if ctx.gated else 1)})
+    twice = ctx.gated and not rehearsal.alone  # what runs apart is let out of the gate as it runs
+    return rehearsal.model_copy(update={"outage_s": predict_outage_s(rehearsal, starts=2 if twice else 1)})
 
 
 def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: Receipt) -> None:

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.errors import DatabaseError, PlatformError
 from orchestrator.facts import Rehearsal
 from orchestrator.journal import Journal
-from orchestrator.model import Verdict
+from orchestrator.model import DatabaseLoad, Verdict
 from orchestrator.plan.standard import build_standard_states
 from orchestrator.report import RunReport
 from tests.fakes.bench import Bench, serving_version
@@ -61,9 +61,16 @@ def test_what_a_good_release_takes_is_measured_on_the_copy(bench: Bench) -> None
     assert rehearsal.migrate_s >= bench.world.releases["v1.1.0"].migrate_s
     assert 0 < rehearsal.longest_lock_s <= rehearsal.migrate_s
     assert rehearsal.start_s >= 2
-    assert rehearsal.outage_s == pytest.approx(rehearsal.copy_s + rehearsal.migrate_s + 2 * rehearsal.start_s)
+    assert rehearsal.alone
+    assert rehearsal.outage_s == pytest.approx(rehearsal.copy_s + rehearsal.migrate_s + rehearsal.start_s)
     assert rehearsal.disk_peak_bytes >= 2 * rehearsal.database_bytes
     assert bench.world.stages == {}
+
+
+def test_where_the_gate_takes_a_second_start_it_is_told_of(bench: Bench) -> None:
+    bench.world.database_load = DatabaseLoad(admits_any=False, free_connections=90)
+    rehearsal = rehearsal_of(bench, bench.run())
+    assert rehearsal.outage_s == pytest.approx(rehearsal.copy_s + rehearsal.migrate_s + 2 * rehearsal.start_s)
 
 
 def test_an_old_version_that_does_not_live_on_the_new_schema_is_no_failure(bench: Bench) -> None:
