@@ -11,14 +11,20 @@ from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError
 
+BROKEN = Outcome(3, b"", "ERROR:  42P01: there is no such table")
+BY_PROGRAM = Outcome(0, b"by a program\n", "")
 ON_SOCKET = 'psql: error: connection to server on socket "/var/run/.s.PGSQL.5432" failed: FATAL:  '
 
 
-class Refusing:
-    """A container in which every `psql` ends in the same way."""
+class Server:
+    """A container whose session breaks at some words, and whose programs end in one way; notes what is put to them."""
 
-    def __init__(self, exit_code: int, errors: str) -> None:
-        self.outcome = Outcome(exit_code, b"", errors)
+    def __init__(self, *breaks_at: str, broken: Outcome = BROKEN, program: Outcome = BY_PROGRAM) -> None:
+        self.breaks_at = breaks_at
+        self.broken = broken
+        self.program = program
+        self.sessions: list[str] = []
+        self.programs: list[str] = []
 
     def allow(self, seconds: float, what: str) -> Deadline:
         return Deadline(SystemClock(), seconds, what=what)
@@ -31,15 +37,28 @@ class Refusing:
         stdin: Iterable[bytes] = (),
         environment: Mapping[str, str] | None = None,
     ) -> Outcome:
-        return self.outcome if argv[0] == "psql" else Outcome(0, b"", "")
+        self.programs.append(f"{argv[-1]} {b''.join(stdin).decode().strip()}")
+        return self.program if argv[0] == "psql" else Outcome(0, b"", "")
 
-    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Refusing:
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
         return self
 
     def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
-        return self.outcome
+        said = question.decode().rpartition("\nSELECT ")[0]
+        self.sessions.append(said)
+        return self.broken if any(word in said for word in self.breaks_at) else Outcome(0, b"by session\n", "")
 
     def close(self) -> None: ...
+
+
+def psql_to(server: Server, live: str = "app") -> Psql:
+    return Psql(cast("ContainerExec", server), "owner", live)
+
+
+def refusing(exit_code: int, errors: str) -> Psql:
+    """Of a container in which every `psql` ends in the same way."""
+    outcome = Outcome(exit_code, b"", errors)
+    return psql_to(Server("", broken=outcome, program=outcome))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +75,7 @@ class Refusing:
     ],
 )
 def test_each_way_in_which_a_server_refuses_has_its_own_code(exit_code: int, errors: str, code: str) -> None:
-    psql = Psql(cast("ContainerExec", Refusing(exit_code, errors)), "owner", "app")
+    psql = refusing(exit_code, errors)
     with pytest.raises(DatabaseError) as caught:
         psql.ask("SELECT 1;", "app")
     assert caught.value.code == code
@@ -72,7 +91,7 @@ ENDED = "pg_dump: error: query failed: FATAL:  terminating connection due to adm
 
 
 def test_a_dump_that_a_crash_cuts_off_tells_of_a_server_that_is_away() -> None:
-    psql = Psql(cast("ContainerExec", Refusing(0, "")), "owner", "app")
+    psql = refusing(0, "")
     with pytest.raises(DatabaseError) as caught:
         psql.refuse(Outcome(1, b"", CUT_OFF), "app", "database.dump_failed")
     assert caught.value.code == "database.unreachable"
@@ -80,7 +99,7 @@ def test_a_dump_that_a_crash_cuts_off_tells_of_a_server_that_is_away() -> None:
 
 
 def test_a_dump_that_somebody_ends_has_failed() -> None:
-    psql = Psql(cast("ContainerExec", Refusing(0, "")), "owner", "app")
+    psql = refusing(0, "")
     with pytest.raises(DatabaseError) as caught:
         psql.refuse(Outcome(1, b"", ENDED), "app", "database.dump_failed")
     assert caught.value.code == "database.dump_failed"
@@ -89,47 +108,9 @@ def test_a_dump_that_somebody_ends_has_failed() -> None:
 
 @pytest.mark.parametrize("errors", ["", "NOTICE:  nothing to do"])
 def test_a_program_that_did_its_work_has_lost_nothing(errors: str) -> None:
-    psql = Psql(cast("ContainerExec", Refusing(0, errors)), "owner", "app")
+    psql = refusing(0, errors)
     assert not psql.has_lost(Outcome(0, b"", errors))
     assert psql.ask("SELECT 1;", "app") == ""
-
-
-class Server:
-    """A container whose session answers, or breaks at what it is asked; what comes as a program of its own is noted."""
-
-    def __init__(self, *breaks_at: str) -> None:
-        self.breaks_at = breaks_at
-        self.sessions: list[str] = []
-        self.programs: list[str] = []
-
-    def allow(self, seconds: float, what: str) -> Deadline:
-        return Deadline(SystemClock(), seconds, what=what)
-
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        deadline: Deadline,
-        stdin: Iterable[bytes] = (),
-        environment: Mapping[str, str] | None = None,
-    ) -> Outcome:
-        self.programs.append(f"{argv[-1]} {b''.join(stdin).decode().strip()}")
-        return Outcome(0, b"by a program\n", "")
-
-    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
-        return self
-
-    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
-        said = question.decode().rpartition("\nSELECT ")[0]
-        self.sessions.append(said)
-        broken = any(word in said for word in self.breaks_at)
-        return Outcome(3, b"", "ERROR:  42P01: there is no such table") if broken else Outcome(0, b"by session\n", "")
-
-    def close(self) -> None: ...
-
-
-def psql_to(server: Server, live: str = "app") -> Psql:
-    return Psql(cast("ContainerExec", server), "owner", live)
 
 
 def test_a_short_question_to_another_database_is_a_visit_of_the_session() -> None:
