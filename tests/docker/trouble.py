@@ -178,7 +178,7 @@ class Site:
     def connect(self, database: str | None = None, **parameters: object) -> psycopg.Connection[Row]:
         """A session of a stranger, in autocommit mode."""
         networks = self.host.container("db").attrs["NetworkSettings"]["Networks"]
-        (address,) = [network["IPAddress"] for network in networks.values()]
+        address = networks[f"{self.host.project}_default"]["IPAddress"]  # it may be in that of a gate, too
         account = {"user": "ledger", "password": self.host.password, "application_name": "stranger"}
         given: dict[str, Any] = {**account, **parameters}
         return psycopg.connect(
