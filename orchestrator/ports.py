@@ -123,7 +123,6 @@ class Platform(Protocol):
         *,
         gate: Gate = Gate.OPEN,
         apart: bool = False,
-        stopped: Sequence[str] = (),
         deadline: Deadline,
     ) -> None:
         """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds.
@@ -132,9 +131,7 @@ class Platform(Protocol):
         project back. Gate closed: they publish nothing, nobody but they themselves finds them by name, and
         nothing starts them again; a later start with the gate open replaces them. ``apart`` are services that
         were seen to be well with nothing around them but what they depend on: where they can be kept like that
-        behind the gate, a later start with the gate open lets them out as they run. ``stopped`` are the ids of the
-        containers that ran before and were stopped: those are started again where they are still there.
-        ``gate.impossible``.
+        behind the gate, a later start with the gate open lets them out as they run. ``gate.impossible``.
         """
 
     def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.facts import Current, FrozenProject, Serving, StoppedServices
+from orchestrator.facts import Current, FrozenProject, Serving
 from orchestrator.model import EffectScope
 from states.expecting import build_progress
 from states.fencing import lift_fence
@@ -63,14 +63,7 @@ def _bring_up(ctx: StateContext[Options]) -> None:
     pin = find_old_pin(ctx)
     ctx.world.platform.write_pin(pin)
     lift_fence(ctx)
-    before = ctx.find(StoppedServices)
-    ctx.world.platform.start_services(
-        ctx.require(FrozenProject),
-        ctx.target.services,
-        pin,
-        stopped=[one.container_id for one in before.services] if before else (),
-        deadline=ctx.deadline,
-    )
+    ctx.world.platform.start_services(ctx.require(FrozenProject), ctx.target.services, pin, deadline=ctx.deadline)
 
 
 def _await_steady(ctx: StateContext[Options]) -> float:

@@ -19,7 +19,7 @@ from orchestrator.adapters.frozen import read_frozen
 from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_apart, start_gated
 from orchestrator.adapters.gated_rendering import find_published
 from orchestrator.adapters.jobs import Jobs
-from orchestrator.adapters.open_start import start_as_stopped, start_open
+from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
 from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.project_files import find_changed, read_marks
@@ -199,7 +199,6 @@ class ComposeProject:
         *,
         gate: Gate = Gate.OPEN,
         apart: bool = False,
-        stopped: Sequence[str] = (),
         deadline: Deadline,
     ) -> None:
         """See `Platform.start_services`."""
@@ -211,8 +210,7 @@ class ComposeProject:
             ):
                 start_gated(self._engine, self._compose, project, services, rendering, deadline)
         else:
-            if not (stopped and start_as_stopped(self._engine, project, services, rendering, stopped)):
-                start_open(self._engine, self._compose, project, services, variables, rendering, deadline)
+            start_open(self._engine, self._compose, project, services, variables, rendering, deadline)
             self._restore_policies(services, rendering)
         self._check_running(services)
 

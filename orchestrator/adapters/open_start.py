@@ -11,9 +11,8 @@ from orchestrator.adapters.apart import clear_apart, dissolve, let_out
 from orchestrator.adapters.compose import Compose, up_command
 from orchestrator.adapters.dependencies import are_settled
 from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.engine_documents import ONE_OFF_LABEL, PROJECT_LABEL, SERVICE_LABEL
 from orchestrator.adapters.private_file import write_private
-from orchestrator.adapters.rendering import find_dependencies, is_same_project, parse_rendering, read_services
+from orchestrator.adapters.rendering import find_dependencies, is_same_project
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
@@ -41,31 +40,6 @@ def start_open(
     folder = read_folder(compose, project, variables, rendering)
     run_up(engine, compose, project, services, variables, rendering, folder, deadline)
     dissolve(engine, project, rendering, services)
-
-
-def start_as_stopped(
-    engine: DockerEngine, project: FrozenProject, services: Sequence[str], rendering: str, stopped: Sequence[str]
-) -> bool:
-    """Start the very containers that were stopped (ids); False where they are not what is to be started, or will not.
-
-    Nothing can be more as it was, and nothing is quicker. Several services may wait for one another: that is left to
-    Compose.
-    """
-    labels = {PROJECT_LABEL: project.name, ONE_OFF_LABEL: "False"}
-    found = [one for service in services for one in engine.find_containers({**labels, SERVICE_LABEL: service})]
-    if len(services) != 1 or [one.id for one in found] != [*stopped] or any(one.up for one in found):
-        return False
-    image = read_services(parse_rendering(rendering))[services[0]].get("image")
-    if any(one.config.image != image for one in found):
-        return False
-    try:
-        for container in found:
-            engine.start_container(container)
-    except PlatformError as error:
-        if error.code != "engine.refused":
-            raise
-        return False
-    return True
 
 
 @dataclass(frozen=True)

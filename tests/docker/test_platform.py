@@ -260,50 +260,6 @@ def test_services_are_stopped_for_good_and_come_back_with_their_policy(
     assert platform.inspect_services(["db"])[0].running
 
 
-def test_the_very_container_that_was_stopped_is_started_again_though_its_tag_has_moved(
-    host: LedgerHost, platform: ComposeProject, project: FrozenProject, bed: Bed, releases: dict[str, Published]
-) -> None:
-    host.install()
-    (before,) = platform.inspect_services(["app"])
-    platform.stop_services(["app"], deadline=within(60))
-    pull(platform, bed, releases["1.1.0"])
-    bed.client.images.get(f"{host.repository}:v1.1.0").tag(host.repository, "v1.0.0")
-    try:
-        platform.start_services(project, ["app"], "v1.0.0", stopped=[before.container_id], deadline=within(60))
-    finally:
-        bed.client.images.get(before.image_id).tag(host.repository, "v1.0.0")
-    (after,) = platform.inspect_services(["app"])
-    assert (after.running, after.restart_policy, after.version_label) == (True, "unless-stopped", "1.0.0")
-    assert after.container_id == before.container_id
-    host.compose("up", "--detach")
-    assert platform.inspect_services(["app"])[0].container_id == before.container_id
-
-
-@pytest.mark.parametrize("how", ["gone", "another release"])
-def test_what_is_not_as_it_was_stopped_is_left_to_compose(
-    host: LedgerHost,
-    platform: ComposeProject,
-    project: FrozenProject,
-    bed: Bed,
-    releases: dict[str, Published],
-    how: str,
-) -> None:
-    host.install()
-    (before,) = platform.inspect_services(["app"])
-    platform.stop_services(["app"], deadline=within(60))
-    container, pin = bed.client.containers.get(before.container_id), "v1.0.0"
-    if how == "gone":
-        container.remove()
-    else:
-        pull(platform, bed, releases["1.1.0"])
-        pin = str(pin_of(releases["1.1.0"]))
-    platform.start_services(project, ["app"], pin, stopped=[before.container_id], deadline=within(60))
-    (after,) = platform.inspect_services(["app"])
-    assert (after.running, after.restart_policy) == (True, "unless-stopped")
-    assert after.container_id != before.container_id
-    assert after.version_label == ("1.0.0" if how == "gone" else "1.1.0")
-
-
 @pytest.mark.parametrize("with_env_file", [False, True])
 def test_the_operators_own_up_finds_nothing_to_do(
     bed: Bed, host: LedgerHost, releases: dict[str, Published], tmp_path: Path, with_env_file: bool

@@ -151,7 +151,6 @@ class FakePlatform:
         *,
         gate: Gate = Gate.OPEN,
         apart: bool = False,
-        stopped: Sequence[str] = (),
         deadline: Deadline,
     ) -> None:
         with self._world.script.effect("platform.start_services", *services, pin, gate):
