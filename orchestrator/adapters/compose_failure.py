@@ -11,6 +11,16 @@ _SHOWN_CHARACTERS = 2000
 # It has no exit code for an engine that is away; older and newer releases say it in these words.
 _NO_ENGINE = ("cannot connect to the docker daemon", "failed to connect to the docker api", "error during connect")
 
+# What the engine says of a port that it has given out itself. One that is killed in the fifth of a second in which it
+# starts a container keeps the port taken when it comes back, whatever becomes of the container; restarted once more, it
+# has let go of it (seen with 26.1).
+_NO_PORT = "port is already allocated"
+_PORT_TAKEN = (
+    "End what has that port. If nothing has it (`docker ps`), the engine was killed as it started a container and still"
+    " holds it: restart the engine, then do what is said below."
+)
+_PARTLY_UP = "The services may be partly up; `docker compose ps` in the project's folder shows it."
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -38,7 +48,7 @@ def explain_failure(ended: Ended) -> PlatformError:
     return PlatformError(
         "compose.failed",
         f"`docker compose` ended with exit code {ended.exit_code}: {ended.last_words}",
-        hint="The services may be partly up; `docker compose ps` in the project's folder shows it.",
+        hint=_PORT_TAKEN if _NO_PORT in ended.errors else _PARTLY_UP,
     )
 
 

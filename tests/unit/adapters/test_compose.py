@@ -64,6 +64,12 @@ def test_an_engine_that_is_away_is_told_from_a_change_that_is_refused(errors: st
     assert errors in error.what
 
 
+def test_a_port_that_the_engine_has_not_given_back_is_told_from_other_refusals() -> None:
+    taken = "Bind for 127.0.0.1:5100 failed: port is already allocated"
+    assert "restart the engine" in explain_failure(Ended(1, "", taken)).hint
+    assert "restart the engine" not in explain_failure(Ended(1, "", "No such image")).hint
+
+
 def test_a_child_gets_nothing_that_changes_the_project() -> None:
     ours = {"PATH": "/bin", "COMPOSE_FILE": "x", "APP_VERSION": "v9", "XDG_RUNTIME_DIR": "/run", "SECRET": "s"}
     assert build_environment({**ours, "DOCKER_CONTEXT": "c"}, "tcp://h") == {
