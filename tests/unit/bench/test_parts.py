@@ -91,6 +91,8 @@ def test_a_stack_says_in_which_state_and_what_for() -> None:
     assert classify([("/x/orchestrator/plan/load.py", "load_plan")]) == ("before and after", START_UP)
     assert classify([("/usr/lib/python3.11/subprocess.py", "communicate"), compose, stop, service]) == ("stop", COMPOSE)
     assert classify([socket, (f"{PACKAGES}/urllib3/connection.py", "getresponse"), stop, service]) == ("stop", OUTSIDE)
+    elsewhere = [("/usr/lib/python3.11/threading.py", "wait"), ("/x/orchestrator/adapters/flow.py", "call")]
+    assert classify([*elsewhere, stop, service]) == ("stop", OUTSIDE)
     assert classify([("/x/orchestrator/journal.py", "append"), service]) == ("engine", JOURNAL)
     pause = ("/x/orchestrator/deadline.py", "pause")
     assert classify([("/usr/lib/python3.11/threading.py", "wait"), pause, stop, service]) == ("stop", WAITING)
