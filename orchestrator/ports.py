@@ -209,9 +209,6 @@ class Database(Protocol):
     def sizes(self) -> Mapping[str, int]:
         """All databases of the server with their sizes in bytes."""
 
-    def flush(self) -> None:
-        """Let the server put on its disk what it holds in memory, so that a copy soon after has less to wait for."""
-
     def sessions(self, name: str) -> tuple[Session, ...]:
         """Who is connected, ourselves left out."""
 

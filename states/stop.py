@@ -69,8 +69,6 @@ class Stop(State[StopOptions]):
         fence = Fence(database=found.name, service=found.service, user=found.user, free_bytes=found.free_bytes)
         if not ctx.options.snapshot:
             return (stopped, fence)
-        with suppress(StateError):  # users still have the app meanwhile; the copy does by itself what is left to do
-            ctx.database().flush()
         name, dump = snapshot_name(found.name, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
         ours = None if name in ctx.world.database.sizes() else name  # what is there already is somebody else's
         return (stopped, fence, intend(ctx, snapshot=ours, backup=dump))

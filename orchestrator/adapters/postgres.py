@@ -64,10 +64,6 @@ class Postgres:
         """All databases of the server with their sizes in bytes."""
         return _SIZES.validate_json(self._psql.ask(sql.build_sizes(), self._psql.maintenance()))
 
-    def flush(self) -> None:
-        """A checkpoint, as a copy begins with one."""
-        self._psql.ask("CHECKPOINT;", self._psql.maintenance())
-
     def sessions(self, name: str) -> tuple[Session, ...]:
         """Who is connected, ourselves left out."""
         return _SESSIONS.validate_json(self._psql.ask(sql.build_sessions(name), self._psql.maintenance(name)))

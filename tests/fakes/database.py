@@ -45,9 +45,6 @@ class FakeDatabase:
         world = self._look("sizes")
         return {name: database.size_bytes for name, database in world.databases.items()}
 
-    def flush(self) -> None:
-        self._look("flush")
-
     def sessions(self, name: str) -> tuple[Session, ...]:
         self._look("sessions")
         self._get(name)
