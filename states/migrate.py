@@ -11,6 +11,7 @@ from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
 from states.expecting import build_progress
 from states.fencing import end_leftovers, fence_opened, name_sessions, require_untouched
+from states.migrating import job_name, migration_log, put_away
 from states.patience import repeat_while_away
 
 
@@ -51,7 +52,7 @@ class Migrate(State[MigrateOptions]):
         command = _command(ctx)
         if not command:
             return Result("done", reason="The app migrates as it starts.")
-        name, log = job_name(ctx.run_id), ctx.directory / "migrate.log"
+        name, log = job_name(ctx.run_id), migration_log(ctx)
         require_untouched(ctx)
         began = ctx.world.clock.monotonic()
         with fence_opened(ctx):
@@ -78,7 +79,7 @@ class Migrate(State[MigrateOptions]):
 
     def salvage(self, ctx: StateContext[MigrateOptions]) -> Result | None:
         """What the engine says of the container that outlived us; anything but exit code 0 is taken back."""
-        name, log = job_name(ctx.run_id), ctx.directory / "migrate.log"
+        name, log = job_name(ctx.run_id), migration_log(ctx)
         if not _command(ctx):
             return Result("done", reason="The app migrates as it starts.")
         status = ctx.world.platform.inspect_job(name)
@@ -102,11 +103,6 @@ class Migrate(State[MigrateOptions]):
         return Observation.DONE if report and report.exit_code == 0 else Observation.PARTIAL
 
 
-def job_name(run_id: str) -> str:
-    """Name of a run's migration container."""
-    return f"upgrade-orchestrator-migrate-{run_id}"
-
-
 def _command(ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
     return ctx.options.command or ctx.target.migrate
 
@@ -126,24 +122,11 @@ def _run(
         if error.code != "job.exists":
             _end(platform, name, log)
         raise
-    return status, *_put_away(platform, name, log)
+    return status, *put_away(platform, name, log)
 
 
 # Two writers otherwise: what may still be migrating must be gone before anything is restored.
 def _end(platform: Platform, name: str, log: Path) -> None:
     with suppress(StateError):  # the state has failed already; `restore` ends whatever works before it begins
         platform.stop_job(name)
-        _put_away(platform, name, log)
-
-
-def _put_away(platform: Platform, name: str, log: Path) -> tuple[str, str]:
-    # How it ended is known: what cannot be kept or removed is told, and is no reason to go back.
-    try:
-        tail = platform.save_job_log(name, log)
-    except StateError as error:
-        return "", f"Its log could not be saved, so its container {name} is kept: {error.what}"
-    try:
-        platform.remove_job(name)
-    except StateError as error:
-        return tail, f"Its container {name} could not be removed: {error.what}"
-    return tail, ""
+        put_away(platform, name, log)

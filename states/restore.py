@@ -19,6 +19,7 @@ from orchestrator.facts import (
 from orchestrator.model import EffectScope, Gate, WriteMark
 from orchestrator.ports import Database
 from states.expecting import build_progress
+from states.migrating import put_away_leftover
 from states.patience import GOING_BACK, is_away, repeat_while_away
 from states.proving import find_other_properties, prove_again, restore_beside, side_name
 
@@ -85,6 +86,7 @@ def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
     ctx.report(build_progress(ctx, "Ending what may still write"))
     ctx.world.platform.end_jobs(ctx.run_id)
     ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+    put_away_leftover(ctx)
 
 
 def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:

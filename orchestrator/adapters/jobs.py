@@ -66,6 +66,7 @@ class Jobs:
 
         A full disk is no verdict on the job: the lines are given then, and as much of the log as there is room for.
         """
+        self._find_own(name)
         with suppress(OSError):
             self._write_log(name, path)
         with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:

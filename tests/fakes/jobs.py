@@ -51,12 +51,12 @@ class FakeJobs:
         return deadline.poll(lambda: self._find_verdict(name, tell), every_s=_POLL_S)
 
     def stop(self, name: str) -> None:
-        job = self._world.jobs.get(name)
+        job = self._find_own(name)
         if job and job.running:
             job.exit_code = _KILLED
 
     def save_log(self, name: str, path: Path) -> str:
-        job = self._world.jobs.get(name)
+        job = self._find_own(name)
         if job is None:
             raise PlatformError("job.missing", f"The container {name} is gone.")
         with suppress(PlatformError):  # a full disk is no verdict on the job
@@ -64,10 +64,16 @@ class FakeJobs:
         return "\n".join(job.log.splitlines()[-_TAIL_LINES:])
 
     def remove(self, name: str) -> None:
-        job = self._world.jobs.get(name)
+        job = self._find_own(name)
         if job and job.running:
             raise PlatformError("engine.refused", f"The container {name} is still at work.")
         self._world.jobs.pop(name, None)
+
+    def _find_own(self, name: str) -> FakeJob | None:
+        job = self._world.jobs.get(name)
+        if job is not None and not job.run_id:
+            raise PlatformError("job.foreign", f"The container {name} was not started by an upgrade; it is left alone.")
+        return job
 
     def _migration(self, command: Sequence[str], image: FakeImage) -> Migration | None:
         words = tuple(command)

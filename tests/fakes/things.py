@@ -134,7 +134,7 @@ class FakeContainer:
 
 @dataclass
 class FakeJob:
-    """A one-off container; its migration's verdict is ``exit_code`` once it is over."""
+    """A one-off container of a run, somebody else's without one; ``exit_code`` is its verdict once it is over."""
 
     name: str
     run_id: str

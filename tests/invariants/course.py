@@ -57,6 +57,8 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         {
             "platform.end_jobs",
             "platform.stop_services",
+            "platform.save_job_log",
+            "platform.remove_job",
             "database.fence",
             "database.terminate_sessions",
             "database.drop",

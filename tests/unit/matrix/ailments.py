@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from orchestrator.errors import DatabaseError, PlatformError
 from orchestrator.journal import Journal
-from states.migrate import job_name
+from states.migrating import job_name
 from states.restore import quarantine_name
 from tests.fakes.things import FakeDb, FakeImage, FakeJob, digest_of
 from tests.unit.matrix.scene import RUN_ID, Scene
@@ -165,7 +165,7 @@ def _take_containers(scene: Scene) -> Iterator[None]:
     """The names of the app's containers, of the migration's and of the stage's are somebody else's."""
     world = scene.world
     name, taken = job_name(RUN_ID), "the container name is already in use"
-    theirs = FakeJob(name, "somebody else's", world.images[0], "", None, exit_code=0)
+    theirs = FakeJob(name, "", world.images[0], "", None, exit_code=0)
     world.jobs.setdefault(name, theirs)
     with refused(world, ("platform.start_services", "stage.open"), PlatformError("compose.failed", taken)):
         yield

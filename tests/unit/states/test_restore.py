@@ -97,3 +97,15 @@ def test_a_migration_that_began_though_its_start_has_failed_is_ended_before_the_
     assert not [job for job in bench.world.jobs.values() if job.running]
     assert bench.world.databases["ledger"].schema == 1
     assert bench.world.missing() == []
+
+
+def test_a_migration_that_could_not_be_put_away_as_the_engine_was_gone_is_so_on_the_way_back(
+    bench: Bench, tmp_path: Path
+) -> None:
+    gone = PlatformError("engine.unreachable", "The engine does not answer.")
+    bench.world.fail("platform.start_job", gone, when="after")
+    bench.world.fail("platform.stop_job", gone)
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK, report.stuck
+    assert bench.world.jobs == {}
+    assert [*tmp_path.rglob(f"{report.run.id}/migrate.log")]
