@@ -7,6 +7,9 @@ import pytest
 from deploy.demo.bed import Bed
 from tests.docker.installation import Install, Installation, write_ledger_plan
 
+# Their asserts say what they found, as those of the tests do.
+pytest.register_assert_rewrite("tests.docker.trouble", "tests.docker.cutting", "tests.docker.pasting")
+
 RELEASES = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0")
 
 
