@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from orchestrator.contract import FAILED, TIMEOUT
+from orchestrator.graphs.course import Course
 from orchestrator.machine import Edge, choose_forward, edges
 from orchestrator.model import Verdict
 from orchestrator.plan.schema import Plan
@@ -26,6 +28,31 @@ Pair = tuple[str, str]
 Group = tuple[str, str, list[str]]
 
 
+@dataclass(frozen=True)
+class Arrows:
+    """The transitions of a plan as arrows. ``cuts`` are the steps of the way that the plan has none for.
+
+    ``ids``: of our making, because not every name of a state is a legal one in each form. ``way`` is pointed out in
+    ``colour``.
+    """
+
+    ids: Mapping[str, str]
+    forward: Collection[Pair]
+    groups: Sequence[Group]
+    cuts: Sequence[Group]
+    way: Collection[Pair]
+    colour: str
+
+
+def choose_arrows(plan: Plan, path: Collection[Pair], course: Course | None) -> Arrows:
+    """What is drawn of a plan and of the way of a run through it, or else of a ``path`` on which something is wrong."""
+    ids = {name: f"s{number}" for number, name in enumerate([*plan.states, *plan.ends])}
+    groups = group_edges(shown_edges(plan))
+    way, colour = (course.steps, TAKEN) if course else (path, WRONG)
+    cuts = [cut for cut in find_cuts(way, groups) if {cut[0], cut[1]} <= ids.keys()]
+    return Arrows(ids, set(itertools.pairwise(choose_forward(plan))), groups, cuts, way, colour)
+
+
 def shown_edges(plan: Plan) -> tuple[Edge, ...]:
     """All transitions but those a reader takes for granted: a timeout that goes where failing goes."""
     return tuple(
@@ -43,22 +70,12 @@ def group_edges(found: Iterable[Edge]) -> list[Group]:
     return [(source, target, outcomes) for (source, target), outcomes in groups.items()]
 
 
-def find_cuts(path: Iterable[Pair], groups: Sequence[Group]) -> list[Group]:
-    """Steps of a way for which the plan has no transition: the run was cut off there, and went on elsewhere."""
-    drawn = {(source, target) for source, target, _ in groups}
-    return [(*pair, [CUT_OFF]) for pair in dict.fromkeys(path) if pair not in drawn and pair[0] != pair[1]]
-
-
-def forward_pairs(plan: Plan) -> Collection[Pair]:
-    """The steps of the way forward."""
-    return set(itertools.pairwise(choose_forward(plan)))
-
-
 def tell_verdict(verdict: Verdict) -> str:
     """A verdict as people read it."""
     return verdict.value.replace("_", " ")
 
 
-def build_ids(plan: Plan) -> Mapping[str, str]:
-    """Ids of our making, because not every name of a state is a legal one in each form."""
-    return {name: f"s{number}" for number, name in enumerate([*plan.states, *plan.ends])}
+def find_cuts(path: Iterable[Pair], groups: Sequence[Group]) -> list[Group]:
+    """Steps of a way for which the plan has no transition: the run was cut off there, and went on elsewhere."""
+    drawn = {(source, target) for source, target, _ in groups}
+    return [(*pair, [CUT_OFF]) for pair in dict.fromkeys(path) if pair not in drawn and pair[0] != pair[1]]
