@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -118,6 +118,17 @@ class Engine:
             the way back.
         """
         machine = Machine(self.plan, at=move.state if move else None)
+        context = ContextBuilder(
+            self.plan,
+            self.kinds,
+            self.world,
+            JournalHistory(self.journal),
+            self.listener,
+            run_id,
+            directory,
+            request,
+            assume_yes,
+        )
         self.listener.began(run_id, self.plan, facts)
         counted = dict(attempts or {})
         reason = self._find_reason(run_id, move) if move else ""
@@ -126,17 +137,6 @@ class Engine:
             if machine.ended:
                 return Ending(machine.state, self.plan.ends[machine.state], reason)
             spec = self.plan.states[machine.state]
-            context = ContextBuilder(
-                self.plan,
-                self.kinds,
-                self.world,
-                JournalHistory(self.journal),
-                self.listener,
-                run_id,
-                directory,
-                request,
-                assume_yes,
-            )
             if move is not None and move.how is not How.ENTER:
                 result, learned = self._settle(spec, move, context, facts)
             else:
@@ -291,11 +291,11 @@ class ContextBuilder:
             run_id=self.run_id,
             state=spec.name,
             directory=self.directory,
-            target=build_target(self.plan),
+            target=self._target,
             keep_backups=self.plan.backups.keep,
-            steps=tuple(name for name in choose_forward(self.plan) if name in self.plan.states),
-            worst_case_downtime_s=worst_case_downtime_s(self.plan, self.kinds),
-            gated=is_gated(self.plan, self.kinds),
+            steps=self._steps,
+            worst_case_downtime_s=self._worst_case_downtime_s,
+            gated=self._gated,
             request=self.request,
             assume_yes=self.assume_yes,
             options=spec.options,
@@ -306,6 +306,23 @@ class ContextBuilder:
             report=partial(self.listener.progressed, spec.name),
             tell=lambda line: self.listener.said(spec.name, self.world.mask.text(line)),
         )
+
+    # Once a run: each of them goes through all states, and each state asks for its context three times.
+    @cached_property
+    def _target(self) -> Target:
+        return build_target(self.plan)
+
+    @cached_property
+    def _steps(self) -> tuple[str, ...]:
+        return tuple(name for name in choose_forward(self.plan) if name in self.plan.states)
+
+    @cached_property
+    def _worst_case_downtime_s(self) -> float:
+        return worst_case_downtime_s(self.plan, self.kinds)
+
+    @cached_property
+    def _gated(self) -> bool:
+        return is_gated(self.plan, self.kinds)
 
 
 def build_target(plan: Plan) -> Target:

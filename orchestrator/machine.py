@@ -84,9 +84,9 @@ def choose_forward(plan: Plan) -> tuple[str, ...]:
 
 def follow(plan: Plan, name: str) -> tuple[str, ...]:
     """The path that is taken from a state on when all goes well, that state first."""
-    path: list[str] = []
+    path: dict[str, None] = {}
     while name not in path:
-        path.append(name)
+        path[name] = None
         if name in plan.ends:
             break
         name = next(iter(plan.states[name].then.values()))

@@ -1,17 +1,22 @@
 """The real engine and the real states against an in-memory world: whole chains and what is left of the world."""
 
+import json
 import signal
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from orchestrator import engine
 from orchestrator.errors import BusyError, DatabaseError, PlatformError, UnfinishedRunError
 from orchestrator.journal import Journal
 from orchestrator.lock import project_lock
+from orchestrator.machine import choose_forward
 from orchestrator.model import Verdict
+from orchestrator.plan.standard import STANDARD_INITIAL
 from orchestrator.releases import ReleaseRequest
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version, write_machine_without_rehearsal
 from tests.fakes.build import announce_up_to
 from tests.fakes.outside import FakeOperator
 
@@ -25,10 +30,40 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+def write_machine_with_steps(number: int) -> str:
+    """The machine without a rehearsal, and so many steps before the backup that change nothing."""
+    states = json.loads(write_machine_without_rehearsal())
+    after = states["confirm"]["then"]["accepted"]
+    for step in range(number):
+        options = {"run": ["/bin/true"], "changes": "nothing"}
+        then = {"done": after, "failed": "refused"}
+        states[f"step_{step}"] = {"kind": "command", "with": options, "then": then}
+        after = f"step_{step}"
+    states["confirm"]["then"]["accepted"] = after
+    return f"initial: {STANDARD_INITIAL}\nstates: {json.dumps(states)}\n"
+
+
 @pytest.fixture
 def unrehearsed(tmp_path: Path) -> Bench:
     """The standard machine without a rehearsal, which would refuse a bad release before it is live."""
     return Bench(tmp_path, WITHOUT_REHEARSAL)
+
+
+def test_how_often_the_plan_is_gone_through_does_not_depend_on_its_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(states: int) -> int:
+        folder, gone = tmp_path / str(states), Mock(wraps=choose_forward)
+        folder.mkdir()
+        bench = Bench(folder, write_machine_with_steps(states))
+        bench.world.host_commands["/bin/true"] = lambda _: 0
+        monkeypatch.setattr(engine, "choose_forward", gone)
+        report = bench.run()
+        assert report.run.verdict is Verdict.COMMITTED
+        assert len(bench.path()) > states
+        return gone.call_count
+
+    assert count(3) == count(50) > 0
 
 
 def test_a_good_release_is_committed(bench: Bench) -> None:
