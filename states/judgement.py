@@ -22,7 +22,8 @@ from states.patience import repeat_while_away
 
 _POLL_S = 0.25
 _KEEN_POLL_S = 0.1  # users wait, and most apps are up within seconds
-_KEEN_FOR_S = 5.0
+_PART_OF_WAIT = 0.02  # what a pause may be of the time that was waited already
+_CALM_POLL_S = 0.5  # a container that has restarted is known by its count, however seldom one looks
 _ANSWER_TIMEOUT_S = 5.0
 _RESTARTS_ALLOWED = 3
 _SHORT_STEADY_S = 3.0
@@ -141,12 +142,17 @@ def await_steady(
         last = look
         tell(look.problem or f"Well for {now - (since or now):.0f} of {check.steady_for_s:g} s.")
         try:
-            deadline.pause(_KEEN_POLL_S if now - began < _KEEN_FOR_S else _POLL_S)
+            left = 0.0 if since is None else since + check.steady_for_s - now
+            deadline.pause(min(left, _CALM_POLL_S) if left > 0 else _choose_pause(now - began))
         except DeadlineExceededError as timeout:
             seen = look.problem or f"well, but not for {check.steady_for_s:g} s in a row"
             raise DeadlineExceededError(
                 "health.timeout", f"{timeout.what} Seen last: {seen}", hint=timeout.hint
             ) from None
+
+
+def _choose_pause(waited_s: float) -> float:
+    return min(max(_KEEN_POLL_S, _PART_OF_WAIT * waited_s), _CALM_POLL_S)
 
 
 def observe_serving(ctx: StateContext[OptionsT], look: Callable[[], Look]) -> Observation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,6 +46,18 @@ class App:
         if self.clock.monotonic() < self.answers_at:
             return ProbeAnswer(status=None, error="connection refused")
         return ProbeAnswer(status=200, body=f'{{"current": "{self.version}"}}')
+
+
+class WatchedClock(FakeClock):
+    """Remembers how long was waited each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        return super().wait(event, seconds)
 
 
 def wait_for(app: App, url: str | None = URL, tell: Callable[[str], None] = lambda _: None) -> tuple[float, float]:
@@ -97,3 +110,19 @@ def test_a_wrong_version_is_one_only_where_the_engine_has_said_that_it_is_up() -
     with pytest.raises(HealthError, match=r"9\.9\.9"):
         wait_for(app)
     assert 10 + STEADY_S <= app.clock.monotonic() - began < 10 + STEADY_S + 0.5
+
+
+def test_an_app_that_is_well_is_looked_at_calmly_and_known_to_be_steady_on_time() -> None:
+    heard: list[str] = []
+    since, known = wait_for(build(answers_at=0, healthy_at=0), tell=heard.append)
+    assert known - since == pytest.approx(STEADY_S)
+    assert len(heard) <= 2 * STEADY_S
+
+
+def test_the_longer_it_takes_the_less_often_it_is_looked_at_and_never_seldom() -> None:
+    clock = WatchedClock()
+    wait_for(App(clock, answers_at=40, healthy_at=0))
+    waited = clock.pauses[: -int(2 * STEADY_S)]
+    assert waited == sorted(waited)
+    assert (waited[0], waited[-1]) == (0.1, 0.5)
+    assert sum(waited) < 41
