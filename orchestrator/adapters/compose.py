@@ -115,17 +115,20 @@ class Compose:
     def __init__(self, environment: Mapping[str, str], host: str | None = None, *, mask: Mask | None = None) -> None:
         self._environment = build_environment(environment, host)
         self.mask = mask or Mask()
+        self._version: str | None = None
 
     def read_version(self) -> str:
-        """Compose's version.
+        """Compose's version, which it is asked for once.
 
         Raises:
             PlatformError: ``engine.no_compose``.
         """
-        ended = self._quick(version_command(), Path("/"))
-        if ended.exit_code != 0:
-            raise explain_no_compose(ended.last_words)
-        return ended.output.strip()
+        if self._version is None:
+            ended = self._quick(version_command(), Path("/"))
+            if ended.exit_code != 0:
+                raise explain_no_compose(ended.last_words)
+            self._version = ended.output.strip()
+        return self._version
 
     def render(self, directory: Path, variables: Mapping[str, str]) -> str:
         """The project of a folder as JSON, with these variables over those of its ``.env``.
