@@ -157,17 +157,15 @@ class Journal:
 
     def runs(self) -> tuple[Run, ...]:
         """All runs, the one that began last first, whatever the clock said."""
-        with translated(self.path):
-            rows = self._connection.execute("SELECT * FROM runs ORDER BY rowid DESC").fetchall()
-        return tuple(_run(row) for row in rows)
+        return self._select_runs("ORDER BY rowid DESC")
 
     def find_run(self, run_id: str) -> Run | None:
         """The run with this id."""
-        return next((run for run in self.runs() if run.id == run_id), None)
+        return next(iter(self._select_runs("WHERE id = ?", run_id)), None)
 
     def find_unfinished(self) -> Run | None:
         """A run without an end: one that is at work, or was cut off."""
-        return next((run for run in self.runs() if run.verdict is None), None)
+        return next(iter(self._select_runs("WHERE verdict IS NULL ORDER BY rowid DESC LIMIT 1")), None)
 
     def records(self, run_id: str) -> tuple[Record, ...]:
         """All records of a run in the order in which they were written."""
@@ -200,6 +198,11 @@ class Journal:
                 "SELECT COUNT(*), COUNT(verdict), (SELECT COUNT(*) FROM records) FROM runs"
             ).fetchone()
         return row[0], row[1], row[2]
+
+    def _select_runs(self, clauses: str, *values: str) -> tuple[Run, ...]:
+        with translated(self.path):
+            rows = self._connection.execute(f"SELECT * FROM runs {clauses}", values).fetchall()  # noqa: S608 - all ours
+        return tuple(_run(row) for row in rows)
 
     def _find_newest(self, run_id: str) -> datetime | None:
         with translated(self.path):
