@@ -113,7 +113,7 @@ def snapshot_name(live: str, run_id: str) -> str:
 
 def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
     database, live = ctx.database(), ctx.require(Fence).database
-    size_bytes = database.sizes()[live]
+    size_bytes = database.sizes().get(live, 0)  # one that is gone has no mark either
     mark = database.mark(live)
     name = _copy(ctx, size_bytes, mark)
     return Snapshot(
