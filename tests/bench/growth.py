@@ -71,7 +71,8 @@ def build_part(axes: Sequence[Axis]) -> Part:
     said: list[str | Table] = [
         "Seconds, medians. `slope` is what one more of the size costs, by least squares. `bend` is the worst figure"
         " over what the steepest straight line through the figures before it says, with what the rounds differ taken as"
-        f" their uncertainty; above {TOLERANCE} it grows faster than linearly, which is marked ✗.",
+        f" their uncertainty; above {TOLERANCE} it grows faster than linearly, which is marked ✗. Services are copies"
+        " of the app that start at once on the cores there are.",
     ]
     for axis in axes:
         sizes = sorted(axis.points)
