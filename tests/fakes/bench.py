@@ -37,6 +37,11 @@ def write_machine_without_rehearsal() -> str:
     return json.dumps(states).replace('"done": "rehearse"', '"done": "stop"')
 
 
+FORWARD = (
+    *("check", "preflight", "confirm", "prefetch", "backup", "stop"),
+    *("pull", "migrate", "start", "health", "commit", "cleanup"),
+)
+BACK = ("restore", "rollback")
 WITHOUT_REHEARSAL = f"initial: {STANDARD_INITIAL}\nstates: {write_machine_without_rehearsal()}\n"
 
 

@@ -18,27 +18,12 @@ from orchestrator.model import Verdict
 from orchestrator.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, choose_move, limit_transitions
 from orchestrator.takeover import Takeover
 from states.registry import KINDS
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.fakes.bench import BACK, FORWARD, WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
 from tests.fakes.script import Killed
 
 Perform = Callable[[StateContext[Any]], Result]
 
-FORWARD = (
-    "check",
-    "preflight",
-    "confirm",
-    "prefetch",
-    "backup",
-    "stop",
-    "pull",
-    "migrate",
-    "start",
-    "health",
-    "commit",
-    "cleanup",
-)
-BACK = ("restore", "rollback")
 JUMPS_S = {
     "a second back": -1.0,
     "an hour back": -3600.0,

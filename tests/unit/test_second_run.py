@@ -11,24 +11,8 @@ from orchestrator.plan.standard import build_standard_states
 from orchestrator.releases import ReleaseRequest
 from orchestrator.service import Service, SilentListener
 from states.registry import KINDS
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
+from tests.fakes.bench import BACK, FORWARD, WITHOUT_REHEARSAL, Bench
 from tests.fakes.build import announce_up_to, make_ports
-
-FORWARD = (
-    "check",
-    "preflight",
-    "confirm",
-    "prefetch",
-    "backup",
-    "stop",
-    "pull",
-    "migrate",
-    "start",
-    "health",
-    "commit",
-    "cleanup",
-)
-BACK = ("restore", "rollback")
 
 
 def test_each_state_is_tried() -> None:
