@@ -35,6 +35,8 @@ _OUTSIDE_FILES = (
     "adapters/flow.py",
 )
 
+WATCHING = "_watch"  # of `states/judgement.py`
+
 Started = dict[str, Any]
 
 
@@ -89,7 +91,8 @@ def _any_of(files: Sequence[str], *parts: str) -> bool:
 class Loops:
     """Waiting loops, each known by the call that waits, and how long its last pause was.
 
-    What is waited for has come at some moment of the last pause: half of it was waited in vain, on average.
+    What is waited for has come at some moment of the last pause: half of it was waited in vain, on average. A pause
+    that ends at the moment that the plan says (`steady_for`) is none of a loop.
     """
 
     def __init__(self) -> None:
@@ -119,7 +122,7 @@ def _observe(thread: int | None, spent: dict[tuple[str, str], float], loops: Loo
         now = time.monotonic()
         spent[classify([(frame.f_code.co_filename, frame.f_code.co_name) for frame in frames])] += now - at
         pauses = [number for number, frame in enumerate(frames) if _is_pause(frame)]
-        if pauses:
+        if pauses and frames[pauses[0] + 1].f_code.co_name != WATCHING:
             loops.note(id(frames[pauses[0] + 1]), id(frames[pauses[0]]), now - at)
         at = now
 

@@ -1,5 +1,6 @@
 """What each part makes of its rounds: the right figures compared, and what does not keep its bound marked."""
 
+from states import judgement
 from tests.bench import backup_restore as backup
 from tests.bench import growth, outage, overhead
 from tests.bench.contenders import (
@@ -14,7 +15,18 @@ from tests.bench.contenders import (
     tell_deliberate,
 )
 from tests.bench.ground import HEALTH_S, STEADY_S
-from tests.bench.observed import COMPOSE, DATA, JOURNAL, OUTSIDE, OWN, START_UP, WAITING, Loops, classify
+from tests.bench.observed import (
+    COMPOSE,
+    DATA,
+    JOURNAL,
+    OUTSIDE,
+    OWN,
+    START_UP,
+    WAITING,
+    WATCHING,
+    Loops,
+    classify,
+)
 from tests.bench.outage import DOWNLOADED, THERE, Case
 from tests.bench.process import read_peak
 from tests.bench.report import Part
@@ -42,6 +54,10 @@ def test_an_outage_is_compared_without_what_was_waited_by_intention() -> None:
     assert "| orchestrator: 10 MB, committed | 1.50 |" in text
     assert "| floor: 10 MB, committed | 0.40 |" in text
     assert "| 10 MB, committed, image there: orchestrator | 13.10 | 50 |" in text
+
+
+def test_what_is_watched_by_intention_is_known_by_a_name_that_is_there() -> None:
+    assert callable(getattr(judgement, WATCHING))
 
 
 def test_what_the_rehearsal_has_watched_is_no_deliberate_wait() -> None:
