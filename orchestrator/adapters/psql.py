@@ -34,8 +34,8 @@ _OPTIONS = (
 # Words of the server's sentences for a refused log-in, which comes without a code.
 _REFUSALS = ("authentication", "password", "pg_hba", "role ")
 _FULL = ("too many clients", "connection slots are reserved")
-# `pg_dump` ends with 1 for all that goes wrong; these words are libpq's for a server that crashed, not for one that
-# ended the session because somebody asked it to.
+# `pg_dump` ends with 1 for all that goes wrong, a full server among it; these words are libpq's for a server that
+# crashed, not for one that ended the session because somebody asked it to.
 _CRASHED = "server closed the connection unexpectedly"
 _ASKED_TO_END = "administrator command"
 
@@ -174,7 +174,7 @@ class Psql:
         """Whether a program failed because it had no connection, or none any more, or ended with its container."""
         ended = outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED
         crashed = _CRASHED in outcome.errors and _ASKED_TO_END not in outcome.errors
-        return outcome.exit_code != 0 and (ended or crashed or not outcome.errors)
+        return outcome.exit_code != 0 and (ended or crashed or _is_full(outcome) or not outcome.errors)
 
     def refuse(self, outcome: Outcome, database: str, code: str) -> NoReturn:
         """Raise what a failed program stands for."""
@@ -196,7 +196,7 @@ class Psql:
                 meaning="No app can work on it until it is opened.",
                 hint=f'If no upgrade is at work: ALTER DATABASE "{database}" ALLOW_CONNECTIONS true;',
             )
-        if any(word in outcome.errors for word in _FULL):
+        if _is_full(outcome):
             raise DatabaseError(
                 "database.full",
                 f"PostgreSQL has no connection left for us: {find_reason(outcome.errors)}",
@@ -216,6 +216,10 @@ class Psql:
             meaning="The database cannot be looked at or changed.",
             hint="Wait until it is up; `docker compose logs` of its service says more.",
         )
+
+
+def _is_full(outcome: Outcome) -> bool:
+    return any(word in outcome.errors for word in _FULL)
 
 
 def refuse_missing(name: str) -> NoReturn:

@@ -17,11 +17,14 @@ def copy_roles(source: ContainerExec, user: str | None, target: ContainerExec, *
     Roles that are there already fail to be created and get their attributes all the same.
 
     Raises:
-        DatabaseError: ``database.roles_failed``: the roles could not be read, or nothing could be run.
+        DatabaseError: ``database.roles_failed``: the roles could not be read, or nothing could be run;
+            ``database.full``, ``database.unreachable``: the server let nobody in.
     """
-    superuser, _ = Psql(source, user, None).account()
+    reader = Psql(source, user, None)
+    read = source.run(["pg_dumpall", "--roles-only", "-w", "-U", reader.account()[0]], deadline=deadline)
+    if reader.has_lost(read):
+        reader.refuse(read, reader.maintenance(), "database.roles_failed")
     # What an error says may quote what was read, so none of it is passed on.
-    read = source.run(["pg_dumpall", "--roles-only", "-w", "-U", superuser], deadline=deadline)
     if read.exit_code != 0:
         raise DatabaseError(
             "database.roles_failed", f"pg_dumpall could not read the roles (exit code {read.exit_code})."

@@ -65,6 +65,7 @@ def refusing(exit_code: int, errors: str) -> Psql:
     ("exit_code", "errors", "code"),
     [
         (2, ON_SOCKET + "sorry, too many clients already", "database.full"),
+        (1, ON_SOCKET.replace("psql", "pg_dump") + "sorry, too many clients already", "database.full"),
         (2, ON_SOCKET + "remaining connection slots are reserved for roles with SUPERUSER", "database.full"),
         (2, ON_SOCKET + 'role "nobody" does not exist', "database.authentication"),
         (2, ON_SOCKET + "the database system is in recovery mode", "database.unreachable"),
