@@ -204,6 +204,7 @@ def _multiply_app(path: Path, services: int) -> None:
     # look again in half a minute only, and it would be that which is measured.
     app["healthcheck"] = {"start_period": "2m"}
     private = {key: value for key, value in app.items() if key != "ports"}
+    document["services"]["db"]["command"] = ["postgres", "-c", "max_connections=400"]
     document["services"] |= {_name_app(number): private for number in range(1, services)}
     path.write_text(yaml.dump(document, Dumper=_Spelled, sort_keys=False), encoding="utf-8")
 
