@@ -74,9 +74,8 @@ def take_out(
     """Take the containers out of the networks of their users; nothing starts them again by itself. Returns them all."""
     found = _find_containers(engine, project.name, circle.services)
     notes = _read_notes(project)
-    for container in found:
-        if container.id not in notes and container.up:  # somebody else has started it
-            engine.stop_container(container, deadline)
+    strange = [one for one in found if one.id not in notes and one.up]  # somebody else has started them
+    engine.stop_containers(strange, deadline)
     notes |= {one.id: _note(one, circle) for one in found if one.id not in notes}
     # Once they are out of a network, what they were in it is not known any more.
     write_private(_notes_path(project), _NOTES.dump_json(notes))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from orchestrator.adapters.http import run_aside
+from orchestrator.adapters.flow import run_aside
 from orchestrator.model import Notice
 
 _NOT_INSTALLED = (

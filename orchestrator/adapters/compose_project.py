@@ -186,10 +186,7 @@ class ComposeProject:
         found = self._containers(services)
         for container in found:  # all before the first stop: one that is restarted meanwhile would be missed
             self._engine.set_restart_policy(container.id, "no")
-        for container in found:
-            if container.up:
-                deadline.check()
-                self._engine.stop_container(container, deadline)
+        self._engine.stop_containers([container for container in found if container.up], deadline)
 
     def start_services(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import closing, contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Literal
 
@@ -24,7 +25,7 @@ from orchestrator.adapters.engine_documents import (
     ListedDocument,
     PullEvent,
 )
-from orchestrator.adapters.flow import Flow, call
+from orchestrator.adapters.flow import Flow, call, run_aside
 from orchestrator.adapters.gated_rendering import Connection
 from orchestrator.adapters.image_pull import DownloadedBytes, explain_failure
 from orchestrator.deadline import Deadline
@@ -162,9 +163,17 @@ class DockerEngine:
         with _translated(f"wait for container {name}"), suppress(NotFound):
             call(lambda: self.client.api.wait(name, timeout=_WAIT_S), deadline)
 
-    def stop_container(self, container: ContainerDocument, deadline: Deadline) -> None:
-        """Stop it with its own grace period, waiting no longer than the deadline."""
-        call(lambda: self.end_container(container), deadline)
+    def stop_containers(self, containers: Sequence[ContainerDocument], deadline: Deadline) -> None:
+        """Stop them side by side, each with its own grace period, waiting no longer than the deadline."""
+
+        def stop() -> None:
+            stopping = [run_aside(partial(self.end_container, one)) for one in containers]
+            wait(stopping)  # also where one of them fails: none is left at it
+            for each in stopping:
+                each.result()
+
+        if containers:
+            call(stop, deadline)
 
     def end_container(self, container: ContainerDocument) -> None:
         """Stop it with its own grace period, however long that is; nothing if it is gone."""

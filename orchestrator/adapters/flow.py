@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from orchestrator.deadline import Deadline
@@ -51,6 +52,20 @@ class Flow(Generic[T]):
     def _abort(self) -> None:
         self._arrived.put(None)
         self._cancel()
+
+
+def run_aside(call: Callable[[], T]) -> Future[T]:
+    """Begin a call on a thread that holds nothing up, not even the end of this process."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as problem:  # noqa: BLE001 - carried to the caller's thread, not swallowed
+            future.set_exception(problem)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
 
 
 def call(action: Callable[[], object], deadline: Deadline) -> None:

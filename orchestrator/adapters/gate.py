@@ -117,10 +117,9 @@ def remove_half_connected(engine: DockerEngine, rendering: str, services: Sequen
 # One that a start left at work which was cut off: the other ends of its connections would never hear that they are
 # gone, and a session of nobody would keep the database from being fenced.
 def _stop_running(engine: DockerEngine, connections: Sequence[Connection], deadline: Deadline) -> None:
-    for name in sorted({connection.container for connection in connections}):
-        container = engine.find_container(name)
-        if container is not None and container.up:
-            engine.stop_container(container, deadline)
+    names = sorted({connection.container for connection in connections})
+    found = [engine.find_container(name) for name in names]
+    engine.stop_containers([one for one in found if one is not None and one.up], deadline)
 
 
 # The engine gives out the lowest free address: that of the container which was stopped, and which a proxy may

@@ -6,10 +6,8 @@ What a server sends is untrusted; none of it appears in an error, nor does anyth
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -22,6 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util.retry import Retry
 
 from orchestrator.adapters.addresses import is_loopback, is_same_origin
+from orchestrator.adapters.flow import run_aside
 from orchestrator.adapters.rate_limit import read_retry_at
 from orchestrator.errors import ReleaseError
 
@@ -141,20 +140,6 @@ def run_bounded(call: Callable[[], T], seconds: float) -> T:
         TimeoutError: it was not over in time; it is left to end on a thread that holds nothing up.
     """
     return run_aside(call).result(timeout=seconds)
-
-
-def run_aside(call: Callable[[], T]) -> Future[T]:
-    """Begin a call on a thread that holds nothing up, not even the end of this process."""
-    future: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as problem:  # noqa: BLE001 - carried to the caller's thread, not swallowed
-            future.set_exception(problem)
-
-    threading.Thread(target=work, name="http", daemon=True).start()
-    return future
 
 
 def read_body(response: requests.Response, limit_bytes: int, ends_at: float) -> bytes:

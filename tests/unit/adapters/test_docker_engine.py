@@ -1,10 +1,21 @@
 """What the engine's answers are made into, and that nothing is contacted too early."""
 
+import threading
+from unittest.mock import patch
+
 import pytest
 
 from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.engine_documents import DistributionDocument, ImageDocument, PullEvent
+from orchestrator.adapters.engine_documents import (
+    ContainerDocument,
+    DistributionDocument,
+    ImageDocument,
+    PullEvent,
+)
 from orchestrator.adapters.image_pull import DownloadedBytes, explain_failure
+from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.deadline import Deadline
+from orchestrator.errors import PlatformError
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -58,3 +69,25 @@ def test_an_image_has_its_digests_whatever_the_repository() -> None:
     image = ImageDocument.model_validate({"Id": "i", "RepoDigests": [f"a/b@{DIGEST}", f"c@{DIGEST}"]})
     assert image.digests == (DIGEST,)
     assert ImageDocument.model_validate({"Id": "i", "RepoDigests": None}).digests == ()
+
+
+def test_containers_are_stopped_side_by_side_and_a_failure_is_told_once_all_have_ended() -> None:
+    both = threading.Barrier(2, timeout=5)
+    ended: list[str] = []
+
+    def end(container: ContainerDocument) -> None:
+        both.wait()
+        if container.id == "1":
+            raise PlatformError("engine.refused", "It does not let itself be stopped.")
+        ended.append(container.id)
+
+    engine = DockerEngine.connect("unix:///nonexistent/docker.sock")
+    known = {"Name": "/app", "Image": "i", "State": {"Status": "running"}, "Config": {"Image": "i"}}
+    containers = [ContainerDocument.model_validate({"Id": number, **known}) for number in ("1", "2")]
+    with patch.object(engine, "end_container", end), pytest.raises(PlatformError, match="does not let itself"):
+        engine.stop_containers(containers, Deadline(SystemClock(), 10))
+    assert ended == ["2"]
+
+
+def test_where_none_runs_nothing_is_stopped_however_late_it_is() -> None:
+    DockerEngine.connect("unix:///nonexistent/docker.sock").stop_containers([], Deadline(SystemClock(), 0))
