@@ -113,7 +113,10 @@ class Platform(Protocol):
         """Take a name away from an image; without any name left the engine removes it. Repeating is harmless."""
 
     def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
-        """Restart policies off first, then stop in the given order, each with its own grace period."""
+        """Restart policies off first, then stop who depends on another before it, each with its own grace period.
+
+        What does not depend on one another is stopped side by side.
+        """
 
     def start_services(
         self,

@@ -26,10 +26,10 @@ class StopOptions(Options):
 
 
 class Stop(State[StopOptions]):
-    """Restart policies off, services down in order, database fenced, then the copy that a way back swaps in.
+    """Restart policies off, services down, database fenced, then the copy that a way back swaps in.
 
-    A write that was acknowledged between the backup and this moment is in the copy, and nowhere else once
-    the new version has failed.
+    Services are stopped side by side, but who depends on another before it. A write that was acknowledged between the
+    backup and this moment is in the copy, and nowhere else once the new version has failed.
     """
 
     kind = "stop"

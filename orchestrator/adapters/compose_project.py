@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.compose import Compose, job_command
+from orchestrator.adapters.dependencies import order_stops
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import (
     FOLDER_LABEL,
@@ -186,7 +187,8 @@ class ComposeProject:
         found = self._containers(services)
         for container in found:  # all before the first stop: one that is restarted meanwhile would be missed
             self._engine.set_restart_policy(container.id, "no")
-        self._engine.stop_containers([container for container in found if container.up], deadline)
+        for group in order_stops([container for container in found if container.up]):
+            self._engine.stop_containers(group, deadline)
 
     def start_services(
         self,

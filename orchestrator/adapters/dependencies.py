@@ -1,4 +1,4 @@
-"""Whether Compose would leave alone what the services depend on.
+"""What services depend on: in which order they are stopped, and whether Compose would leave alone what they need.
 
 Compose hashes ``depends_on`` into a container's label, and ``--no-deps`` takes it out: the operator's next
 `docker compose up` would recreate the container. Without ``--no-deps`` Compose recreates a dependency that has
@@ -7,7 +7,7 @@ drifted and runs again one that has completed, so it is left out only where neit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import (
@@ -18,6 +18,16 @@ from orchestrator.adapters.engine_documents import (
     SERVICE_LABEL,
     ContainerDocument,
 )
+
+
+def order_stops(containers: Sequence[ContainerDocument]) -> Iterator[list[ContainerDocument]]:
+    """Those that may be stopped side by side, group by group: who needs another goes before it, as with Compose."""
+    left = list(containers)
+    while left:
+        needed = {service for one in left for service in one.needs}
+        free = [one for one in left if one.labels.get(SERVICE_LABEL) not in needed] or left  # else they need each other
+        yield free
+        left = [one for one in left if one not in free]
 
 
 def are_settled(engine: DockerEngine, project: str, dependencies: Sequence[str], hashes: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
 HASH_LABEL = "com.docker.compose.config-hash"
+NEEDS_LABEL = "com.docker.compose.depends_on"
 IMAGE_LABEL = "com.docker.compose.image"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 
@@ -142,6 +143,12 @@ class ContainerDocument(_Document):
     def labels(self) -> dict[str, str]:
         """Its own labels and those of its image."""
         return self.config.labels or {}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The services that its own depends on, as Compose notes them: ``db:service_healthy:false,…``."""
+        noted = self.labels.get(NEEDS_LABEL, "")
+        return frozenset(one.partition(":")[0] for one in noted.split(",") if one)
 
     @property
     def networks(self) -> dict[str, NetworkDocument]:
