@@ -16,7 +16,15 @@ from orchestrator.machine import choose_forward
 from orchestrator.model import Verdict
 from orchestrator.plan.standard import STANDARD_INITIAL
 from orchestrator.releases import ReleaseRequest
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version, write_machine_without_rehearsal
+from tests.bench.growth import add_states
+from tests.fakes.bench import (
+    BACK,
+    FORWARD,
+    WITHOUT_REHEARSAL,
+    Bench,
+    serving_version,
+    write_machine_without_rehearsal,
+)
 from tests.fakes.build import announce_up_to
 from tests.fakes.outside import FakeOperator
 
@@ -32,15 +40,8 @@ def bench(tmp_path: Path) -> Bench:
 
 def write_machine_with_steps(number: int) -> str:
     """The machine without a rehearsal, and so many steps before the backup that change nothing."""
-    states = json.loads(write_machine_without_rehearsal())
-    after = states["confirm"]["then"]["accepted"]
-    for step in range(number):
-        options = {"run": ["/bin/true"], "changes": "nothing"}
-        then = {"done": after, "failed": "refused"}
-        states[f"step_{step}"] = {"kind": "command", "with": options, "then": then}
-        after = f"step_{step}"
-    states["confirm"]["then"]["accepted"] = after
-    return f"initial: {STANDARD_INITIAL}\nstates: {json.dumps(states)}\n"
+    plan = add_states({"states": json.loads(write_machine_without_rehearsal())}, number + len(FORWARD) + len(BACK))
+    return f"initial: {STANDARD_INITIAL}\nstates: {json.dumps(plan['states'])}\n"
 
 
 @pytest.fixture
