@@ -22,6 +22,8 @@ from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.releases import ReleaseRequest
 from orchestrator.service import NoHistory, SilentListener
 from states import preconditions
+from states.looks import app, room
+from states.looks.surroundings import Surroundings
 
 _TRIAL_S = 300.0
 _ANSWER_S = 5.0
@@ -50,7 +52,7 @@ class Surgery:
             self.plan, self.kinds, self.world, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
         )
         spec = StateSpec("doctor", "preflight", {}, None, _TRIAL_S, None, Options())
-        self._around = preconditions.Surroundings(builder(spec, Facts(), self._deadline))
+        self._around = Surroundings(builder(spec, Facts(), self._deadline))
         self._newest: Release | None = None
 
     def checks(self) -> list[Check]:
@@ -93,7 +95,7 @@ class Surgery:
 
     def _learn(self, *facts: Fact) -> None:
         known = self._ctx.facts.joined(Facts.of(facts))
-        self._around = preconditions.Surroundings(replace(self._ctx, facts=known))
+        self._around = Surroundings(replace(self._ctx, facts=known))
 
     def _look(self, name: str, well: str) -> Callable[[], str]:
         def look() -> str:
@@ -116,7 +118,7 @@ class Surgery:
         return f"{', '.join(self.plan.target.services)}: {current.version}"
 
     def _ask(self) -> str:
-        preconditions.look_at_services(self._around)
+        app.look_at_services(self._around)
         url = self.plan.target.health.url
         if url is None:
             return "containers are well; no address to ask is named"
@@ -141,7 +143,7 @@ class Surgery:
         return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
 
     def _try_backup_folder(self) -> str:
-        preconditions.look_at_backup_folder(self._around)
+        room.look_at_backup_folder(self._around)
         premises.check_privacy(self.plan.backups.directory)
         return f"{self.plan.backups.directory} can be written"
 

@@ -1,0 +1,58 @@
+"""The app as it runs, and what it is to become."""
+
+from __future__ import annotations
+
+from orchestrator.errors import RefusedError
+from orchestrator.facts import Current, Target
+from states.looks.surroundings import Surroundings
+
+
+def look_at_image(around: Surroundings) -> None:
+    """The release has an image for this machine."""
+    target = around.ctx.find(Target)
+    wanted = f"linux/{around.engine.architecture}"
+    if target is None or not target.platforms:
+        return
+    if not any(platform.startswith(wanted) for platform in target.platforms):
+        raise RefusedError(
+            "refused.architecture",
+            f"Release {target.release.version} has no image for {wanted}, only for {', '.join(target.platforms)}.",
+            hint="Wait for an image for this architecture or ask its author.",
+        )
+
+
+def look_at_version(around: Surroundings) -> None:
+    """What runs is what the version variable says."""
+    current = around.ctx.find(Current)
+    if current is None:
+        return
+    tag = around.ctx.world.platform.read_pin().partition("@")[0]
+    if not any(tag in status.image_reference for status in current.services):
+        raise RefusedError(
+            "refused.pin_differs",
+            f"The version variable says {tag}, but {current.version} runs.",
+            hint="Bring both together with `docker compose up -d`, then upgrade.",
+        )
+
+
+# Asked anew: it may have come up since `check` looked, or have gone down.
+# What Compose left when it was cut off in a recreation never ran, and is no illness of the app.
+def look_at_services(around: Surroundings) -> None:
+    """The running version is healthy."""
+    ctx = around.ctx
+    current = ctx.find(Current)
+    if current is None:
+        return
+    running = [status for status in ctx.world.platform.inspect_services(ctx.target.services) if status.running]
+    down = set(ctx.target.services) - {status.service for status in running}
+    if down or any(status.health == "unhealthy" for status in running):
+        raise RefusedError(
+            "refused.unhealthy",
+            f"The running version {current.version} is not healthy, so nobody could tell an upgrade that failed.",
+            hint="Look at `docker compose logs` and bring the app to health first.",
+        )
+
+
+def look_at_pin(around: Surroundings) -> None:
+    """The version variable can be set."""
+    around.ctx.world.platform.check_pin_writable()

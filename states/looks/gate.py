@@ -1,0 +1,48 @@
+"""Whether users can be kept out while the new version is judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.contract import StateContext
+from orchestrator.errors import RefusedError
+from orchestrator.facts import FrozenProject
+from states.looks.surroundings import Surroundings
+
+_ANSWER_TIMEOUT_S = 5.0
+
+
+# Tried on the version that runs: behind the gate a health that cannot be asked would look like an app that is ill.
+def look_at_gate(around: Surroundings) -> None:
+    """Users can be kept out, and the app can be asked all the same."""
+    ctx = around.ctx
+    project = ctx.find(FrozenProject)
+    if not ctx.gated or project is None:
+        return
+    ctx.world.platform.check_gate(project, ctx.target.services)
+    if ctx.target.health.url is not None:
+        _ask_past_gate(ctx, _find_past_gate(ctx, project, ctx.target.health.url))
+    if ctx.target.health.version_url is not None:  # not asked: the version that runs may not have it yet
+        _find_past_gate(ctx, project, ctx.target.health.version_url)
+
+
+def _find_past_gate(ctx: StateContext[Any], project: FrozenProject, url: str) -> str:
+    found = ctx.world.platform.find_private_url(project, url, ctx.target.services)
+    if found is None:
+        raise _no_gate(f"none of the services publishes the port of {url} over plain http")
+    return found
+
+
+def _ask_past_gate(ctx: StateContext[Any], url: str) -> None:
+    answer = ctx.world.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S)
+    if answer.status not in range(200, 300):
+        said = answer.error if answer.status is None else f"status {answer.status}"
+        raise _no_gate(f"asked at its own address {url}, the version that runs answers with {said}")
+
+
+def _no_gate(why: str) -> RefusedError:
+    return RefusedError(
+        "refused.gate",
+        f"Nobody could tell behind a closed gate whether the new version is healthy: {why}.",
+        hint="Correct the addresses under `target: health:`, or write `gate: open` under `with:` of the start state.",
+    )
