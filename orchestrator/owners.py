@@ -1,0 +1,103 @@
+"""Whose a failure is: one owner for each error code, so that nobody is told to wait for somebody else's mistake.
+
+Only what is the release's own is remembered against it. A code that is new gets its line here; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Owner(StrEnum):
+    """Who can make right what went wrong."""
+
+    RELEASE = "release"  # its author: the image, its migration, its health
+    PLAN = "plan"  # the plan, the compose file and the `.env`: a line to correct
+    HOST = "host"  # this machine and the servers on it: room, memory, ports, permissions, the database server
+    ENGINE = "engine"  # the container engine and what it was asked to do
+    REGISTRY = "registry"  # where images and releases come from: a login, a limit, an outage
+    OPERATOR = "operator"  # a person: an interruption, an edit, a choice, a program beside the app
+    PROGRAM = "program"  # this program: a bug
+
+
+#: What each owner does about it, as the last line of a report says it.
+ADVICE: Mapping[Owner, str] = {
+    Owner.RELEASE: "wait for a better release, or ask its author",
+    Owner.PLAN: "correct the line of the plan or of the project that is named, and run the same command again",
+    Owner.HOST: "put right what is named on this host (room, memory, permissions, ports, the database server), and run"
+    " the same command again",
+    Owner.ENGINE: "look whether the container engine answers and at its log, restart it if it does not, and run the"
+    " same command again",
+    Owner.REGISTRY: "log in where access was denied, or wait until it answers, and run the same command again",
+    Owner.OPERATOR: "run the same command again when you are ready; this was a person's doing and not the release's",
+    Owner.PROGRAM: "report it with `orchestrator support`; this is a mistake of the orchestrator",
+}
+
+_CODES: Mapping[Owner, str] = {
+    Owner.RELEASE: """
+        health.failed health.not_steady health.timeout health.wrong_version
+        image.not_found migrate.failed migrate.left_at_work migrate.timeout
+        pull.digest_mismatch
+        refused.architecture refused.failed_before rehearse.migration_failed service.not_running
+    """,
+    Owner.PLAN: """
+        command.failed command.not_started compose.invalid compose.missing compose.program_missing
+        database.missing database.name database.version
+        env.missing env.variable_missing env.variable_unused
+        gate.impossible gate.no_address health.not_behind_gate
+        plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe
+        refused.gate refused.volume_anonymous refused.volume_shared releases.current_unknown service.unknown
+    """,
+    Owner.HOST: """
+        backup.damaged backup.exists backup.incomplete backup.missing backup.no_space backup.not_writable
+        compose.failed compose.not_removed compose.not_written compose.port_taken compose.template_changed
+        database.authentication database.dump_failed database.failed database.full database.no_space
+        database.restarted database.restore_failed database.rights database.roles_failed database.swap_failed
+        database.unreachable
+        doctor.clock doctor.folder_open doctor.no_answer doctor.no_room
+        engine.no_compose env.not_writable gate.not_opened
+        journal.copy_changed journal.damaged journal.no_space journal.not_private journal.not_writable
+        journal.run_vanished journal.unusable
+        metrics.not_written pull.no_space
+        refused.backup_folder refused.no_space refused.run_folder refused.unhealthy
+        rehearse.differs rehearse.no_space restore.backup_changed restore.rows_differ run.timeout
+        snapshot.differs stage.database_failed stage.size_unknown
+    """,
+    Owner.ENGINE: """
+        engine.refused engine.unreachable job.missing run.not_observed stage.left_behind
+    """,
+    Owner.REGISTRY: """
+        image.denied image.unreachable pull.denied pull.failed pull.not_found pull.rate_limited
+        releases.denied releases.hostile releases.rate_limited releases.unreachable
+    """,
+    Owner.OPERATOR: """
+        backup.name backup.outside
+        database.fenced database.in_use database.locked database.prepared
+        doctor.plan_warning image.missing job.exists job.foreign journal.newer_format lock.held
+        refused.connections refused.edited refused.foreign_backup refused.long_transaction refused.mixed_versions
+        refused.no_commit refused.no_digest refused.no_image refused.no_snapshot refused.not_running
+        refused.other_server refused.other_version refused.pin_differs refused.preflight refused.prepared
+        refused.replication
+        releases.downgrade releases.not_comparable releases.not_found
+        run.cut_off run.exhausted run.interrupted run.left run.other_place run.still_unfinished run.unfinished
+        usage.answer_invalid usage.answer_needed usage.app_images usage.app_is_built usage.cannot_listen
+        usage.compose_text usage.edited_meanwhile usage.no_app usage.no_compose_file usage.no_database
+        usage.no_folder usage.no_journal usage.no_plan usage.no_quarantine usage.no_receipt usage.no_such_run
+        usage.not_readable usage.not_unfinished usage.not_written usage.other_project usage.output_exists
+        usage.output_unwritable usage.plan_exists usage.token_needed usage.token_short usage.token_unreadable
+    """,
+    Owner.PROGRAM: """
+        internal.exec_stream internal.fact_missing internal.no_database internal.no_end internal.no_stages
+        internal.no_transition internal.pin_without_digest internal.plan_without_form internal.releases
+        internal.unknown_outcome journal.end_not_written journal.ended_twice
+    """,
+}
+
+#: Error code → whose it is.
+OWNERS: Mapping[str, Owner] = {code: owner for owner, codes in _CODES.items() for code in codes.split()}
+
+
+def find_owner(code: str) -> Owner | None:
+    """Whose a failure with this code is; None for a code that is not known here, as of a newer version."""
+    return OWNERS.get(code)
