@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, render_template
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from orchestrator.errors import JournalError
@@ -83,7 +83,7 @@ def _runs_blueprint(plan: Plan, stopping: threading.Event) -> Blueprint:
 
     @blueprint.get("/api/runs/live")
     def live() -> Response:
-        events = stream.open()
+        events = stream.open(request.remote_addr or "")
         if events is None:
             raise ServiceUnavailable("Too many look on already.", retry_after=10)
         return Response(events, mimetype="text/event-stream", headers=[("Cache-Control", "no-store")])

@@ -7,6 +7,7 @@ never waits for it, and nobody waits longer than `PATIENCE_S` after the question
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,12 +18,16 @@ from orchestrator.ports import Clock, ReleaseFeed
 
 TTL_S = 4 * 3600.0
 FORCED_EVERY_S = 60.0
+#: What all callers together may spend. The scarcest source, GitHub without a token, answers 60 requests an hour per
+#: address; one question takes up to five pages, and the operator's own `check` asks from the same address.
+QUESTIONS_AN_HOUR = 10
 PATIENCE_S = 8.0
 _RETRY_FIRST_S = 60.0
 _RETRY_MAX_S = 300.0
 
 SLOW = "slow"
 _BROKEN = "internal"
+_HOUR_S = 3600.0
 
 Start = Callable[[Callable[[], None]], None]
 
@@ -70,11 +75,13 @@ class ReleaseCache:
         self._not_before_s = float("-inf")
         self._limited_until_s = float("-inf")
         self._forced_s = float("-inf")
+        self._asked_s: deque[float] = deque(maxlen=QUESTIONS_AN_HOUR)
 
     def look(self, *, force: bool = False) -> Look:
         """The newest finding; the source is asked where four hours are over, or now with ``force``.
 
-        ``force`` has no effect within a minute of the last one, nor while the source has asked for a pause.
+        ``force`` has no effect within a minute of the last one, nor while the source has asked for a pause, nor once
+        the questions of the hour are used up.
         """
         finding = self._finding
         if not force and finding.checked_at is not None and not finding.problem and self._is_fresh(finding):
@@ -89,6 +96,7 @@ class ReleaseCache:
             if self._question is not None or not self._is_due(force=force):
                 return self._question, False
             question = self._question = _Question(self._clock.monotonic())
+            self._asked_s.append(question.began_s)
             if force:
                 self._forced_s = question.began_s
         try:
@@ -109,11 +117,14 @@ class ReleaseCache:
 
     def _is_due(self, *, force: bool) -> bool:
         now_s = self._clock.monotonic()
-        if now_s < self._limited_until_s:
+        if now_s < self._limited_until_s or self._is_spent(now_s):
             return False
         if force:
             return now_s - self._forced_s >= FORCED_EVERY_S
         return now_s >= self._not_before_s and (bool(self._finding.problem) or not self._is_fresh(self._finding))
+
+    def _is_spent(self, now_s: float) -> bool:
+        return len(self._asked_s) == QUESTIONS_AN_HOUR and now_s - self._asked_s[0] < _HOUR_S
 
     # By both clocks: the one stands still while the machine sleeps, the other may be set back or forward.
     def _is_fresh(self, finding: Finding) -> bool:

@@ -19,6 +19,7 @@ from webapi.version import format_moment
 
 HISTORY_MAX = 200
 STREAMS_MAX = 12
+STREAMS_EACH = 6  # of one address: as many connections as a browser opens to one host
 STREAM_S = 600.0
 _LOOK_EVERY_S = 0.4
 _BEAT_EVERY_LOOKS = 12
@@ -69,19 +70,39 @@ class Runs:
 
 
 class Stream:
-    """Server-sent events: the overview, whenever something was written. Bounded in number and in time."""
+    """Server-sent events: the overview, whenever something was written. Bounded in number and in time.
+
+    No client takes all the places: the oldest stream of an address that opens too many ends in favour of the new one.
+    """
 
     def __init__(self, runs: Runs, stopping: threading.Event) -> None:
         self._runs = runs
         self._stopping = stopping
-        self._places = threading.BoundedSemaphore(STREAMS_MAX)
+        self._lock = threading.Lock()
+        self._seats: list[_Seat] = []
 
-    def open(self) -> Iterator[bytes] | None:
-        """The events, from what is there now; None where too many look on already."""
-        return _Seat(self._places, self._events()) if self._places.acquire(blocking=False) else None
+    def open(self, client: str = "") -> Iterator[bytes] | None:
+        """The events, from what is there now, for the address ``client``; None where too many clients look on."""
+        with self._lock:
+            own = [seat for seat in self._seats if seat.client == client]
+            if len(own) >= STREAMS_EACH:
+                own[0].ended.set()
+                self._seats.remove(own[0])
+            elif len(self._seats) >= STREAMS_MAX:
+                return None
+            seat = _Seat(client, self)
+            self._seats.append(seat)
+        return seat
+
+    def leave(self, seat: _Seat) -> None:
+        """Give the place back; repeating is harmless."""
+        with self._lock:
+            if seat in self._seats:
+                self._seats.remove(seat)
 
     # A comment now and then finds out whether somebody still listens; after a while the browser comes back by itself.
-    def _events(self) -> Iterator[bytes]:
+    def events(self, ended: threading.Event) -> Iterator[bytes]:
+        """What one client is sent, until ``ended`` is set, the server stops or the time of a stream is over."""
         yield b"retry: 2000\n\n"
         seen: object = ()
         for look in range(int(STREAM_S / _LOOK_EVERY_S)):
@@ -94,17 +115,18 @@ class Stream:
                     yield b": still here\n\n"
             except JournalError as error:
                 yield b"event: problem\ndata: " + json.dumps(error.what).encode("ascii") + b"\n\n"
-            if self._stopping.wait(_LOOK_EVERY_S):
+            if self._stopping.wait(_LOOK_EVERY_S) or ended.is_set():
                 return
 
 
 class _Seat:
     """An iterator that gives its place back when it is over or its listener is gone."""
 
-    def __init__(self, places: threading.BoundedSemaphore, events: Iterator[bytes]) -> None:
-        self._places = places
-        self._events = events
-        self._taken = True
+    def __init__(self, client: str, stream: Stream) -> None:
+        self.client = client
+        self.ended = threading.Event()
+        self._stream = stream
+        self._events = stream.events(self.ended)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -114,9 +136,7 @@ class _Seat:
 
     def close(self) -> None:
         """Called by the server, whatever happened."""
-        if self._taken:
-            self._taken = False
-            self._places.release()
+        self._stream.leave(self)
 
 
 def _summarize(report: RunReport) -> Document:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator, FormatChecker
+from werkzeug.test import TestResponse
 
 from orchestrator.journal import Journal
 from orchestrator.model import Release
@@ -17,7 +18,7 @@ from tests.fakes.bench import Bench
 from tests.fakes.feed import FakeFeed
 from tests.fakes.past import RUN, RunUnderWay, make_past
 from webapi.app import create_app, describe_all
-from webapi.runs import STREAMS_MAX
+from webapi.runs import STREAMS_EACH, STREAMS_MAX, Runs, Stream
 
 TOKEN = "a-token-nobody-guesses"
 DESCRIPTION: dict[str, Any] = json.loads(describe_all())
@@ -104,11 +105,32 @@ def test_a_stream_begins_with_what_is_there(past: Plan) -> None:
 
 def test_streams_are_bounded_and_a_place_is_given_back(past: Plan) -> None:
     looking = client(past)
-    streams = [looking.get("/api/runs/live", buffered=False) for _ in range(STREAMS_MAX)]
-    refused = looking.get("/api/runs/live")
+    streams = [look_on(looking, f"192.0.2.{place}") for place in range(STREAMS_MAX)]
+    refused = look_on(looking, "192.0.2.99")
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
     streams[0].close()
-    assert looking.get("/api/runs/live", buffered=False).status_code == 200
+    assert look_on(looking, "192.0.2.99").status_code == 200
+
+
+def test_one_client_leaves_places_for_others_and_its_oldest_stream_makes_way(past: Plan) -> None:
+    looking = client(past)
+    streams = [look_on(looking, "192.0.2.1") for _ in range(STREAMS_MAX + 1)]
+    assert [stream.status_code for stream in streams] == [200] * len(streams)
+    assert look_on(looking, "192.0.2.2").status_code == 200
+
+
+def test_the_oldest_stream_of_a_client_ends_when_a_new_one_takes_its_place(past: Plan) -> None:
+    stream = Stream(Runs(past.journal_directory), threading.Event())
+    opened = [stream.open("192.0.2.1") for _ in range(STREAMS_EACH + 1)]
+    oldest, second = opened[:2]
+    assert oldest is not None
+    assert second is not None
+    assert len(list(oldest)) == 2, "a stream goes on though its place is another's"
+    assert [next(second) for _ in range(3)][2] == b": still here\n\n"
+
+
+def look_on(looking: FlaskClient, address: str) -> TestResponse:
+    return looking.get("/api/runs/live", buffered=False, environ_base={"REMOTE_ADDR": address})
 
 
 def test_a_journal_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from orchestrator.errors import ReleaseError
 from orchestrator.model import Release
 from tests.fakes.clock import FakeClock
 from tests.fakes.feed import FakeFeed, unreachable
-from webapi.cache import PATIENCE_S, SLOW, TTL_S, ReleaseCache
+from webapi.cache import PATIENCE_S, QUESTIONS_AN_HOUR, SLOW, TTL_S, ReleaseCache
 
 ONE = Release(version="v1.3.0")
 TWO = Release(version="v1.4.0")
@@ -62,6 +62,25 @@ def test_force_asks_at_most_once_a_minute() -> None:
     bench.clock.advance(60)
     assert bench.cache.look(force=True).asked
     assert bench.feed.asked == 3
+
+
+def test_all_callers_together_ask_no_more_than_the_budget_of_an_hour() -> None:
+    bench = Bench(ONE)
+    for _ in range(60):
+        bench.cache.look(force=True)
+        bench.clock.advance(60)
+    assert bench.feed.asked == QUESTIONS_AN_HOUR
+    assert bench.cache.look(force=True).asked, "a new hour has a new budget"
+
+
+def test_a_source_that_fails_is_not_asked_beyond_the_budget_of_an_hour() -> None:
+    bench = Bench()
+    bench.feed.error = unreachable()
+    for _ in range(59):
+        bench.cache.look(force=True)
+        bench.cache.look()
+        bench.clock.advance(60)
+    assert bench.feed.asked == QUESTIONS_AN_HOUR
 
 
 def test_a_failure_keeps_the_last_answer_and_says_why() -> None:
