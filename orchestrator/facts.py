@@ -65,7 +65,10 @@ class Current(Fact):
 
 
 class Target(Fact):
-    """The release to go to, pinned by the digest that its tag had when it was chosen."""
+    """The release to go to, pinned by the digest that its tag had when it was chosen.
+
+    ``image_tag`` is the tag of its image where that is not the release's own name: ``2.0.0`` for ``v2.0.0``.
+    """
 
     fact: ClassVar[str] = "target"
 
@@ -74,16 +77,22 @@ class Target(Fact):
     digest: Digest
     platforms: tuple[str, ...] = ()
     downgrade: bool = False
+    image_tag: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The tag of the release's image."""
+        return self.image_tag or self.release.version
 
     @property
     def pin(self) -> Pin:
         """What the version variable is set to."""
-        return Pin(tag=self.release.version, digest=self.digest)
+        return Pin(tag=self.tag, digest=self.digest)
 
     @property
     def shown(self) -> str:
         """The image for a line of text: its digest cut to what a person compares."""
-        return f"{self.repository}:{self.release.version}@{self.digest[:19]}…"
+        return f"{self.repository}:{self.tag}@{self.digest[:19]}…"
 
 
 class Intent(Fact):

@@ -47,7 +47,8 @@ _CODES: Mapping[Owner, str] = {
         env.missing env.variable_missing env.variable_unused
         gate.impossible gate.no_address health.not_behind_gate
         plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe
-        refused.gate refused.volume_anonymous refused.volume_shared releases.current_unknown service.unknown
+        refused.gate refused.several_images refused.volume_anonymous refused.volume_shared releases.current_unknown
+        service.unknown
     """,
     Owner.HOST: """
         backup.damaged backup.exists backup.incomplete backup.missing backup.no_space backup.not_writable

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 
 import semver
 
-from orchestrator.errors import RefusedError, ReleaseError
+from orchestrator.errors import PlatformError, RefusedError, ReleaseError
 from orchestrator.facts import Current, Target
-from orchestrator.model import Release, ServiceStatus
+from orchestrator.model import Release, RemoteImage, ServiceStatus
 from orchestrator.ports import History, Platform, Registry, ReleaseFeed
 
 _PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")
 _COUNTED = re.compile(r"^([A-Za-z]+)0*(\d+)$")
 _UNTOUCHED = "Nothing was changed; the app runs as before."
+_NO_IMAGE = "image.not_found"
+_LOOKED_UP = 5  # releases whose images are looked for, before it is said that there is none
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,15 @@ class ReleaseRequest:
 class Choice:
     """What was found. ``newer`` says that there is a ``target`` to go to.
 
-    ``newest`` is the newest release on offer, whatever was asked for; ``skipped`` holds one line for each
-    release that is not on offer, with its reason.
+    ``newest`` is the newest release on offer, whatever was asked for; ``without_image`` are the versions that are newer
+    than the target, and announced, but whose image is not in the registry yet.
     """
 
     newer: bool
     current: Current
     target: Target | None
     newest: Release | None
-    skipped: tuple[str, ...]
+    without_image: tuple[str, ...] = ()
 
 
 def refuse_failed(target: Target, history: History, request: ReleaseRequest) -> None:
@@ -89,20 +91,20 @@ class ReleaseFinder:
         """
         current = self.running()
         releases = self._feed.list_releases()
-        release = choose_release(current.version, releases, request)
+        target, without_image = self._pin_newest(list_candidates(current.version, releases, request), current)
         return Choice(
-            newer=release is not None,
+            newer=target is not None,
             current=current,
-            target=self._pin(release, current) if release else None,
+            target=target,
             newest=newest_release(releases, prerelease=request.prerelease),
-            skipped=_explain_skipped(current.version, releases, request),
+            without_image=without_image,
         )
 
     def running(self) -> Current:
         """The one version that all services run.
 
         Raises:
-            RefusedError: ``refused.not_running``, ``refused.mixed_versions``.
+            RefusedError: ``refused.not_running``, ``refused.mixed_versions``, ``refused.several_images``.
             ReleaseError: ``releases.current_unknown``.
         """
         statuses = [status for status in self._platform.inspect_services(self._services) if status.running]
@@ -118,14 +120,45 @@ class ReleaseFinder:
             services=tuple(statuses),
         )
 
+    # A release is announced before its image is built, so that the one before it is the newest that can be had.
+    def _pin_newest(self, candidates: Sequence[Release], current: Current) -> tuple[Target | None, tuple[str, ...]]:
+        missing: list[PlatformError] = []
+        for release in candidates[:_LOOKED_UP]:
+            try:
+                return self._pin(release, current), tuple(one.version for one in candidates[: len(missing)])
+            except PlatformError as error:
+                if error.code != _NO_IMAGE:
+                    raise
+                missing.append(error)
+        if missing:
+            raise missing[0]
+        return None, ()
+
     def _pin(self, release: Release, current: Current) -> Target:
-        image = self._registry.resolve(self._image, release.version)
+        tag, image = self._resolve(release, current)
         return Target(
             release=release,
             repository=self._image,
             digest=image.digest,
             platforms=image.platforms,
             downgrade=_require_order(release.version) < _require_order(current.version),
+            image_tag=tag if tag != release.version else None,
+        )
+
+    def _resolve(self, release: Release, current: Current) -> tuple[str, RemoteImage]:
+        """The tag of a release's image, and what it is: many publish release ``v2.0.0`` as image ``2.0.0``."""
+        tags = _spell(release.version, like=current.version)
+        for tag in tags:
+            try:
+                return tag, self._registry.resolve(self._image, tag)
+            except PlatformError as error:
+                if error.code != _NO_IMAGE:
+                    raise
+        raise PlatformError(
+            _NO_IMAGE,
+            f"Release {release.version} is announced, but {self._image} has no image {' or '.join(tags)}.",
+            meaning=_UNTOUCHED,
+            hint="It may still be being built: try again later, or look under which name it was published.",
         )
 
 
@@ -136,18 +169,29 @@ def choose_release(current_version: str, releases: Sequence[Release], request: R
         ReleaseError: ``releases.current_unknown`` (the running version has no order), ``releases.not_found`` and
             ``releases.not_comparable`` (the version asked for), ``releases.downgrade`` (it is older).
     """
+    return next(iter(list_candidates(current_version, releases, request)), None)
+
+
+def list_candidates(current_version: str, releases: Sequence[Release], request: ReleaseRequest) -> tuple[Release, ...]:
+    """The releases to go to, the newest first: the one that is asked for, or all that are newer and on offer.
+
+    Raises:
+        ReleaseError: as `choose_release`.
+    """
     running = _order(current_version)
     if running is None:
         raise _current_unknown(f"The running version {current_version!r} cannot be compared with others.")
     if request.version is not None:
-        return _choose_requested(running, current_version, releases, request)
-    newest = newest_release(releases, prerelease=request.prerelease)
-    return newest if newest is not None and _require_order(newest.version) > running else None
+        chosen = _choose_requested(running, current_version, releases, request)
+        return (chosen,) if chosen is not None else ()
+    offered = [release for release in releases if _is_offered(release, prerelease=request.prerelease)]
+    newer = [release for release in offered if _require_order(release.version) > running]
+    return tuple(sorted(newer, key=_rank, reverse=True))
 
 
 def newest_release(releases: Sequence[Release], *, prerelease: bool = False) -> Release | None:
     """The highest version on offer. Of two spellings of one version, the complete one (``1.2.0``, not ``1.2``)."""
-    offered = [release for release in releases if not _explain_refusal(release, prerelease=prerelease)]
+    offered = [release for release in releases if _is_offered(release, prerelease=prerelease)]
     return max(offered, key=_rank, default=None)
 
 
@@ -194,27 +238,17 @@ def _find_published(version: str, releases: Sequence[Release]) -> Release:
     )
 
 
-def _explain_skipped(current_version: str, releases: Sequence[Release], request: ReleaseRequest) -> tuple[str, ...]:
-    running = _require_order(current_version)
-    lines = []
-    for release in releases:
-        reason = _explain_refusal(release, prerelease=request.prerelease)
-        if not reason and _require_order(release.version) < running:
-            reason = f"older than {current_version}"
-        if reason:
-            lines.append(f"{release.version}: {reason}")
-    return tuple(lines)
-
-
-def _explain_refusal(release: Release, *, prerelease: bool) -> str:
+def _is_offered(release: Release, *, prerelease: bool) -> bool:
     order = _order(release.version)
-    if release.draft:
-        return "a draft"
-    if order is None:
-        return "not a version that can be compared"
-    if not prerelease and (release.prerelease or order.prerelease):
-        return "a pre-release"
-    return ""
+    if release.draft or order is None:
+        return False
+    return prerelease or not (release.prerelease or order.prerelease)
+
+
+def _spell(version: str, *, like: str) -> tuple[str, ...]:
+    """A version as a tag of its image may be written, the way of the running one first."""
+    bare = _bare(version)
+    return (f"v{bare}", bare) if like.startswith("v") else (bare, f"v{bare}")
 
 
 def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus]) -> None:
@@ -229,15 +263,25 @@ def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus]) -
 
 
 def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -> None:
-    builds = {(_read_version(status), status.image_id) for status in statuses}
-    if len(builds) > 1:
-        listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    builds = {(versions[status.service], status.image_id) for status in statuses}
+    if len(builds) == 1:
+        return
+    repositories = {status.service: _read_repository(status.image_reference) for status in statuses}
+    if len(set(repositories.values()) - {None}) > 1 and len({status.image_id for status in statuses}) > 1:
+        listed = ", ".join(f"{name} runs {repository}" for name, repository in sorted(repositories.items()))
         raise RefusedError(
-            "refused.mixed_versions",
-            f"The services do not all run the same image: {listed}.",
-            meaning="There is no one version that the app could go back to.",
-            hint="Bring all of them to one version with `docker compose up -d` first.",
+            "refused.several_images",
+            f"The services under `target: services:` are of different images: {listed}.",
+            meaning=f"{_UNTOUCHED} A plan upgrades the services of one image.",
+            hint="List there only the services that run the plan's `target: image:`.",
         )
+    listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    raise RefusedError(
+        "refused.mixed_versions",
+        f"The services do not all run the same image: {listed}.",
+        meaning="There is no one version that the app could go back to.",
+        hint="Bring all of them to one version with `docker compose up -d` first.",
+    )
 
 
 def _read_version(status: ServiceStatus) -> str:
@@ -254,6 +298,13 @@ def _read_tag(image_reference: str) -> str | None:
     name = image_reference.partition("@")[0].rpartition("/")[2]
     tag = name.partition(":")[2]
     return None if image_reference.startswith("sha256:") else tag or None
+
+
+def _read_repository(image_reference: str) -> str | None:
+    name, _, tag = image_reference.partition("@")[0].rpartition(":")
+    if image_reference.startswith("sha256:"):
+        return None
+    return name if name and "/" not in tag else image_reference.partition("@")[0]
 
 
 def _current_unknown(what: str) -> ReleaseError:

@@ -3,7 +3,7 @@
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.facts import Current, Target
-from orchestrator.releases import refuse_failed
+from orchestrator.releases import Choice, refuse_failed
 from states.patience import BRIEF_S, repeat_while_away
 
 
@@ -43,5 +43,9 @@ class Check(State[Options]):
             return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
         refuse_failed(choice.target, ctx.history, ctx.request)
         ill = "" if choice.current.healthy else ", though what runs now is not healthy"
-        reason = f"{choice.current.version} → {choice.target.release.version}{ill}"
+        reason = f"{choice.current.version} → {choice.target.release.version}{ill}{_tell_missing(choice)}"
         return Result("newer", (choice.current, choice.target), reason)
+
+
+def _tell_missing(choice: Choice) -> str:
+    return f"; announced, but without an image yet: {', '.join(choice.without_image)}" if choice.without_image else ""

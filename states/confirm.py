@@ -63,7 +63,7 @@ def _question(ctx: StateContext[Options]) -> Question:
     lines: tuple[str, ...] = (
         f"from   {current.version}",
         f"to     {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
-        f"image  {target.repository}:{target.release.version}",
+        f"image  {target.repository}:{target.tag}",
         f"digest {target.digest}",
         f"steps  {' → '.join(ctx.steps)}",
         *(_tell_rehearsed(rehearsal) if rehearsal else ()),

@@ -44,7 +44,7 @@ class Start(State[StartOptions]):
     def describe(self, ctx: StateContext[StartOptions]) -> tuple[str, ...]:
         """What the pin becomes, and who reaches what is started."""
         target = ctx.find(Target)
-        pin = f"{target.release.version}@{target.digest[:19]}…" if target else "the new version"
+        pin = f"{target.tag}@{target.digest[:19]}…" if target else "the new version"
         where = " where no user reaches it" if ctx.options.gate is Gate.CLOSED else ""
         return (
             f"set {ctx.target.version_variable} to {pin}",

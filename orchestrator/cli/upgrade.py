@@ -181,6 +181,8 @@ def _print_check(service: Service, request: Any, as_json: bool) -> int:
         click.echo(f"{choice.current.version} is up to date.")
     else:
         click.echo(f"{choice.current.version} runs; {target.release.version} is available.")
+        if choice.without_image:
+            click.echo(f"Announced, but without an image yet: {', '.join(choice.without_image)}.")
         if target.release.notes:
             click.echo(make_inert(target.release.notes))
     return EXIT_NEWER if choice.newer else 0

@@ -138,7 +138,7 @@ class Surgery:
 
     def _resolve(self) -> str:
         target, current = self._ctx.find(Target), self._ctx.require(Current)
-        tag = target.release.version if target else current.version
+        tag = target.tag if target else current.version
         image = self.world.registry.resolve(self.plan.target.image, tag)
         return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
 

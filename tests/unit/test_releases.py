@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from orchestrator.errors import OrchestratorError, RefusedError, ReleaseError
+from orchestrator.errors import OrchestratorError, PlatformError, RefusedError, ReleaseError
 from orchestrator.model import Release, RemoteImage, ServiceStatus
 from orchestrator.ports import Platform
 from orchestrator.releases import (
@@ -149,11 +149,16 @@ class Feed:
 
 
 class Images:
-    def __init__(self) -> None:
+    """A registry with these tags; without any named, with every one."""
+
+    def __init__(self, *tags: str) -> None:
+        self.tags = tags
         self.asked: list[tuple[str, str]] = []
 
     def resolve(self, repository: str, tag: str) -> RemoteImage:
         self.asked.append((repository, tag))
+        if self.tags and tag not in self.tags:
+            raise PlatformError("image.not_found", f"The registry has no image {repository}:{tag}.")
         return RemoteImage(digest=DIGEST, platforms=("linux/amd64",))
 
 
@@ -253,14 +258,81 @@ def test_a_downgrade_is_marked_as_one() -> None:
     assert target.downgrade
 
 
-def test_each_release_that_is_not_on_offer_is_listed_with_its_reason() -> None:
-    releases = (
-        *published("v0.9.0", "v1.0.0", "v1.1.0", "v1.2.0-rc.1", "nightly"),
-        Release(version="v3.0.0", draft=True),
+@pytest.mark.parametrize(
+    ("announced", "running", "published_as"),
+    [
+        ("v2.0.0", "1.0.0", "2.0.0"),
+        ("2.0.0", "v1.0.0", "v2.0.0"),
+        ("v2.0.0", "v1.0.0", "2.0.0"),
+        ("2.0.0", "1.0.0", "v2.0.0"),
+        ("v2.0.0-rc.1", "1.0.0", "2.0.0-rc.1"),
+    ],
+)
+def test_the_image_of_a_release_is_found_with_and_without_its_v(
+    announced: str, running: str, published_as: str
+) -> None:
+    images = Images(published_as)
+    status = APP.model_copy(update={"image_reference": f"ghcr.io/org/app:{running}"})
+    request = ReleaseRequest(prerelease=True)
+    target = finder(status, releases=published(announced), images=images).find(request).target
+    assert target is not None
+    assert (target.release.version, str(target.pin)) == (announced, f"{published_as}@{DIGEST}")
+
+
+def test_the_way_in_which_the_running_tag_is_written_is_asked_for_first() -> None:
+    images = Images("2.0.0", "v2.0.0")
+    status = APP.model_copy(update={"image_reference": "ghcr.io/org/app:1.0.0"})
+    finder(status, releases=published("v2.0.0"), images=images).find(ReleaseRequest())
+    assert images.asked == [("ghcr.io/org/app", "2.0.0")]
+
+
+def test_a_release_whose_image_is_not_there_yet_leaves_the_one_before_it_on_offer() -> None:
+    choice = finder(APP, releases=published("v1.3.0", "v1.2.0", "v1.1.0"), images=Images("v1.1.0", "v1.2.0")).find(
+        ReleaseRequest()
     )
-    assert finder(APP, releases=releases).find(ReleaseRequest()).skipped == (
-        "v0.9.0: older than v1.0.0",
-        "v1.2.0-rc.1: a pre-release",
-        "nightly: not a version that can be compared",
-        "v3.0.0: a draft",
+    assert choice.target is not None
+    assert (choice.target.release.version, choice.without_image) == ("v1.2.0", ("v1.3.0",))
+
+
+@pytest.mark.parametrize("version", [None, "v1.3.0"])
+def test_where_no_newer_release_has_an_image_it_is_said_under_which_names_it_was_looked_for(
+    version: str | None,
+) -> None:
+    with pytest.raises(PlatformError) as caught:
+        finder(APP, releases=published("v1.3.0"), images=Images("v1.0.0")).find(ReleaseRequest(version=version))
+    assert code_of(caught) == "image.not_found"
+    assert "v1.3.0 or 1.3.0" in str(caught.value)
+
+
+def test_a_release_that_is_asked_for_is_never_replaced_by_an_older_one() -> None:
+    images = Images("v1.2.0")
+    with pytest.raises(PlatformError):
+        finder(APP, releases=published("v1.3.0", "v1.2.0"), images=images).find(ReleaseRequest(version="v1.3.0"))
+
+
+def test_a_registry_that_cannot_be_asked_is_no_missing_image() -> None:
+    class Away(Images):
+        def resolve(self, repository: str, tag: str) -> RemoteImage:
+            raise PlatformError("image.unreachable", "The registry does not answer.")
+
+    with pytest.raises(PlatformError) as caught:
+        finder(APP, releases=published("v1.3.0", "v1.2.0"), images=Away()).find(ReleaseRequest())
+    assert code_of(caught) == "image.unreachable"
+
+
+def test_a_registry_without_any_of_many_releases_is_asked_a_few_times_only() -> None:
+    images = Images("v1.0.0")
+    with pytest.raises(PlatformError):
+        finder(APP, releases=published(*(f"v1.{minor}.0" for minor in range(1, 60))), images=images).find(
+            ReleaseRequest()
+        )
+    assert len(images.asked) <= 10
+
+
+def test_services_of_different_images_are_told_from_services_at_different_versions() -> None:
+    worker = APP.model_copy(
+        update={"service": "worker", "image_reference": "ghcr.io/org/worker:v1.0.0", "image_id": "sha256:2"}
     )
+    with pytest.raises(RefusedError, match="worker runs ghcr") as caught:
+        finder(APP, worker).running()
+    assert code_of(caught) == "refused.several_images"
