@@ -42,7 +42,7 @@ _CODES: Mapping[Owner, str] = {
         refused.architecture refused.failed_before rehearse.migration_failed service.not_running
     """,
     Owner.PLAN: """
-        command.failed command.not_started compose.invalid compose.missing compose.program_missing
+        command.failed command.not_started compose.file_missing compose.invalid compose.missing compose.program_missing
         database.missing database.name database.version
         env.missing env.variable_missing env.variable_unused
         gate.impossible gate.no_address health.not_behind_gate
@@ -86,6 +86,7 @@ _CODES: Mapping[Owner, str] = {
         usage.compose_text usage.edited_meanwhile usage.no_app usage.no_compose_file usage.no_database
         usage.no_folder usage.no_journal usage.no_plan usage.no_quarantine usage.no_receipt usage.no_such_run
         usage.not_readable usage.not_unfinished usage.not_written usage.other_project usage.output_exists
+        usage.other_image
         usage.output_unwritable usage.plan_exists usage.token_needed usage.token_short usage.token_unreadable
     """,
     Owner.PROGRAM: """

@@ -67,8 +67,9 @@ class Platform(Protocol):
     def freeze(self, directory: Path) -> FrozenProject:
         """Render the project and keep the rendering in ``directory`` (mode 0600).
 
-        ``compose.missing``, ``compose.invalid``, ``service.unknown``, ``env.missing``, ``env.variable_missing``
-        (the file has no version variable), ``env.variable_unused`` (a service's image does not follow it).
+        ``compose.missing``, ``compose.file_missing``, ``compose.invalid``, ``service.unknown``, ``env.missing``,
+        ``env.variable_missing`` (the file has no version variable), ``env.variable_unused``
+        (a service's image does not follow it).
         """
 
     def forget_project(self, directory: Path) -> None:

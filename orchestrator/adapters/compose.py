@@ -10,7 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from orchestrator.adapters.compose_failure import Ended, explain_failure, explain_no_compose, explain_no_project
+from orchestrator.adapters.compose_failure import (
+    Ended,
+    explain_failure,
+    explain_no_compose,
+    explain_no_file,
+    explain_no_project,
+)
 from orchestrator.adapters.engine_documents import RUN_LABEL
 from orchestrator.adapters.secret_sources import read_rendering_secrets
 from orchestrator.deadline import Deadline
@@ -134,13 +140,13 @@ class Compose:
         """The project of a folder as JSON, with these variables over those of its ``.env``.
 
         Raises:
-            PlatformError: ``compose.missing``, ``compose.invalid``, ``engine.no_compose``.
+            PlatformError: ``compose.missing``, ``compose.file_missing``, ``compose.invalid``, ``engine.no_compose``.
         """
         if not directory.is_dir():
             raise explain_no_project(directory)
         ended = self._quick(config_command(directory), directory, variables)
         if ended.exit_code == _NO_FILE:
-            raise explain_no_project(directory)
+            raise explain_no_file(directory, ended.last_words)
         if ended.exit_code != 0:
             raise PlatformError(
                 "compose.invalid",

@@ -19,6 +19,7 @@ _PORT_TAKEN = (
     "End what has that port. If nothing has it (`docker ps`), the engine was killed as it started a container and still"
     " holds it: restart the engine, then do what is said below."
 )
+_NO_COMPOSE_FILE = "no configuration file provided"
 _PARTLY_UP = "The services may be partly up; `docker compose ps` in the project's folder shows it."
 
 
@@ -58,6 +59,18 @@ def explain_no_compose(words: str) -> PlatformError:
         "engine.no_compose",
         f"`docker compose` is not there: {words}",
         hint="Install Docker's command line with its Compose plugin on this host.",
+    )
+
+
+def explain_no_file(directory: Path, words: str) -> PlatformError:
+    """The error where Compose does not find a file: the compose file itself, or one that the project names."""
+    if not words or _NO_COMPOSE_FILE in words:
+        return explain_no_project(directory)
+    return PlatformError(
+        "compose.file_missing",
+        f"A file that the project in {directory} names is not there: {words.splitlines()[0]}.",
+        meaning="Compose cannot read the project without it; nothing was changed.",
+        hint="Put the file where it is looked for, or take its name out of the compose file or COMPOSE_FILE.",
     )
 
 

@@ -30,7 +30,9 @@ from orchestrator.adapters.rendering import (
     build_template,
     check_template,
     fill_template,
+    find_differing,
     is_same_project,
+    parse_rendering,
     read_name,
     read_restart_policy,
 )
@@ -285,10 +287,13 @@ class ComposeProject:
         return self._compose.render(self._directory, {} if pin is None else {self._variable: pin})
 
     def _check_substitution(self, template: str, pin_text: str) -> None:
-        if not is_same_project(fill_template(template, pin_text), self._render(None)):
+        filled, live = fill_template(template, pin_text), self._render(None)
+        if not is_same_project(filled, live):
+            places = find_differing(parse_rendering(filled), parse_rendering(live))
             raise PlatformError(
                 "env.variable_unused",
-                f"The project set from outside to the {self._variable} of its .env is not the same project.",
+                f"The project set from outside to the {self._variable} of its .env is not the same project: it differs"
+                f" in {', '.join(places)}.",
                 hint=f"Let only `image:` depend on {self._variable}, and set it once, as plain text.",
             )
 

@@ -52,6 +52,18 @@ def is_same_project(one: str, other: str) -> bool:
     return parse_rendering(one) == parse_rendering(other)
 
 
+def find_differing(one: Json, other: Json, path: str = "") -> tuple[str, ...]:
+    """Dotted paths of the values in which two renderings differ, such as ``services.app.build.args.VERSION``."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [*one, *(key for key in other if key not in one)]
+        return tuple(
+            found
+            for key in keys
+            for found in find_differing(one.get(key), other.get(key), f"{path}.{key}" if path else key)
+        )
+    return () if one == other else (path,)
+
+
 def check_template(template: str, services: Sequence[str], variable: str) -> None:
     """Check that these services exist and that their images follow the version variable.
 

@@ -22,6 +22,7 @@ def _choose(code: str, plan: Plan) -> Sequence[str]:
         "engine.unreachable": ["sudo", "systemctl", "start", "docker"],
         "engine.no_compose": ["sudo", "apt-get", "install", "docker-compose-plugin"],
         "compose.missing": ["ls", "-l", project],
+        "compose.file_missing": ["ls", "-l", project],
         "compose.invalid": [*compose, "config", "--quiet"],
         "service.unknown": [*compose, "config", "--services"],
         "env.missing": ["touch", f"{project}/.env"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,12 +77,13 @@ def propose(project: Project, plan: Path, interview: Interview) -> Proposal:
     database = choose_database(services, app, interview)
     written = {name: found for name in services if (found := find_image(project.files, name)) is not None}
     environment = read_environment(project.env or "")
-    pinning = settle_pinning([services[name] for name in app.services], written, environment, interview)
+    members = [services[name] for name in app.services]
+    pinning = settle_pinning(members, written, environment, interview, texts=project.files.values())
     health = settle_health(app, services, interview)
     migrate = settle_migration(app, services, interview)
     user, name = choose_account(services, app, database)
     backups = Path(interview.settle(Open("--backups", "Where do backups go?", guess=str(project.folder / "backups"))))
-    repository = interview.settle(Open("--repository", "Where are releases announced?", guess="registry"))
+    repository = interview.settle(_ask_for_source(members))
     plan_name = _choose_name(project, interview)
     interview.require_answers()
     draft = Draft(
@@ -104,6 +105,15 @@ def propose(project: Project, plan: Path, interview: Interview) -> Proposal:
     changes = _build_changes(project, app.repository, services, written, pinning)
     text = Change(plan, None, write_plan(draft))
     return Proposal(changes, text, project.folder / backups, app.repository, pinning.variable, dict(interview.answers))
+
+
+# What is built here has a name that a registry need not know.
+def _ask_for_source(members: Sequence[Service]) -> Open:
+    built = [one.name for one in members if one.builds]
+    why = (
+        f"{' and '.join(built)} is built here (`build:` beside `image:`): is its image published too?" if built else ""
+    )
+    return Open("--repository", "Where are releases announced?", guess="registry", safe=not built, why=why)
 
 
 def _choose_name(project: Project, interview: Interview) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.errors import UsageError
 from orchestrator.init.compose_text import Written
 from orchestrator.init.interview import Interview, Open
 from orchestrator.init.survey import Service
@@ -16,6 +17,10 @@ _TAIL = re.compile(r":(?:\$(?P<bare>[A-Za-z_]\w*)|\$\{(?P<name>[A-Za-z_]\w*)(?::
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _PRERELEASE = re.compile(r"^v?[\d.]+$|[-.]?(rc|alpha|beta|pre|preview|dev|nightly|snapshot)[-.]?\d*$", re.IGNORECASE)
 _DEFAULT = "APP_VERSION"
+_NUMBERED = re.compile(r"v?\d+|(?:v?\d+)?(?:rc|alpha|beta|pre|preview|dev|a|b)\d*")
+_MOVING = frozenset(
+    {"latest", "stable", "release", "main", "master", "edge", "nightly", "next", "lts", "current", "production", "prod"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,15 @@ def settle_pinning(
     written: Mapping[str, Written],
     environment: Mapping[str, str],
     interview: Interview,
+    *,
+    texts: Iterable[str] = (),
 ) -> Pinning:
     """Settle variable and value. ``written``: service → its image, for all services; ``environment``: the ``.env``.
 
+    ``texts`` are the compose files: a variable that they use, for a build argument say, is not taken for the version.
+
     Raises:
-        UsageError: as `Interview.settle`.
+        UsageError: ``usage.other_image``; as `Interview.settle`.
     """
     first = app[0]
     names = {one.name for one in app}
@@ -47,7 +56,8 @@ def settle_pinning(
     used = {own.get(one.name) for one in app}
     present = used.pop() if len(used) == 1 else None
     sharers = sorted(name for name, one in written.items() if name not in names and present in _uses(one.value))
-    variable = _settle_variable(first, present, sharers, environment, written, interview)
+    used_elsewhere = {*environment, *(name for text in texts for name in _uses(text))}
+    variable = _settle_variable(first, present, sharers, used_elsewhere, interview)
     text = _settle_text(first, interview)
     keeps = variable == present
     return Pinning(variable, text, "" if keeps else f"{first.repository}:${{{variable}}}")
@@ -71,13 +81,11 @@ def _settle_variable(
     first: Service,
     present: str | None,
     sharers: list[str],
-    environment: Mapping[str, str],
-    written: Mapping[str, Written],
+    taken: Collection[str],
     interview: Interview,
 ) -> str:
     if present and not sharers:
         return interview.settle(Open("--variable", "Which variable of .env is the version?", guess=present))
-    taken = {*environment, *(name for one in written.values() for name in _uses(one.value))}
     free = next(name for name in _suggest_names(first) if name not in taken)
     if not sharers:
         return interview.settle(Open("--variable", "Which variable of .env is to hold the version?", guess=free))
@@ -97,7 +105,20 @@ def _settle_text(first: Service, interview: Interview) -> str:
     answer = interview.settle(
         Open("--current", "Which version of the app runs now?", guess=tag if fixed else "", why=why, example="1.2.3")
     )
+    if answer and _find_flavour(answer) != _find_flavour(tag):
+        raise UsageError(
+            "usage.other_image",
+            f"{first.repository}:{answer} is another image than {first.repository}:{tag}, which {first.name} runs.",
+            meaning="Nothing was written.",
+            hint=f"Say --current {tag}, or a tag that keeps the other words of it.",
+        )
     return f"{answer}@{first.digest}" if first.digest and answer in (tag, "") else answer
+
+
+def _find_flavour(tag: str) -> frozenset[str]:
+    """The words of a tag that are no number and no name for what is newest: ``fpm``, ``alpine``, ``postgresql``."""
+    words = (word.lower() for word in re.split(r"[-_.+]", tag))
+    return frozenset(word for word in words if word and not _NUMBERED.fullmatch(word) and word not in _MOVING)
 
 
 def _suggest_names(service: Service) -> Iterator[str]:

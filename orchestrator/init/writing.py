@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from orchestrator.adapters.env_file import write_atomically
-from orchestrator.adapters.rendering import Json, parse_rendering, read_object, read_services
+from orchestrator.adapters.rendering import Json, find_differing, parse_rendering, read_object, read_services
 from orchestrator.errors import UsageError
 from orchestrator.init.plan_text import SCHEMA_FILE
 from orchestrator.init.proposal import Change, Proposal
@@ -91,13 +91,14 @@ def _replace(change: Change, undo: ExitStack) -> None:
 
 
 def _refuse_other(before: str, after: str, proposal: Proposal) -> None:
-    if proposal.changes and _shape(before, proposal) != _shape(after, proposal):
+    places = find_differing(_shape(before, proposal), _shape(after, proposal)) if proposal.changes else ()
+    if places:
         raise UsageError(
             "usage.other_project",
-            "With these changes Compose would read another project than before.",
+            f"With these changes Compose would read another project than before: it differs in {', '.join(places)}.",
             meaning="All is as it was.",
-            hint=f"Let the compose file say `image: {proposal.image}:${{{proposal.variable}}}` by hand, and run"
-            " `orchestrator init` again.",
+            hint=f"Name a variable that nothing else uses with --variable, or let the compose file say `image:"
+            f" {proposal.image}:${{{proposal.variable}}}` by hand, and run `orchestrator init` again.",
         )
 
 

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.compose import build_environment, config_command, job_command, up_command
-from orchestrator.adapters.compose_failure import Ended, explain_failure
+from orchestrator.adapters.compose_failure import Ended, explain_failure, explain_no_file
 from orchestrator.adapters.rendering import (
     PLACEHOLDER,
+    Json,
     RestartPolicy,
     build_job_project,
     build_template,
     check_template,
     fill_template,
     find_dependencies,
+    find_differing,
     read_restart_policy,
 )
 from orchestrator.errors import PlatformError
@@ -68,6 +70,31 @@ def test_a_port_that_the_engine_has_not_given_back_is_told_from_other_refusals()
     taken = "Bind for 127.0.0.1:5100 failed: port is already allocated"
     assert "restart the engine" in explain_failure(Ended(1, "", taken)).hint
     assert "restart the engine" not in explain_failure(Ended(1, "", "No such image")).hint
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("no configuration file provided: not found", "compose.missing"),
+        ("", "compose.missing"),
+        ("env file /a/b.env not found: stat /a/b.env: no such file or directory", "compose.file_missing"),
+        ("label file /a/l not found: stat /a/l: no such file or directory", "compose.file_missing"),
+        ("open /a/other.yml: no such file or directory", "compose.file_missing"),
+        ("stat /a/prod.yml: no such file or directory", "compose.file_missing"),
+    ],
+)
+def test_a_file_that_a_project_names_is_told_from_a_project_that_is_not_there(words: str, code: str) -> None:
+    error = explain_no_file(Path("/a"), words)
+    assert error.code == code
+    assert code == "compose.missing" or words in error.what
+
+
+def test_the_places_in_which_two_projects_differ_are_named() -> None:
+    one: Json = {"services": {"app": {"image": "r:1", "build": {"args": {"V": "1"}}, "ports": [1]}, "gone": {}}}
+    other: Json = {"services": {"app": {"image": "r:1", "build": {"args": {"V": "2"}}, "ports": [2]}, "new": {}}}
+    places = ("services.app.build.args.V", "services.app.ports", "services.gone", "services.new")
+    assert find_differing(one, other) == places
+    assert find_differing(one, one) == ()
 
 
 def test_a_child_gets_nothing_that_changes_the_project() -> None:

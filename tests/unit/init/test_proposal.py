@@ -205,3 +205,57 @@ def test_every_answer_can_be_given_as_an_option() -> None:
     assert plan.database is not None
     assert (plan.database.user, plan.database.name) == ("admin", "elsewhere")
     assert plan.backups.directory == Path("/backups/app")
+
+
+@pytest.mark.parametrize(
+    ("tag", "answer"),
+    [
+        ("postgresql-v2.13.2", "2.13.2"),
+        ("29-fpm", "29.0.1"),
+        ("29-fpm-alpine", "29.0.1-fpm"),
+        ("version-v0.4", "v0.4"),
+        ("alpine", "3.1.0"),
+        ("latest-rootless", "1.24.3"),
+        ("latest", "2.0.0-alpine"),
+    ],
+)
+def test_an_answer_that_names_another_image_than_the_running_one_is_refused(tag: str, answer: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        suggest({"app": APP | {"image": f"example/app:{tag}"}, "db": DB}, current=answer)
+    assert caught.value.code == "usage.other_image"
+    assert f"--current {tag}" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("tag", "answer"),
+    [
+        ("latest", "1.24.3"),
+        ("stable", "v1.24.3"),
+        ("2", "2.13.2"),
+        ("v2-rc", "v2.0.0-rc.3"),
+        ("postgresql-latest", "postgresql-v2.13.2"),
+        ("29-fpm", "29.0.1-fpm"),
+        ("postgresql-v2.13.2", "postgresql-v2.13.2"),
+    ],
+)
+def test_an_answer_may_say_more_exactly_what_the_running_tag_names(tag: str, answer: str) -> None:
+    proposal, _ = suggest({"app": APP | {"image": f"example/app:{tag}"}, "db": DB}, current=answer)
+    assert proposal.changes[-1].after == f"APP_VERSION={answer}\n"
+
+
+def test_a_variable_that_the_compose_file_uses_elsewhere_is_not_made_the_version() -> None:
+    rendering = json.dumps({"name": "app", "services": {"app": APP, "db": DB}})
+    text = (
+        "services:\n  app:\n    image: example/app:1.2.3\n    build: {args: {V: '${APP_VERSION:-dev}'}}\n"
+        "  db:\n    image: postgres:15\n"
+    )
+    project = Project(FOLDER, rendering, {FOLDER / "compose.yaml": text}, None)
+    proposal = propose(project, FOLDER / "upgrade.yaml", Interview({}, lambda topic: None))
+    assert proposal.variable == "APP_VERSION_2"
+
+
+def test_where_an_image_is_built_here_a_registry_is_not_taken_for_its_source_unasked() -> None:
+    built = APP | {"build": {"context": "."}}
+    assert "--repository" in open_questions({"app": built, "db": DB})
+    _, plan = suggest({"app": built, "db": DB}, app="app", repository="registry")
+    assert plan.target.services == ("app",)

@@ -51,6 +51,16 @@ def test_a_project_that_would_be_another_one_is_put_back(tmp_path: Path, other: 
     assert files(tmp_path) == before
 
 
+def test_where_a_project_would_be_another_one_the_place_is_named(tmp_path: Path) -> None:
+    built = [
+        {"name": "app", "services": {"web": {"image": "a/b:1", "build": {"args": {"VERSION": version}}}}}
+        for version in ("dev", "1.2.3")
+    ]
+    answers = iter(map(json.dumps, built))
+    with pytest.raises(UsageError, match=r"differs in services\.web\.build\.args\.VERSION\."):
+        write(propose(tmp_path), "{}", lambda: next(answers))
+
+
 def test_an_anchor_under_a_name_of_its_own_is_no_part_of_the_project(tmp_path: Path) -> None:
     renderings = [{"services": {"web": {"image": tag}}, "x-web": {"image": tag}} for tag in ("a/b:1", "a/b:2")]
     answers = iter(map(json.dumps, renderings))
