@@ -9,10 +9,11 @@ from typing import NoReturn
 from pydantic import TypeAdapter
 
 from orchestrator.adapters import postgres_evidence as evidence
+from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
 from orchestrator.adapters.dump_scan import require_whole
-from orchestrator.adapters.psql import OBJECT_IN_USE, PSQL, Psql, find_reason, refuse_missing
+from orchestrator.adapters.psql import OBJECT_IN_USE, Psql, find_reason, refuse_missing
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
 from orchestrator.log import warn
@@ -116,11 +117,9 @@ class Postgres:
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
         """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
         user, name = self._psql.account()
-        argv = ["pg_dump", "--format=plain", "--encoding=UTF8", "--lock-wait-timeout=30s", "--no-password"]
-        argv += ["-U", user, "-d", sql.quote_connection(name)]
         # The pipe outlives the session of a dump that was given up, so that pg_dump is not left waiting for a reader.
         with self._psql.inside(name), self._psql.executor.piped() as pipe:
-            argv += ["--no-sync", f"--file={pipe.path}"] if pipe else []
+            argv = programs.build_dump(user, name, *(["--no-sync", f"--file={pipe.path}"] if pipe else []))
             ended = False
             try:
                 outcome = self._psql.executor.stream(
@@ -215,8 +214,7 @@ class Postgres:
             self._psql.refuse(outcome, maintenance, code)
 
     def _load(self, chunks: Iterable[bytes], name: str, deadline: Deadline) -> None:
-        argv = [*PSQL, "--single-transaction", "-o", "/dev/null"]
-        argv += ["-U", self._psql.account()[0], "-d", sql.quote_connection(name)]
+        argv = programs.build_psql(self._psql.account()[0], name, "--single-transaction", "-o", "/dev/null")
         outcome = self._psql.executor.run(
             argv, stdin=require_whole(chunks), deadline=deadline, environment=self._psql.environment()
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
+from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
 from orchestrator.adapters.psql_session import PsqlSession
@@ -18,7 +19,6 @@ from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
 from orchestrator.log import warn
 
-PSQL = ("psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
 OBJECT_IN_USE = "55006"
 
 _KEPT_UP = "postgres"
@@ -27,10 +27,6 @@ _SHORT_S = 60.0
 _NO_CONNECTION = 2  # exit code of psql
 _SIGNALLED = 128  # above: it was killed, as it is when its container is
 _APPLICATION = "upgrade-orchestrator"
-_OPTIONS = (
-    "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
-    " -c default_transaction_read_only=off -c client_min_messages=warning"
-)
 # Words of the server's sentences for a refused log-in, which comes without a code.
 _REFUSALS = ("authentication", "password", "pg_hba", "role ")
 _FULL = ("too many clients", "connection slots are reserved")
@@ -50,6 +46,7 @@ class Psql:
         self._application = f"{_APPLICATION}-{secrets.token_hex(4)}"
         self._account: tuple[str, str] | None = None
         self._session: PsqlSession | None = None
+        self._offered: Mapping[str, str] | None = None
 
     def account(self) -> tuple[str, str]:
         """User and live database."""
@@ -68,9 +65,26 @@ class Psql:
         """A database to be connected to while one of ``names`` is renamed or copied."""
         return "template1" if "postgres" in (*names, self.account()[1]) else "postgres"
 
-    def environment(self) -> Mapping[str, str]:
-        """What each program of ours gets: a name of its own, and no limit that the server's settings would put."""
-        return {"PGAPPNAME": self._application, "PGOPTIONS": _OPTIONS, "PGCLIENTENCODING": "UTF8"}
+    def environment(self, more: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """What each program of ours gets: a name of its own, and settings that nobody else's can take the place of."""
+        settings = {**programs.PINNED, **self._find_offered(), **(more or {})}
+        return programs.build_environment(self._application, settings)
+
+    # A log-in may run a trigger from PostgreSQL 17 on, so the settings against it are not put off until the version
+    # is known: they are asked for, and left out where the server refuses one by its name.
+    def _find_offered(self) -> Mapping[str, str]:
+        offered = self._offered if self._offered is not None else dict(programs.OFFERED)
+        argv = programs.build_psql(self.account()[0], self.maintenance(), "-c", "SELECT")
+        while self._offered is None and offered:
+            environment = programs.build_environment(self._application, {**programs.PINNED, **offered})
+            short = self.allow("A first question to the database server")
+            outcome = self.executor.run(argv, deadline=short, environment=environment)
+            refused = [name for name in offered if name in outcome.errors] if outcome.exit_code else []
+            if not refused:
+                self._offered = offered if outcome.exit_code == 0 else None
+                break
+            offered = {name: value for name, value in offered.items() if name not in refused}
+        return offered
 
     def allow(self, what: str, seconds: float = _SHORT_S) -> Deadline:
         """A deadline of our own, for what must not take long."""
@@ -129,7 +143,7 @@ class Psql:
         return outcome if outcome is not None and outcome.exit_code == 0 else None
 
     def _build_argv(self, database: str) -> list[str]:
-        return [*PSQL, "-U", self.account()[0], "-d", sql.quote_connection(database)]
+        return programs.build_psql(self.account()[0], database)
 
     @contextmanager
     def inside(self, name: str, *, alone: bool = True) -> Iterator[None]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.psql import Psql
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError
-
-# A statement of a failed or logged command would take the hash into the log of the server.
-_SILENT = "-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1"
 
 
 def copy_roles(source: ContainerExec, user: str | None, target: ContainerExec, *, deadline: Deadline) -> None:
@@ -21,7 +19,8 @@ def copy_roles(source: ContainerExec, user: str | None, target: ContainerExec, *
             ``database.full``, ``database.unreachable``: the server let nobody in.
     """
     reader = Psql(source, user, None)
-    read = source.run(["pg_dumpall", "--roles-only", "-w", "-U", reader.account()[0]], deadline=deadline)
+    dumping = programs.build_roles_dump(reader.account()[0])
+    read = source.run(dumping, deadline=deadline, environment=reader.environment())
     if reader.has_lost(read):
         reader.refuse(read, reader.maintenance(), "database.roles_failed")
     # What an error says may quote what was read, so none of it is passed on.
@@ -30,9 +29,9 @@ def copy_roles(source: ContainerExec, user: str | None, target: ContainerExec, *
             "database.roles_failed", f"pg_dumpall could not read the roles (exit code {read.exit_code})."
         )
     maker = Psql(target, None, None)
-    argv = ["psql", "-X", "-q", "-w", "-U", maker.account()[0], "-d", maker.maintenance()]
+    argv = programs.build_psql(maker.account()[0], maker.maintenance(), "-v", "ON_ERROR_STOP=0")
     made = target.run(
-        argv, stdin=[read.output], deadline=deadline, environment={"PGOPTIONS": _SILENT, "PGCLIENTENCODING": "UTF8"}
+        argv, stdin=[read.output], deadline=deadline, environment=maker.environment(more=programs.UNLOGGED)
     )
     if made.exit_code != 0:
         raise DatabaseError(

@@ -19,8 +19,12 @@ ON_SOCKET = 'psql: error: connection to server on socket "/var/run/.s.PGSQL.5432
 class Server:
     """A container whose session breaks at some words, and whose programs end in one way; notes what is put to them."""
 
-    def __init__(self, *breaks_at: str, broken: Outcome = BROKEN, program: Outcome = BY_PROGRAM) -> None:
+    def __init__(
+        self, *breaks_at: str, broken: Outcome = BROKEN, program: Outcome = BY_PROGRAM, unknown: Sequence[str] = ()
+    ) -> None:
         self.breaks_at = breaks_at
+        self.unknown = unknown
+        self.greetings: list[str] = []
         self.broken = broken
         self.program = program
         self.sessions: list[str] = []
@@ -37,8 +41,17 @@ class Server:
         stdin: Iterable[bytes] = (),
         environment: Mapping[str, str] | None = None,
     ) -> Outcome:
+        if "SELECT" in argv:
+            return self.greet((environment or {})["PGOPTIONS"])
         self.programs.append(f"{argv[-1]} {b''.join(stdin).decode().strip()}")
         return self.program if argv[0] == "psql" else Outcome(0, b"", "")
+
+    def greet(self, options: str) -> Outcome:
+        self.greetings.append(options)
+        for name in self.unknown:
+            if f"-c {name}=" in options:
+                return Outcome(2, b"", f'{ON_SOCKET}unrecognized configuration parameter "{name}"')
+        return Outcome(0, b"", "")
 
     def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
         return self
@@ -153,3 +166,31 @@ def test_what_may_not_be_repeated_is_put_once_to_a_session_that_is_alive() -> No
     psql = psql_to(server)
     outcome = psql.attempt("DROP DATABASE x;", psql.maintenance(), psql.allow("It"))
     assert (outcome.exit_code, server.sessions, server.programs) == (3, ["SELECT;", "DROP DATABASE x;"], [])
+
+
+def test_a_setting_that_the_server_does_not_know_is_left_out_and_the_others_are_kept() -> None:
+    server = Server(unknown=("event_triggers", "transaction_timeout"))
+    options = psql_to(server).environment()["PGOPTIONS"]
+    assert "-c search_path=pg_catalog,pg_temp " in options
+    assert "-c role=none " in options
+    assert "-c restrict_nonsystem_relation_kind=view,foreign-table" in options
+    assert "event_triggers" not in options
+    assert "transaction_timeout" not in options.replace("idle_in_transaction_session_timeout", "")
+    assert len(server.greetings) == 3
+
+
+def test_what_a_server_knows_is_found_out_once() -> None:
+    server = Server()
+    psql = psql_to(server)
+    assert psql.environment() == psql.environment(more={})
+    assert len(server.greetings) == 1
+    assert "event_triggers=off" in server.greetings[0], "a trigger for log-ins is off from the first log-in on"
+
+
+def test_a_server_that_is_away_is_asked_again_what_it_knows() -> None:
+    server = Server(unknown=("event_triggers",))
+    psql = psql_to(server)
+    server.greet = lambda options: Outcome(2, b"", ON_SOCKET + "the database system is starting up")  # type: ignore[method-assign]
+    assert "event_triggers" in psql.environment()["PGOPTIONS"]
+    del server.greet
+    assert "event_triggers" not in psql.environment()["PGOPTIONS"]

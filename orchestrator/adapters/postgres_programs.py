@@ -1,0 +1,92 @@
+"""The one door to a PostgreSQL server: how every program of ours is called, and which settings it keeps to.
+
+A role that owns a database can give it settings, and put functions, operators and casts of its own in the way of ours.
+What a session asks for when it connects wins over what was set for a database or a role, so each setting that could
+change what our words mean is asked for here. Operators and functions are found in ``pg_catalog`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.adapters import postgres_sql as sql
+
+PINNED: Mapping[str, str] = {
+    "search_path": "pg_catalog,pg_temp",  # pg_temp is searched first, unless it is named
+    "role": "none",
+    "session_replication_role": "origin",
+    "row_security": "off",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "client_min_messages": "warning",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "transform_null_equals": "off",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "bytea_output": "hex",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "xmloption": "content",
+    "xmlbinary": "base64",
+    "default_tablespace": "",
+    "temp_tablespaces": "",
+    "default_table_access_method": "heap",
+    "exit_on_error": "off",
+    "local_preload_libraries": "",
+}
+"""What every server knows and a superuser may ask for."""
+
+OFFERED: Mapping[str, str] = {
+    "event_triggers": "off",  # 17: one for log-ins would run as us
+    "transaction_timeout": "0",  # 17
+    "restrict_nonsystem_relation_kind": "view,foreign-table",  # a table that becomes a view under us is not read
+    "idle_session_timeout": "0",  # 14
+    "session_preload_libraries": "",
+    "lc_messages": "C",
+}
+"""What a server may not know, or refuse to a user who is no superuser; it says so by name."""
+
+# A statement that fails or is logged would take what it says into the log of the server, password hashes among it.
+UNLOGGED: Mapping[str, str] = {
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_min_duration_statement": "-1",
+}
+
+
+def build_environment(application: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """Environment of a program: a name of its own, and the settings of its session."""
+    return {"PGAPPNAME": application, "PGOPTIONS": _build_options(settings), "PGCLIENTENCODING": "UTF8"}
+
+
+def build_psql(user: str, database: str, *options: str) -> list[str]:
+    """``psql`` that obeys no start file, stops at the first error and never asks for a password."""
+    quiet = ["psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]
+    return [*quiet, *options, "-U", user, "-d", sql.quote_connection(database)]
+
+
+def build_dump(user: str, database: str, *options: str) -> list[str]:
+    """``pg_dump`` of one database as plain SQL."""
+    dump = ["pg_dump", "--format=plain", "--encoding=UTF8", "--lock-wait-timeout=30s", "--no-password"]
+    return [*dump, *options, "-U", user, "-d", sql.quote_connection(database)]
+
+
+def build_roles_dump(user: str) -> list[str]:
+    """``pg_dumpall`` of the roles, their password hashes among them."""
+    return ["pg_dumpall", "--roles-only", "-w", "-U", user]
+
+
+def _build_options(settings: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={_escape(value)}" for name, value in settings.items())
+
+
+# The server splits at spaces, and takes what follows a backslash as it is.
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")

@@ -1,0 +1,62 @@
+"""One module says how programs are called that speak to a server, and no other calls one."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters import postgres_programs as programs
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+CLIENTS = {"psql", "pg_dump", "pg_dumpall", "pg_restore", "createdb", "dropdb", "vacuumdb"}
+PRINTED = {"orchestrator/runbook.py", "orchestrator/doctor/mending.py"}
+"""They print commands for an operator, and run none."""
+
+
+def find_words(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_no_other_module_calls_a_client_of_postgresql() -> None:
+    sources = [path for folder in ("orchestrator", "states", "webapi") for path in (CHECKOUT / folder).rglob("*.py")]
+    assert len(sources) > 100
+    calling = {str(path.relative_to(CHECKOUT)) for path in sources if CLIENTS & set(find_words(path))}
+    assert calling - PRINTED == {"orchestrator/adapters/postgres_programs.py"}
+
+
+def test_no_start_file_and_no_other_database_can_come_with_a_name() -> None:
+    argv = programs.build_psql("o'wner", "a' host=elsewhere", "-o", "/dev/null")
+    assert argv[:2] == ["psql", "-X"]
+    assert argv[-4:] == ["-U", "o'wner", "-d", "dbname='a\\' host=elsewhere'"]
+
+
+@pytest.mark.parametrize("value", ["plain", "read committed", "a\\ b"])
+def test_the_server_reads_a_setting_as_it_was_meant(value: str) -> None:
+    options = programs.build_environment("name", {"first": "1", "one": value, "last": "2"})["PGOPTIONS"]
+    assert split_like_the_server(options) == ["-c", "first=1", "-c", f"one={value}", "-c", "last=2"]
+
+
+def split_like_the_server(options: str) -> list[str]:
+    """As `pg_split_opts` of the server does."""
+    words, word, escaped = [], "", False
+    for character in options:
+        if escaped or character not in "\\ ":
+            word, escaped = word + character, False
+        elif character == "\\":
+            escaped = True
+        elif word:
+            words.append(word)
+            word = ""
+    return [*words, word] if word else words
+
+
+def test_every_setting_that_a_database_could_turn_against_us_is_pinned() -> None:
+    assert programs.PINNED["search_path"].split(",") == ["pg_catalog", "pg_temp"], "in this order, and nothing else"
+    turned = {"role", "row_security", "standard_conforming_strings", "transform_null_equals", "local_preload_libraries"}
+    assert turned | {"default_transaction_read_only", "statement_timeout", "TimeZone", "bytea_output"} <= set(
+        programs.PINNED
+    )
+    assert {"event_triggers", "restrict_nonsystem_relation_kind", "session_preload_libraries"} <= set(programs.OFFERED)
