@@ -11,6 +11,7 @@ import unicodedata
 
 #: Ends a line or a text that was cut here.
 CUT_MARK = "… [cut]"
+_MOST = 256 * 1024  # of a text that is looked at, as far as it is shown
 
 # In this order: strings to a terminal (OSC, DCS, SOS, PM, APC), control sequences, other escapes.
 # A string without an end reaches to the end of the text, as a terminal would take it.
@@ -27,6 +28,8 @@ def make_inert(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
 
     What is cut leaves a visible mark, which is not counted. The limits must be at least 1.
     """
+    if len(text) > _MOST:
+        text = f"{text[:_MOST]}\n{CUT_MARK}"
     lines = _drop_unseen(_drop_sequences(text)).split("\n")
     kept = [_cut_line(line, max_width) for line in lines[:max_lines]]
     if len(lines) > max_lines:

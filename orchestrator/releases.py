@@ -20,7 +20,8 @@ from orchestrator.model import Release, RemoteImage, ServiceStatus
 from orchestrator.ports import History, Platform, Registry, ReleaseFeed
 
 _PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")
-_COUNTED = re.compile(r"^([A-Za-z]+)0*(\d+)$")
+_COUNTED = re.compile(r"([A-Za-z]+)(\d+)", re.ASCII)
+_LONGEST = 128  # as long as the tag of an image can be
 _UNTOUCHED = "Nothing was changed; the app runs as before."
 _NO_IMAGE = "image.not_found"
 _LOOKED_UP = 5  # releases whose images are looked for, before it is said that there is none
@@ -329,7 +330,7 @@ def _require_order(version: str) -> semver.Version:
 
 def _order(version: str) -> semver.Version | None:
     text = _bare(version)
-    if not text.isascii():
+    if len(text) > _LONGEST or not text.isascii():
         return None
     try:
         parsed = semver.Version.parse(_PADDED_DATE.sub(_unpad, text), optional_minor_and_patch=True)
@@ -348,4 +349,5 @@ def _unpad(date: re.Match[str]) -> str:
 
 def _count(prerelease: str) -> str:
     """``rc10`` as ``rc.10``: semver would compare it as text and put it before ``rc9``."""
-    return ".".join(_COUNTED.sub(r"\1.\2", part) for part in prerelease.split("."))
+    counted = (_COUNTED.fullmatch(part) or part for part in prerelease.split("."))
+    return ".".join(part if isinstance(part, str) else f"{part[1]}.{part[2].lstrip('0') or '0'}" for part in counted)

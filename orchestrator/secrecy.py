@@ -2,7 +2,7 @@
 
 A value is taken for a secret unless it looks like something that is written in many places anyway: a word, a number,
 a path, a host, an image, a version, an address without a login. Under a name that speaks of a secret that does not
-save it.
+save it. Of ``user:password`` the password is a secret of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 #: What is shorter is in too many places to be looked for by its value.
 SHORTEST = 4
+#: Ports, counts and numbers of processes have up to as many digits less one.
+SHORTEST_NUMBER = 5
 
 _SPEAKING = re.compile(
     r"(?:.*passw(?:or)?d|.*passphrase|.*secret|.*token|credential|cred|webhook|salt|pepper|signature|cookie|apikey)s?"
@@ -20,8 +22,20 @@ _SPEAKING = re.compile(
 )
 _AT_THE_END = re.compile(r".*keys?")
 _ABOUT = frozenset({"file", "path", "dir", "variable", "name", "ttl", "timeout", "expiry", "length", "enabled"})
+_MEASURES = frozenset(
+    {
+        "max", "min", "limit", "count", "size", "number", "num", "age", "days", "hours", "minutes", "seconds",
+        "lifetime", "expires", "expire", "expiration", "interval", "rounds", "iterations", "cost", "bits", "bytes",
+        "port", "retries", "attempts", "per", "window", "budget",
+    }
+)  # fmt: skip
+_LOGINS = frozenset(
+    {"auth", "login", "logins", "user", "users", "account", "accounts", "userpass", "basic", "htpasswd"}
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_TRIVIAL = re.compile(r"true|false|yes|no|on|off|none|null|\**|[\d.,:]{1,5}", re.IGNORECASE)
+_TRIVIAL = re.compile(r"true|false|yes|no|on|off|none|null|\**|\d", re.IGNORECASE)
+_NUMBER = re.compile(r"[\d.,:]+")
+_USER_PASSWORD = re.compile(r"[\w.@+-]{1,64}:([^\s:/][^\s:]*)")
 _LINE = 8  # of a secret of several lines, what is shorter is a line of its form
 
 # Each segment of a word is lower-case, capitalised or capitals: what mixes them was made by a machine.
@@ -40,8 +54,9 @@ _HARMLESS = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]*:([^\s/?#]*)@", re.IGNORECASE)
-_PAIR = re.compile(r"([A-Za-z][\w-]*)\s*=\s*('[^']*'|\"[^\"]*\"|[^\s;&]+)")
+_LOGIN = re.compile(r"://[^\s/?#@:]{0,255}:([^\s/?#]*)@")
+_PAIR = re.compile(r"(?<![\w-])([\w-]{1,128}+)[ \t]*+=[ \t]*+('[^']*'|\"[^\"]*\"|[^\s;&]+)")
+_LOGIN_ENDS = re.compile(r"[\s,;]")
 _OPTION = re.compile(r"--?([A-Za-z][\w-]*)")
 
 
@@ -55,9 +70,11 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret(name: str, value: str) -> bool:
     """Whether this value of this setting is to be shown nowhere."""
-    if _TRIVIAL.fullmatch(value):
+    if _TRIVIAL.fullmatch(value) or (_NUMBER.fullmatch(value) and _is_measure(name)):
         return False
-    return is_secret_name(name) or not (_HARMLESS.fullmatch(value) or _is_open_address(value))
+    if is_secret_name(name) or (_read_words(name) & _LOGINS and any(_find_passwords(name, value))):
+        return True
+    return not (_HARMLESS.fullmatch(value) or _is_open_address(value))
 
 
 def find_secrets(name: str, value: str) -> Iterator[str]:
@@ -65,7 +82,17 @@ def find_secrets(name: str, value: str) -> Iterator[str]:
     if is_secret(name, value.strip()):
         yield from (value, value.strip())
         yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _LINE)
+        yield from _find_passwords(name, value)
     yield from find_inner(value)
+
+
+# Several of them, as a proxy has its users, stand with commas or on lines.
+def _find_passwords(name: str, value: str) -> Iterator[str]:
+    speaks = is_secret_name(name) or bool(_read_words(name) & _LOGINS)
+    for one in _LOGIN_ENDS.split(value):
+        found = _USER_PASSWORD.fullmatch(one)
+        if found and (speaks or not _HARMLESS.fullmatch(found[1])):
+            yield found[1]
 
 
 def find_inner(text: str) -> Iterator[str]:
@@ -108,6 +135,14 @@ def read_option(word: object) -> str:
     """The name of the option that the next word of a command line is the value of; empty if there is none."""
     found = _OPTION.fullmatch(word) if isinstance(word, str) else None
     return found[1] if found else ""
+
+
+def _read_words(name: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(name))
+
+
+def _is_measure(name: str) -> bool:
+    return bool(_read_words(name) & _MEASURES)
 
 
 def _only_inner(_name: str, value: str) -> Iterator[str]:

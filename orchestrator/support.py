@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from orchestrator.errors import UsageError
+from orchestrator.given_away import MARK
 from orchestrator.inert import CUT_MARK
 from orchestrator.journal import Journal, Record, Run
-from orchestrator.masking import MARK, Mask
+from orchestrator.masking import Mask
 from orchestrator.report import build_report
 
 _MAX_BYTES = 4 * 1024 * 1024  # of one file; the end of a log says more than its beginning

@@ -15,7 +15,7 @@ from pathlib import Path
 _ASSIGNMENT = re.compile(
     r"""
     ^\ufeff?[ \t]* (?:export[ \t]+)? (?P<name>[A-Za-z_][A-Za-z0-9_.\-]*) [ \t]* [=:] [ \t]*
-    (?: '(?P<single>(?:\\'|[^'])*)' | "(?P<double>(?:\\.|[^"\\])*)" | (?P<bare>(?:(?![ \t]+\#)[^\r\n])*) )
+    (?: '(?P<single>(?:\\'|[^'])*)' | "(?P<double>(?:\\.|[^"\\])*)" | (?P<bare>(?:[^\r\n\ \t]|[ \t]++(?!\#))*) )
     """,
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )

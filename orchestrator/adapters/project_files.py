@@ -20,7 +20,7 @@ _SEPARATOR_VARIABLE = "COMPOSE_PATH_SEPARATOR"
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _OVERRIDES = tuple(name.replace(".y", ".override.y") for name in _NAMES)
 # What follows on a colon is a place in a container: such a file is mounted, and Compose does not read it.
-_MENTION = re.compile(r"[\w./-]*\.(?:ya?ml|json|env(?:\.[\w.-]+)?)\b(?!:/)", re.ASCII)
+_MENTION = re.compile(r"(?<![\w./-])[\w./-]*\.(?:ya?ml|json|env(?:\.[\w.-]+)?)\b(?!:/)", re.ASCII)
 _FILES_AT_MOST = 100
 _MAX_BYTES = 1024 * 1024
 _MARK = b"\xef\xbb\xbf"

@@ -28,7 +28,7 @@ from orchestrator.releases import is_comparable
 
 _MAX_PAGES = 20
 _UNAUTHORIZED = 401
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_CHALLENGE = re.compile(r'(?<!\w)(\w{1,32})="([^"]*)"', re.ASCII)
 
 
 class RegistryFeed:

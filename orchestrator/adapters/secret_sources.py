@@ -21,7 +21,7 @@ from orchestrator.secrecy import find_in_document, find_in_environment, find_inn
 
 _MAX_BYTES = 1024 * 1024
 _TREES = (".yaml", ".yml", ".json")
-_SETTING = re.compile(r"^[ \t]*(?:-[ \t]*)?[\"']?([\w.-]+)[\"']?[ \t]*[:=][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_SETTING = re.compile(r"^[ \t]*+(?:-[ \t]*+)?[\"']?([\w.-]++)[\"']?[ \t]*+[:=][ \t]*+(\S.*+)$", re.MULTILINE)
 _LOGINS = ("auth", "password", "identitytoken", "registrytoken")
 
 
@@ -87,7 +87,7 @@ def read_token(variable: str | None, environment: Mapping[str, str]) -> Iterator
 def _find_in_tree(text: str) -> Iterator[str]:
     for name, value in _SETTING.findall(text):
         if is_secret_name(name):
-            yield from find_secrets(name, value.strip("\"'"))
+            yield from find_secrets(name, value.strip().strip("\"'"))
     yield from find_inner(text)
 
 

@@ -17,7 +17,10 @@ MIGRATES = re.compile(
     r"migrat|db:prepare|alembic\s+upgrade|prisma\s+db\s+push|\bupgrade\b|\bupgradedb\b", re.IGNORECASE
 )
 
-_SCHEME = re.compile(r"postg\w*(?:\+\w+)?://(?:[^/@\s]*@)?(?P<host>[^/:@\s?]+)(?::\d+)?(?:/(?P<name>[\w.-]+))?")
+_SCHEME = re.compile(
+    r"postg\w{0,16}(?:\+\w{1,32})?://(?:[^/@\s]*@)?(?P<host>[^/:@\s?]+)(?::\d+)?(?:/(?P<name>[\w.-]+))?"
+)
+_WORD = re.compile(r"[\w.-]+")
 _NAME_KEYS = re.compile(
     r"(^|_)(DB|DATABASE|POSTGRES(QL)?|PG)_*(NAME|DATABASE|DB|DBNAME|_?NAME)$|^PGDATABASE$|^POSTGRES_DB$"
 )
@@ -170,7 +173,7 @@ def _read_names(service: Service, database: str, services: Services) -> set[str]
         match = _SCHEME.search(value)
         if match and match["host"] in hosts and match["name"]:
             found.add(match["name"])
-        elif not match and _NAME_KEYS.search(key) and re.fullmatch(r"[\w.-]+", value):
+        elif not match and _NAME_KEYS.search(key) and _WORD.fullmatch(value):
             found.add(value)
     return found
 

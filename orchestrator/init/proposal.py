@@ -19,6 +19,8 @@ from orchestrator.init.serving import settle_health, settle_migration
 from orchestrator.init.survey import Service, survey
 from orchestrator.init.version import Pinning, settle_pinning
 
+_NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
+
 
 @dataclass(frozen=True)
 class Project:
@@ -117,7 +119,7 @@ def _ask_for_source(members: Sequence[Service]) -> Open:
 
 
 def _choose_name(project: Project, interview: Interview) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", read_name(project.rendering)).strip("-._")[:63]
+    name = _NOT_OF_A_NAME.sub("-", read_name(project.rendering)).strip("-._")[:63]
     return interview.settle(Open("--name", "What is the plan called?", guess=name or "app"))
 
 

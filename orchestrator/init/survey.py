@@ -24,6 +24,8 @@ _BESIDE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _OTHER_DATABASES = re.compile(r"mariadb|mysql|mongo|mssql|cockroach", re.IGNORECASE)
+_PART_BEFORE = re.compile(r"[\w.-]")
+_PART_AFTER = re.compile(r"[\w-]|\.\w")
 _REFERENCE = re.compile(
     r"^(?P<name>.+?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
@@ -85,12 +87,23 @@ class Service:
 
     def says(self, word: str) -> bool:
         """Whether a value of its environment, or its command, names ``word`` as a host would be named."""
-        pattern = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w-]|\.\w)")
-        return any(pattern.search(text) for text in (*self.environment.values(), *self.command))
+        return any(_names(text, word) for text in (*self.environment.values(), *self.command))
 
     def _keeps_postgres_data(self) -> bool:
         owns = any(folder.startswith("/var/lib/postgresql") for folder in self.folders)
         return owns and "POSTGRES_PASSWORD" in " ".join(self.environment)
+
+
+def _names(text: str, host: str) -> bool:
+    """Whether a host stands in a text by itself, and not as a part of another name."""
+    start = text.find(host)
+    while start >= 0:
+        if not (_PART_BEFORE.match(text, start - 1) if start else None) and not _PART_AFTER.match(
+            text, start + len(host)
+        ):
+            return True
+        start = text.find(host, start + 1)
+    return False
 
 
 def survey(rendering: str) -> dict[str, Service]:

@@ -16,6 +16,7 @@ from orchestrator.releases import is_comparable
 _TAIL = re.compile(r":(?:\$(?P<bare>[A-Za-z_]\w*)|\$\{(?P<name>[A-Za-z_]\w*)(?::?[-?][^{}$]*)?\})$")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _PRERELEASE = re.compile(r"^v?[\d.]+$|[-.]?(rc|alpha|beta|pre|preview|dev|nightly|snapshot)[-.]?\d*$", re.IGNORECASE)
+_NOT_OF_A_WORD = re.compile(r"\W+")
 _DEFAULT = "APP_VERSION"
 _NUMBERED = re.compile(r"v?\d+|(?:v?\d+)?(?:rc|alpha|beta|pre|preview|dev|a|b)\d*")
 _MOVING = frozenset(
@@ -122,7 +123,7 @@ def _find_flavour(tag: str) -> frozenset[str]:
 
 
 def _suggest_names(service: Service) -> Iterator[str]:
-    base = re.sub(r"\W+", "_", service.repository.rpartition("/")[2]).strip("_").upper()
+    base = _NOT_OF_A_WORD.sub("_", service.repository.rpartition("/")[2]).strip("_").upper()
     own = f"{base if base[:1].isalpha() else 'APP_' + base}_VERSION"
     yield from (_DEFAULT, own)
     yield from (f"{own}_{number}" for number in itertools.count(2))

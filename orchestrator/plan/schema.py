@@ -92,7 +92,7 @@ def check_image(text: str) -> str:
     """
     if "@" in text or ":" in text.rsplit("/", 1)[-1]:
         raise ValueError(f"{text!r} carries a tag or digest; leave it out, the release says which one")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*", text, re.ASCII):
+    if not _IMAGE.fullmatch(text):
         raise ValueError(f"{text!r} is no image name; write it as in `docker pull`, without the tag")
     return text
 
@@ -103,7 +103,7 @@ def check_url(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+    if not _ADDRESS.fullmatch(text):
         raise ValueError(f"{text!r} is no address; it begins with `http://` or `https://`")
     return text
 
@@ -129,7 +129,7 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
 
 def _variable_name(text: str) -> str:
     # What is written here by mistake is the secret itself, so it must not be in the message.
-    if not re.fullmatch(_VARIABLE, text, re.ASCII):
+    if not _VARIABLE_NAME.fullmatch(text):
         raise ValueError("write the NAME of an environment variable here, never the secret that is in it")
     return text
 
@@ -141,6 +141,9 @@ def _prom(path: Path) -> Path:
 
 
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+_VARIABLE_NAME = re.compile(_VARIABLE, re.ASCII)
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
+_ADDRESS = re.compile(r"https?://[^\s/]\S*")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Service = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$")]
 Variable = Annotated[str, StringConstraints(pattern=_VARIABLE)]

@@ -20,6 +20,7 @@ from orchestrator.plan.tree import Entry, Node, Position, Problems, Trail, plant
 MAX_TIMEOUT_S: Final = 24 * 3600.0
 
 # Words that the state machine library gives a meaning of its own, as names or as the beginning of names.
+_STATE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _RESERVED: Final = frozenset({"state", "states", "trigger", "initial", "model", "models", "machine", "events"})
 _RESERVED_BEGINNINGS: Final = ("is_", "to_", "may_", "on_enter_", "on_exit_")
 
@@ -61,7 +62,7 @@ class _Reader:
 
     def check_name(self, name: str, position: Position) -> None:
         trail = ("states", name)
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name, re.ASCII):
+        if not _STATE_NAME.fullmatch(name):
             text = "a state's name is small letters, digits and `_`, begins with a letter and has at most 63"
             self.problems.add(position, trail, text)
         elif keyword.iskeyword(name) or name in _RESERVED or name.startswith(_RESERVED_BEGINNINGS):

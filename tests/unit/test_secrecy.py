@@ -105,3 +105,34 @@ def test_a_rendered_project_tells_its_secrets() -> None:
     )
     assert {"hunter2", "topsecret", "tok3n-tok3n", "kim:$$apr1$$x"} <= found
     assert not {"production", "serve", "4", "db_password", "ghcr.io/you/app:v1"} & found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        ("DB_PASSWORD", "12345", {"12345"}),
+        ("DB_PASSWORD", "1234", {"1234"}),
+        ("LOGIN", "admin:rosebud", {"admin:rosebud", "rosebud"}),
+        ("FLOWER_BASIC_AUTH", "kim:rosebud,lou:swordfish", {"rosebud", "swordfish"}),
+        ("ELASTIC_USER", "elastic:changeme", {"elastic:changeme", "changeme"}),
+        ("SETTING", "kim:hunter2", {"kim:hunter2", "hunter2"}),
+        ("API_TOKEN", "kim:rosebud", {"kim:rosebud", "rosebud"}),
+    ],
+)
+def test_a_number_or_a_pair_is_a_secret_under_a_name_that_speaks_of_one(
+    name: str, value: str, secrets: set[str]
+) -> None:
+    assert secrets <= set(find_secrets(name, value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MAX_TOKENS", "16384"), ("TOKEN_LIMIT", "100000"), ("SESSION_KEY_DAYS", "36500"), ("CACHE", "redis:alpine"),
+     ("USERS_SERVICE", "http://users:8080"), ("USE_TOKEN", "1"), ("APP_PORT", "54321")],
+)  # fmt: skip
+def test_a_measure_is_no_secret(name: str, value: str) -> None:
+    assert not set(find_secrets(name, value))
+
+
+def test_of_two_colons_in_a_login_the_first_ends_the_user() -> None:
+    assert "pass:word" in set(find_inner("postgresql://kim:pass:word@db/x"))
