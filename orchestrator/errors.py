@@ -8,6 +8,7 @@ One root, one sentence each for *what happened*, *what it means for the app* and
     ├── BusyError              lock.*        75   another run is at work
     ├── UnfinishedRunError     run.*         30   an earlier run was cut off
     ├── JournalError           journal.*     70
+    ├── TrustError             trust.*       70   somebody else can change what would be obeyed
     ├── InvariantError         internal.*    70   a bug: fail closed
     └── StateError                           the state reports ``failed``; the plan says what follows
         ├── PlatformError      engine.* compose.* service.* image.* pull.* env.* gate.* metrics.*
@@ -86,6 +87,10 @@ class CheckpointError(OrchestratorError):
 
 class JournalError(OrchestratorError):
     """The journal cannot be read or written, or was written by a newer version."""
+
+
+class TrustError(OrchestratorError):
+    """Somebody whom the operator has not named can change the plan, the project or another file that is obeyed."""
 
 
 class InvariantError(OrchestratorError):

@@ -53,7 +53,7 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
     with refused_without_room(directory), translated(path):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_own(directory, path)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
         with _closed_on_error(connection, path):
             connection.row_factory = sqlite3.Row
@@ -77,6 +77,7 @@ def open_for_reading(directory: Path) -> sqlite3.Connection | None:
     if not path.is_file():
         return None
     with translated(path):
+        require_own(directory, path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=10.0
         )

@@ -35,7 +35,7 @@ def project_lock(directory: Path, *, run_id: str, describe: Callable[[], str] = 
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_own(directory, path)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise JournalError(
             "journal.not_writable",
@@ -56,7 +56,7 @@ def project_lock(directory: Path, *, run_id: str, describe: Callable[[], str] = 
 def find_owner(directory: Path) -> str:
     """Who holds the lock of the project now, to begin a sentence with; empty where nobody does. Makes nothing."""
     try:
-        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return ""
     try:

@@ -42,7 +42,8 @@ _CODES: Mapping[Owner, str] = {
         refused.architecture refused.failed_before rehearse.migration_failed service.not_running
     """,
     Owner.PLAN: """
-        command.failed command.not_started compose.file_missing compose.invalid compose.missing compose.program_missing
+        command.failed command.not_started compose.file_missing compose.invalid compose.missing compose.not_regular
+        compose.program_missing
         database.missing database.name database.version
         env.missing env.variable_missing env.variable_unused
         gate.impossible gate.no_address health.not_behind_gate
@@ -64,6 +65,7 @@ _CODES: Mapping[Owner, str] = {
         refused.backup_folder refused.no_space refused.run_folder refused.unhealthy
         rehearse.differs rehearse.no_space restore.backup_changed restore.rows_differ run.timeout
         snapshot.differs stage.database_failed stage.size_unknown
+        trust.not_readable trust.other_owner trust.writable
     """,
     Owner.ENGINE: """
         engine.refused engine.unreachable job.missing run.not_observed stage.left_behind

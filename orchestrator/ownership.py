@@ -1,16 +1,28 @@
-"""What is acted upon must come from nobody else: the state folder and its files are ours, and only we write them."""
+"""What is acted upon must come from nobody else: the state folder and its files, and whose files are trusted there."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
+from orchestrator.accounts import find_name
 from orchestrator.errors import JournalError
+from orchestrator.files import read_file
+from orchestrator.trust import TRUST, find_caller, require_trusted
+
+STATE_FOLDER = ".orchestrator"
+_RECORD = "trusted-owners"
+_RECORD_BYTES = 4096
 
 
 def require_own(*paths: Path) -> None:
-    """See that those of these paths that are there are ours, and that no group and nobody else may write them.
+    """See that those of these paths that are there are a trusted user's, and that nobody else may write them.
+
+    No group may, not even one that has nobody else in it: what is in them is nobody's to edit.
 
     Raises:
         JournalError: ``journal.not_private``.
@@ -31,9 +43,59 @@ def require_own(*paths: Path) -> None:
             )
 
 
+def admit_plan(plan: Path) -> None:
+    """See that only trusted users can change a plan; among them are those whom an operator has once named for it.
+
+    Raises:
+        TrustError: as `orchestrator.trust.require_trusted`.
+    """
+    for user in read_trusted_owners(plan):
+        TRUST.accept(user)
+    require_trusted(plan)
+
+
+def read_trusted_owners(plan: Path) -> frozenset[int]:
+    """The users whom an operator has once trusted for this plan, as `record_trusted_owners` wrote them down.
+
+    Only where this process's own user, root or the caller of `sudo` did so: nobody can say it of themselves.
+    """
+    folder = plan.absolute().parent / STATE_FOLDER
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if all(_is_beyond_doubt(path) for path in (folder, folder / _RECORD)):
+            record = json.loads(read_file(folder / _RECORD, _RECORD_BYTES, follow=False))
+            if record["plan"] == str(plan.absolute()):
+                return frozenset(uid for uid in record["users"] if isinstance(uid, int))
+    return frozenset()
+
+
+def record_trusted_owners(plan: Path, users: Collection[int]) -> Path:
+    """Write down that the files of these users are trusted for this plan too; where that is written.
+
+    Raises:
+        JournalError: ``journal.not_private``.
+        OSError: it cannot be written.
+    """
+    folder = plan.absolute().parent / STATE_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    require_own(folder)
+    path, everybody = folder / _RECORD, sorted({*users, *read_trusted_owners(plan)})
+    with suppress(FileNotFoundError):
+        path.unlink()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"plan": str(plan.absolute()), "users": everybody}, file)
+    return path
+
+
 def _find_problem(found: os.stat_result) -> str:
-    if found.st_uid != os.geteuid():
-        return f"belongs to user {found.st_uid}, not to us (user {os.geteuid()})"
+    if found.st_uid not in TRUST.find_users():
+        return f"belongs to user {find_name(found.st_uid)}, not to us (user {find_name(os.geteuid())})"
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return f"may be written by others (mode {stat.S_IMODE(found.st_mode):04o})"
     return ""
+
+
+def _is_beyond_doubt(path: Path) -> bool:
+    found = path.lstat()
+    allowed = {0, os.geteuid(), find_caller(os.environ)}
+    return found.st_uid in allowed and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

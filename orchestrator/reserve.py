@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from orchestrator.files import NEW_FILE
+
 RESERVE_BYTES = 1024 * 1024
 
 
@@ -24,7 +26,7 @@ class Reserve:
         with suppress(FileNotFoundError):
             if self._path.stat().st_size == RESERVE_BYTES:
                 return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path, NEW_FILE, 0o600)
         try:
             _write(descriptor)
         except OSError:

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import platform
-import stat
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from orchestrator.errors import UsageError
+from orchestrator.files import opened
 from orchestrator.given_away import MARK
 from orchestrator.inert import CUT_MARK
 from orchestrator.journal import Journal, Record, Run
@@ -132,11 +132,8 @@ def _read_folder(folder: Path, mask: Mask) -> Iterator[Entry]:
 
 
 def _read(path: Path) -> tuple[bytes, str]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as stream:
+    with opened(path, follow=False) as descriptor, os.fdopen(os.dup(descriptor), "rb") as stream:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(0, "is no file")
         if status.st_size <= _MAX_BYTES:
             return stream.read(_MAX_BYTES), ""
         stream.seek(-_MAX_BYTES, os.SEEK_END)

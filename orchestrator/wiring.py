@@ -12,6 +12,7 @@ from orchestrator.adapters.apprise_notifier import AppriseNotifier
 from orchestrator.adapters.archive import BackupFolder
 from orchestrator.adapters.compose import Compose
 from orchestrator.adapters.compose_project import ComposeProject
+from orchestrator.adapters.compose_sources import admit_sources
 from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_choice import hold_engine
@@ -34,6 +35,7 @@ from orchestrator.adapters.secret_sources import (
 )
 from orchestrator.adapters.stage import ComposeStages
 from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.admission import admit_project
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.checker.telling import require_safe
 from orchestrator.contract import World
@@ -41,12 +43,14 @@ from orchestrator.deadline import Interruption
 from orchestrator.doctor.surgery import Surgery
 from orchestrator.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
 from orchestrator.facts import FrozenProject
+from orchestrator.files import read_file
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
 from orchestrator.init.writing import write
 from orchestrator.journal import Journal, Record, Run
 from orchestrator.masking import PROCESS_MASK
+from orchestrator.ownership import STATE_FOLDER, admit_plan
 from orchestrator.plan.json_schema import render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
@@ -59,13 +63,15 @@ from orchestrator.service import Service
 from orchestrator.stages import Stages
 from orchestrator.support import SupportFile, write_support
 from orchestrator.takeover import Takeover
+from orchestrator.trust import TRUST, require_trusted
 from states.registry import KINDS
 
 GITHUB_API = "https://api.github.com"
 
 
 def read_plan(path: Path) -> Plan:
-    """Load and check a plan, variables of the project's ``.env`` still unresolved. Raises `PlanError`."""
+    """Load and check a plan, variables of the project's ``.env`` still unresolved. Raises `PlanError`, `TrustError`."""
+    admit_plan(path)
     return load_plan(path, KINDS)
 
 
@@ -109,6 +115,8 @@ def build_proposal(folder: Path, files: Sequence[str], plan: Path, interview: In
     Raises:
         UsageError: as `orchestrator.init.proposal.propose`. PlatformError: Compose cannot read the project.
     """
+    require_trusted(folders=(folder,))
+    admit_sources(folder, tuple(files))
     rendering = _render(folder, files)
     env = read_env(folder)
     project = Project(folder, rendering, read_compose_files(folder, env, files), env, tuple(files))
@@ -144,7 +152,12 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
         PlanError: no unfinished run was found, and the plan at ``path`` cannot be used.
         JournalError: the run's own copy of its plan is not what the journal says.
     """
-    plan = find_confirmed_plan(path) or read_resolved_plan(path)
+    admit_plan(path)
+    plan = find_confirmed_plan(path)
+    if plan is None:
+        plan = read_resolved_plan(path)
+    else:
+        admit_project(plan)
     return Takeover(plan, KINDS, build_world(plan, operator))
 
 
@@ -172,7 +185,7 @@ def read_plan_of_run(plan: Plan, run_id: str) -> tuple[Plan, Run, tuple[Record, 
     """
     run, records = read_run(plan, run_id)
     copy = plan.journal_directory / "runs" / run.id / "plan.yaml"
-    content = copy.read_bytes() if copy.is_file() else plan.text.encode()
+    content = read_file(copy, follow=False) if copy.is_file() else plan.text.encode()
     if hashlib.sha256(content).hexdigest() != run.plan_sha256:
         raise _no_copy(copy, run)
     return derive_again(parse_plan(content.decode(), Path(run.plan_source), KINDS), KINDS, run.request), run, records
@@ -201,7 +214,7 @@ def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
             if run is not None:
                 learn_run(PROCESS_MASK, folder / "runs" / run.id, journal.facts(run.id).find(FrozenProject))
                 return write_support(journal, run, PROCESS_MASK, output)
-    raise unreadable or no_such_run(run_id, folders[0])
+    raise unreadable or no_such_run(run_id, folders[0] if folders else path.absolute().parent / STATE_FOLDER)
 
 
 def _find_journal_folders(path: Path) -> list[Path]:
@@ -213,7 +226,8 @@ def _find_journal_folders(path: Path) -> list[Path]:
 
 
 def _look_beside(path: Path) -> list[Path]:
-    return [parent / ".orchestrator" for parent in path.absolute().parents[:2]]
+    found = [parent / STATE_FOLDER for parent in path.absolute().parents[:2]]
+    return [folder for folder in found if TRUST.find_distrust(folder, folder=True) is None]
 
 
 def _began_with(path: Path, folder: Path) -> bool:
@@ -226,13 +240,13 @@ def _began_with(path: Path, folder: Path) -> bool:
 
 
 def _read_confirmed(folder: Path, run: Run, project: FrozenProject | None) -> Plan:
-    content, environment = (folder / "plan.yaml").read_bytes(), folder / "env"
+    content, environment = read_file(folder / "plan.yaml", follow=False), folder / "env"
     if hashlib.sha256(content).hexdigest() != run.plan_sha256:
         raise _no_copy(folder / "plan.yaml", run)
     confirmed = parse_plan(content.decode(), Path(run.plan_source), KINDS)
     if project is not None and environment.is_file():
         variable = confirmed.target.version_variable
-        if not is_environment(environment.read_bytes(), project.files, project.directory, variable):
+        if not is_environment(read_file(environment, follow=False), project.files, project.directory, variable):
             raise _no_copy(environment, run)
     return derive_again(resolve_variables(confirmed, _read_environment(folder / "env")), KINDS, run.request)
 
@@ -247,11 +261,12 @@ def _no_copy(path: Path, run: Run) -> JournalError:
 
 
 def _resolve(plan: Plan) -> Plan:
+    admit_project(plan)
     return resolve_variables(plan, _read_environment(plan.target.project / ".env"))
 
 
 def _read_environment(path: Path) -> Mapping[str, str]:
-    return read_environment(path.read_text(encoding="utf-8") if path.is_file() else "")
+    return read_environment(read_file(path).decode() if path.is_file() else "")
 
 
 def build_world(plan: Plan, operator: Operator) -> World:

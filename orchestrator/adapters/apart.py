@@ -29,6 +29,7 @@ from orchestrator.adapters.rendering import parse_rendering, read_services
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
+from orchestrator.files import read_file
 
 Names = dict[str, tuple[str, ...]]  # network → the names of a container there
 
@@ -167,6 +168,6 @@ def _notes_path(project: FrozenProject) -> Path:
 
 def _read_notes(project: FrozenProject) -> dict[str, Names]:
     try:
-        return _NOTES.validate_json(_notes_path(project).read_bytes())
+        return _NOTES.validate_json(read_file(_notes_path(project), follow=False))
     except (FileNotFoundError, ValidationError):
         return {}

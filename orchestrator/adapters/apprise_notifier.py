@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.adapters.flow import run_aside
+from orchestrator.files import read_beginning
 from orchestrator.model import Notice
 
 _NOT_INSTALLED = (
@@ -36,8 +37,7 @@ class AppriseNotifier:
         """All addresses, those of the variable first. Raises `OSError` where the file cannot be read."""
         found = self.environment.get(self.variable, "").split() if self.variable else []
         if self.file is not None:
-            with self.file.open("rb") as stream:
-                lines = stream.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
+            lines = read_beginning(self.file, _MAX_BYTES).decode("utf-8", "replace").splitlines()
             found += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         return tuple(found)
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,8 +18,10 @@ from orchestrator.adapters.dump_scan import DumpScanner
 from orchestrator.adapters.gzip_stream import DecodingError, Digest, GzipWriter, decode
 from orchestrator.deadline import Deadline
 from orchestrator.errors import BackupError
+from orchestrator.files import opened
 from orchestrator.model import FolderFacts, Progress
 from orchestrator.ports import Report
+from orchestrator.trust import TRUST
 
 _REPORT_EVERY_BYTES = 8 * 1024 * 1024
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -117,11 +119,14 @@ class BackupFolder:
     def read(self, path: Path, *, sha256: str | None = None) -> Iterable[bytes]:
         """The dump, decompressed, in chunks; raises as `prove`, ``backup.damaged`` also in the middle.
 
-        With ``sha256`` (hex) it is ``backup.damaged`` too, at the latest in place of the end, when another file
-        was read than the one with that hash.
+        With ``sha256`` (hex) it is ``backup.damaged`` too, before anything of it is given, when the file is not the
+        one with that hash; and again in place of the end, when it was written to meanwhile.
         """
         digest = hashlib.sha256()
         with _reading(path) as file:
+            # All of it before the first chunk is given: what takes the chunks runs them as they come.
+            if sha256 is not None and _hash(file, path) != sha256:
+                _refuse_damaged(path)
             for _, decoded in _decoded(file, path, digest):
                 if decoded:
                     yield decoded
@@ -161,13 +166,8 @@ class BackupFolder:
     def _opened(self, place: Path) -> Iterator[int]:
         folder = os.open(place, _FOLDER_FLAGS)
         try:
-            if place == self._directory and os.fstat(folder).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise BackupError(
-                    "backup.not_writable",
-                    f"Others may write into {place}, so a backup could be replaced there.",
-                    meaning="No backup can be kept there.",
-                    hint=f"chmod go-w {place}",
-                )
+            if place == self._directory:
+                _require_private(os.fstat(folder), place)
             yield folder
         finally:
             os.close(folder)
@@ -228,16 +228,42 @@ def _try_writing(folder: int) -> None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[int]:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        _refuse_missing(path, "is a link" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}", error)
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            _refuse_missing(path, "is not a file")
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(opened(path, follow=False))
+        except OSError as error:
+            _refuse_missing(path, f"cannot be read: {error.strerror}", error)
+        found = os.fstat(file)
+        if found.st_uid not in TRUST.find_users():
+            _refuse_missing(path, f"belongs to user {found.st_uid}, who could change what is in it")
+        if found.st_mode & stat.S_IWOTH:
+            _refuse_missing(path, f"can be written by everybody (mode {stat.S_IMODE(found.st_mode):04o})")
         yield file
-    finally:
-        os.close(file)
+
+
+def _hash(file: int, path: Path) -> str:
+    try:
+        with os.fdopen(os.dup(file), "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        os.lseek(file, 0, os.SEEK_SET)
+    except OSError as error:
+        _refuse_damaged(path, error)
+    return digest
+
+
+def _require_private(found: os.stat_result, folder: Path) -> None:
+    if found.st_uid not in TRUST.find_users():
+        problem, command = f"{folder} belongs to user {found.st_uid}", f"chown {os.geteuid()} {folder}"
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        problem, command = f"Others may write into {folder}", f"chmod go-w {folder}"
+    else:
+        return
+    raise BackupError(
+        "backup.not_writable",
+        f"{problem}, so a backup could be replaced there.",
+        meaning="No backup can be kept there.",
+        hint=command,
+    )
 
 
 def _decoded(file: int, path: Path, digest: Digest) -> Iterator[tuple[int, bytes]]:

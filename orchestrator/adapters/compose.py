@@ -21,6 +21,7 @@ from orchestrator.adapters.engine_documents import RUN_LABEL
 from orchestrator.adapters.secret_sources import read_rendering_secrets
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
+from orchestrator.files import NEW_FILE
 from orchestrator.masking import Mask
 
 _QUICK_S = 60.0
@@ -277,7 +278,7 @@ def _project(directory: Path, file: Path | None, name: str | None) -> list[str]:
 
 
 def _open_private(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return os.open(path, NEW_FILE, 0o600)
 
 
 def _collect(process: subprocess.Popen[bytes], timeout_s: float | None) -> Ended:

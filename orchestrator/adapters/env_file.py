@@ -12,6 +12,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from orchestrator.files import read_file
+
 _ASSIGNMENT = re.compile(
     r"""
     ^\ufeff?[ \t]* (?:export[ \t]+)? (?P<name>[A-Za-z_][A-Za-z0-9_.\-]*) [ \t]* [=:] [ \t]*
@@ -54,7 +56,7 @@ def read_text(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    return path.read_bytes().decode("utf-8", "surrogateescape")
+    return read_file(path).decode("utf-8", "surrogateescape")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,6 +6,9 @@ import hashlib
 
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
+from orchestrator.files import MIB, read_file
+
+_MAX_BYTES = 16 * MIB
 
 
 def read_frozen(project: FrozenProject) -> str:
@@ -14,7 +17,7 @@ def read_frozen(project: FrozenProject) -> str:
     Raises:
         PlatformError: ``compose.template_changed``.
     """
-    content = project.template.read_bytes()
+    content = read_file(project.template, _MAX_BYTES, follow=False)
     if hashlib.sha256(content).hexdigest() != project.template_sha256:
         raise PlatformError(
             "compose.template_changed",

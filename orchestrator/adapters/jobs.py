@@ -11,6 +11,7 @@ from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.engine_documents import RUN_LABEL, ContainerDocument
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
+from orchestrator.files import NEW_FILE
 from orchestrator.masking import Mask
 from orchestrator.model import JobStatus
 
@@ -78,7 +79,7 @@ class Jobs:
             self._engine.remove_container(name)
 
     def _write_log(self, name: str, path: Path) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, NEW_FILE, 0o600)
         with os.fdopen(descriptor, "wb") as stream, closing(self._engine.read_log(name)) as chunks:
             for chunk in self._mask.stream(chunks):
                 stream.write(chunk)

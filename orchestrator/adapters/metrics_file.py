@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.adapters.env_file import write_atomically
 from orchestrator.errors import PlatformError
+from orchestrator.files import read_beginning
 
 _FOR_EVERYBODY = 0o644  # node_exporter has a user of its own, and nothing in it is secret
 _MAX_BYTES = 1024 * 1024
@@ -21,8 +22,7 @@ class TextfileCollector:
     def read(self) -> str:
         """See `MetricsFile.read`."""
         try:
-            with self.path.open("rb") as stream:
-                return stream.read(_MAX_BYTES).decode("utf-8", "replace")
+            return read_beginning(self.path, _MAX_BYTES, follow=False).decode("utf-8", "replace")
         except OSError:
             return ""
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.adapters.env_file import find_variable, replace_variable
+from orchestrator.files import read_beginning
 
 _ENVIRONMENT = ".env"
 _FILES_VARIABLE = "COMPOSE_FILE"
@@ -32,7 +33,7 @@ def read_marks(directory: Path, variable: str) -> dict[str, str]:
     The value of ``variable`` in the ``.env`` does not count: it is ours to change.
     """
     marks: dict[str, str] = {}
-    waiting = _find_first(directory)
+    waiting = find_first(directory)
     while waiting and len(marks) < _FILES_AT_MOST:
         path = waiting.pop(0)
         content = _read(path)
@@ -57,7 +58,8 @@ def is_environment(content: bytes, marks: Mapping[str, str], directory: Path, va
     return mark is None or _hash(content, variable) == mark
 
 
-def _find_first(directory: Path) -> list[Path]:
+def find_first(directory: Path) -> list[Path]:
+    """The ``.env`` and the compose files that Compose begins with."""
     environment = directory / _ENVIRONMENT
     text = (_read(environment) or b"").decode("utf-8", "surrogateescape")
     listed = find_variable(text, _FILES_VARIABLE)
@@ -85,8 +87,8 @@ def _mark_now(path: Path, directory: Path, variable: str) -> str | None:
 
 
 def _read(path: Path) -> bytes | None:
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(_MAX_BYTES)
+    with suppress(OSError):
+        return read_beginning(path, _MAX_BYTES)
     return None
 
 

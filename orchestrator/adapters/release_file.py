@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from orchestrator.errors import ReleaseError
+from orchestrator.files import read_beginning
 from orchestrator.model import Release
 
 _MAX_BYTES = 4 * 1024 * 1024
@@ -53,8 +54,7 @@ class FileFeed:
     def _read_bytes(self) -> bytes:
         hint = "Correct `path` under `releases` in the plan, or put the file there."
         try:
-            with self._path.open("rb") as stream:
-                return stream.read(_MAX_BYTES + 1)
+            return read_beginning(self._path, _MAX_BYTES + 1)
         except FileNotFoundError as cause:
             what = f"There is no release file {self._path}."
             raise ReleaseError("releases.not_found", what, meaning=_UNTOUCHED, hint=hint) from cause

@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestrator.adapters.env_file import read_environment
 from orchestrator.adapters.project_files import read_marks
 from orchestrator.facts import FrozenProject
+from orchestrator.files import read_beginning
 from orchestrator.masking import Mask
 from orchestrator.secrecy import find_in_document, find_in_environment, find_inner, find_secrets, is_secret_name
 
@@ -97,6 +98,6 @@ def _mappings(document: object, key: str) -> Iterator[Mapping[str, object]]:
 
 
 def _read(path: Path) -> str:
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(_MAX_BYTES).decode("utf-8", "surrogateescape")
+    with suppress(OSError):
+        return read_beginning(path, _MAX_BYTES).decode("utf-8", "surrogateescape")
     return ""

@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,17 +21,54 @@ if TYPE_CHECKING:
     from orchestrator.service import Service
 
 EXIT_INTERNAL = 70
+_NAMED = "orchestrator.trusted-owners"
 _DEFAULT_PLANS = ("upgrade.yaml", "plans/upgrade.yaml")
 
-plan_argument = click.argument(
-    "plan", type=click.Path(path_type=Path), required=False, shell_complete=quietly(find_plans)
-)
-plan_option = click.option(
-    "--plan",
-    type=click.Path(path_type=Path),
-    help="The plan; default: upgrade.yaml here.",
-    shell_complete=quietly(find_plans),
-    is_eager=True,  # what is completed in front of it is looked up by it
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def plan_argument(command: CommandT) -> CommandT:
+    """The plan as an argument, and whose files are obeyed besides one's own."""
+    argument = click.argument(
+        "plan", type=click.Path(path_type=Path), required=False, shell_complete=quietly(find_plans)
+    )
+    return argument(trust_option(command))
+
+
+def plan_option(command: CommandT) -> CommandT:
+    """The plan as an option, and whose files are obeyed besides one's own."""
+    option = click.option(
+        "--plan",
+        type=click.Path(path_type=Path),
+        help="The plan; default: upgrade.yaml here.",
+        shell_complete=quietly(find_plans),
+        is_eager=True,  # what is completed in front of it is looked up by it
+    )
+    return option(trust_option(command))
+
+
+def _trust(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    from orchestrator.accounts import find_user
+    from orchestrator.trust import TRUST
+
+    for name in names:
+        try:
+            user = find_user(name)
+        except KeyError:
+            raise click.BadParameter(f"there is no user {name!r} on this host", context, parameter) from None
+        TRUST.accept(user)
+        if context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE:
+            context.find_root().meta.setdefault(_NAMED, set()).add(user)
+
+
+trust_option = click.option(
+    "--trust-owner",
+    metavar="USER",
+    multiple=True,
+    expose_value=False,
+    callback=_trust,
+    envvar="ORCHESTRATOR_TRUST_OWNER",
+    help="Obey files of this user too, now and later: a plan can run programs as you.",
 )
 run_argument = click.argument("run_id", metavar="RUN", shell_complete=quietly(find_runs))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -58,6 +95,7 @@ def find_plan(plan: Path | None) -> Path:
     from orchestrator.errors import UsageError
 
     if plan is not None:
+        remember_trusted(plan)
         return plan
     named = os.environ.get("ORCHESTRATOR_PLAN")
     found = Path(named) if named else next((Path(p) for p in _DEFAULT_PLANS if Path(p).is_file()), None)
@@ -68,7 +106,28 @@ def find_plan(plan: Path | None) -> Path:
             meaning="Nothing was touched.",
             hint="Name it: `orchestrator run plans/upgrade.yaml`, or set ORCHESTRATOR_PLAN.",
         )
+    remember_trusted(found)
     return found
+
+
+# What had to be said with each command would be missing where nobody types: as the host comes up again.
+def remember_trusted(plan: Path) -> None:
+    """Write down whom ``--trust-owner`` named for this plan, and say so once."""
+    context = click.get_current_context(silent=True)
+    named = context.find_root().meta.get(_NAMED) if context else None
+    if not named or not plan.is_file():
+        return
+    from orchestrator.accounts import find_name
+    from orchestrator.ownership import read_trusted_owners, record_trusted_owners
+
+    if named <= read_trusted_owners(plan):
+        return
+    users = ", ".join(map(find_name, sorted(named)))
+    try:
+        place = record_trusted_owners(plan, named)
+        click.echo(f"note: files of {users} are obeyed for {plan} from now on; deleting {place} ends that.", err=True)
+    except OSError as error:
+        click.echo(f"note: files of {users} are obeyed this time only: {error}.", err=True)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.boundary import boundary, json_option
+from orchestrator.cli.boundary import boundary, json_option, remember_trusted, trust_option
 from orchestrator.cli.group import main
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ _OPTIONS = {
 @click.option("--name", metavar="NAME", help="Name of the plan.")
 @click.option("--yes", "-y", is_flag=True, help="Take the guesses that can do no harm, and do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
+@trust_option
 @json_option
 def init(
     folder: Path,
@@ -82,6 +83,7 @@ def init(
         agreed = not dry_run and (yes or _agree())
         if agreed:
             carry_out(proposal, folder.absolute(), files)
+            remember_trusted(plan)
         _tell_end(proposal, agreed=agreed, dry_run=dry_run, as_json=as_json)
         sys.exit(0 if agreed or dry_run else 10)
 

@@ -12,6 +12,7 @@ from orchestrator.cli.boundary import boundary, find_plan, plan_argument
 from orchestrator.cli.group import main
 
 _TOKEN_MIN = 16
+_TOKEN_FILE_BYTES = 4096
 
 
 @main.command()
@@ -60,6 +61,8 @@ def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> N
 
 def _read_token(path: Path | None, host: str) -> str | None:
     from orchestrator.errors import UsageError
+    from orchestrator.files import read_file
+    from orchestrator.trust import require_trusted
     from webapi.access import is_loopback_host
 
     if path is None:
@@ -71,8 +74,9 @@ def _read_token(path: Path | None, host: str) -> str | None:
             meaning="Nothing is served.",
             hint="Make one (`openssl rand -hex 24 > token; chmod 600 token`) and say --token-file token.",
         )
+    require_trusted(path)
     try:
-        token = path.read_text(encoding="utf-8").strip()
+        token = read_file(path, _TOKEN_FILE_BYTES).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         what = f"The token file {path} cannot be read."
         raise UsageError("usage.token_unreadable", what, meaning="Nothing is served.") from error

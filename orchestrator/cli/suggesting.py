@@ -101,17 +101,21 @@ def find_backups(plan: Path | None, _incomplete: str) -> Found:
 
 
 def _is_plan(path: Path) -> bool:
-    with path.open("rb") as file:
-        return _IS_PLAN.search(file.read(_BEGINNING)) is not None
+    from orchestrator.files import read_beginning
+
+    return _IS_PLAN.search(read_beginning(path, _BEGINNING)) is not None
 
 
 # By the loader and without the adapters, which cost half a second that somebody waits for.
 def _read_plan(plan: Path | None) -> Plan:
     from orchestrator.cli.boundary import find_plan
+    from orchestrator.ownership import admit_plan
     from orchestrator.plan.load import load_plan
     from states.registry import KINDS
 
-    return load_plan(find_plan(plan), KINDS)
+    path = find_plan(plan)
+    admit_plan(path)
+    return load_plan(path, KINDS)
 
 
 def _read_facts(plan: Plan) -> Iterator[tuple[str, Facts]]:

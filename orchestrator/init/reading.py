@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.adapters.env_file import read_environment
 from orchestrator.errors import UsageError
+from orchestrator.files import read_file
 from orchestrator.init.compose_text import find_extended, find_includes
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -64,7 +65,7 @@ def _add(found: dict[Path, str], path: Path, above: tuple[Path, ...]) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_file(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(

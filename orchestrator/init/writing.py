@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.adapters.env_file import write_atomically
 from orchestrator.adapters.rendering import Json, find_differing, parse_rendering, read_object, read_services
 from orchestrator.errors import UsageError
+from orchestrator.files import read_file
 from orchestrator.init.plan_text import SCHEMA_FILE
 from orchestrator.init.proposal import Change, Proposal
 
@@ -72,7 +73,7 @@ def write(proposal: Proposal, schema: str, render: Callable[[], str]) -> None:
 
 def _refuse_edited(proposal: Proposal) -> None:
     for change in proposal.changes:
-        present = change.path.read_bytes().decode("utf-8", "replace") if change.path.exists() else None
+        present = read_file(change.path).decode("utf-8", "replace") if change.path.exists() else None
         if present != change.before:
             raise UsageError(
                 "usage.edited_meanwhile",

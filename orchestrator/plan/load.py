@@ -16,6 +16,7 @@ from typing import Protocol
 import yaml
 
 from orchestrator.errors import PlanError
+from orchestrator.files import read_beginning
 from orchestrator.plan.build import build_plan
 from orchestrator.plan.schema import Kind, Plan
 from orchestrator.plan.tree import Entry, Node, Position, Problems, Scalar
@@ -79,8 +80,7 @@ def read_tree(text: str, source: Path, problems: Problems) -> Node:
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_beginning(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise PlanError(
             "plan.not_found",

@@ -190,6 +190,7 @@ def test_a_file_that_others_may_write_is_refused(small: Small) -> None:
 
 
 def test_a_file_of_somebody_else_is_refused(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: small.path.stat().st_uid + 1)
+    somebody_else = frozenset({small.path.stat().st_uid + 1})
+    monkeypatch.setattr("orchestrator.trust.Trust.find_users", lambda _trust: somebody_else)
     with pytest.raises(JournalError, match="belongs to user"):
         small.read()

@@ -65,7 +65,7 @@ def test_what_is_missing_is_named_and_no_reason_to_have_none(bench: Bench, tmp_p
     written = write(bench, run, tmp_path / "out.tar.gz")
     remarks = {entry.name: entry.remark for entry in written.entries if entry.content is None}
     assert remarks["bundle/plan.yaml"] == "is not there"
-    assert remarks["logs/pipe.log"] == "is no file"
+    assert remarks["logs/pipe.log"] == "it is a named pipe, not a regular file"
     assert "logs/evil.log" in remarks
     assert "bundle/plan.yaml  missing  (is not there)" in unpack(tmp_path / "out.tar.gz")["contents.txt"]
 

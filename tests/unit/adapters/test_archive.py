@@ -149,7 +149,11 @@ def test_a_missing_file_and_a_link_are_no_backups(folder: BackupFolder) -> None:
     path = write(folder)
     link = path.with_name("link")
     link.symlink_to(path)
-    for place, why in ((path.with_name("absent"), "cannot be read"), (link, "is a link"), (path.parent, "not a file")):
+    for place, why in (
+        (path.with_name("absent"), "cannot be read"),
+        (link, "a symbolic link"),
+        (path.parent, "a folder"),
+    ):
         with pytest.raises(BackupError, match=why) as caught:
             folder.prove(place, report=ignore, deadline=deadline())
         assert caught.value.code == "backup.missing"
