@@ -79,6 +79,7 @@ choose_command() {
 
 # Another program has the same name, so it is asked who it is.
 on_host() {
+    unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONWARNINGS PYTHONPLATLIBDIR PYTHONBREAKPOINT
     command -v orchestrator >/dev/null || return 1
     case $(orchestrator --version 2>/dev/null) in
     'orchestrator, version '*) return 0 ;;
@@ -88,6 +89,7 @@ on_host() {
 
 # What these two say is for the container; to the orchestrator they would be options of its own.
 exec_on_host() {
+    unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONWARNINGS PYTHONPLATLIBDIR PYTHONBREAKPOINT
     unset ORCHESTRATOR_IMAGE ORCHESTRATOR_VERSION
     export ORCHESTRATOR_PLAN="$PLAN"
     exec orchestrator "$@"
@@ -118,7 +120,7 @@ exec_in_container() {
     exec docker run --rm --network host --pid host --read-only --tmpfs /tmp \
         --mount "type=bind,source=$SOCKET,target=$SOCKET_INSIDE" --mount "type=bind,source=$FOLDER,target=$FOLDER" \
         --workdir "$FOLDER" --env HOME=/tmp --env "ORCHESTRATOR_PLAN=$PLAN" \
-        --env TERM --env NO_COLOR --env GITHUB_TOKEN "$@"
+        --env TERM --env NO_COLOR --env GITHUB_TOKEN --env SUDO_UID --env ORCHESTRATOR_TRUST_OWNER "$@"
 }
 
 # Never back: an older one might not read what a newer one has recorded. What cannot be had is had next time.

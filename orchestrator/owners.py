@@ -45,6 +45,7 @@ _CODES: Mapping[Owner, str] = {
         command.failed command.not_started compose.file_missing compose.invalid compose.missing compose.not_regular
         compose.program_missing
         database.missing database.name database.version
+        engine.plain_tcp engine.unknown_context
         env.missing env.variable_missing env.variable_unused
         gate.impossible gate.no_address health.not_behind_gate
         plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe

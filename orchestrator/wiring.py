@@ -10,12 +10,13 @@ from pathlib import Path
 
 from orchestrator.adapters.apprise_notifier import AppriseNotifier
 from orchestrator.adapters.archive import BackupFolder
+from orchestrator.adapters.caller_environment import keep_trusted
 from orchestrator.adapters.compose import Compose
 from orchestrator.adapters.compose_project import ComposeProject
 from orchestrator.adapters.compose_sources import admit_sources
 from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.engine_choice import hold_engine
+from orchestrator.adapters.engine_choice import hold_engine, require_private_channel
 from orchestrator.adapters.engine_registry import EngineRegistry
 from orchestrator.adapters.env_file import read_environment
 from orchestrator.adapters.github import GitHubFeed
@@ -133,7 +134,9 @@ def carry_out(proposal: Proposal, folder: Path, files: Sequence[str]) -> None:
 def _render(folder: Path, files: Sequence[str]) -> str:
     PROCESS_MASK.learn(read_project_secrets(folder, ""))
     try:
-        return Compose(os.environ, mask=PROCESS_MASK).render(folder, {"COMPOSE_FILE": ":".join(files)} if files else {})
+        return Compose(keep_trusted(os.environ), mask=PROCESS_MASK).render(
+            folder, {"COMPOSE_FILE": ":".join(files)} if files else {}
+        )
     except PlatformError as error:
         if error.code != "compose.missing":
             raise
@@ -272,7 +275,8 @@ def _read_environment(path: Path) -> Mapping[str, str]:
 def build_world(plan: Plan, operator: Operator) -> World:
     """The real adapters for a plan, not yet connected to anything."""
     _learn(plan)
-    environment = hold_engine(os.environ)
+    environment = hold_engine(keep_trusted(os.environ))
+    require_private_channel(environment)
     engine = DockerEngine.connect(environment=environment)
     compose = Compose(environment, mask=PROCESS_MASK)
     platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)

@@ -1,24 +1,25 @@
 """command: the operator's own step."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step
 from orchestrator.errors import CommandError
 from orchestrator.facts import FrozenProject, Target
 from orchestrator.model import EffectScope
+from orchestrator.plan.words import check_place, check_program
 from states.fencing import fence_opened
 
 
 class CommandOptions(Options):
     """Which program is run, where, and what it may change."""
 
-    run: tuple[str, ...] = Field(min_length=1)
+    run: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(check_program)]
     """The program and its arguments as a list, never a shell line."""
 
-    on: str = "host"
+    on: Annotated[str, AfterValidator(check_place)] = "host"
     """`host` runs it in the project's folder; any other word is a service, in whose image it runs as a one-off \
 container: the new image for what comes after `pull`, as the project is pinned at that moment."""
 

@@ -50,7 +50,14 @@ _PASSED_ON = frozenset(
         "all_proxy",
     }
 )
-_ALWAYS = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false"}
+_ALWAYS = {
+    "COMPOSE_ANSI": "never",
+    "COMPOSE_MENU": "0",
+    "DOCKER_CLI_HINTS": "false",
+    # What is included comes from this host: a repository or a registry can say something else tomorrow.
+    "COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false",
+    "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false",
+}
 
 
 def build_environment(source: Mapping[str, str], host: str | None = None) -> dict[str, str]:
@@ -94,12 +101,12 @@ def up_command(
     ``file`` None reads the folder's own files. Without ``start`` their containers are made and not started.
     """
     argv = [*_project(directory, file, name), "up", "--detach" if start else "--no-start"]
-    return [*argv, "--no-build", "--pull", "never", *(["--no-deps"] if alone else []), *services]
+    return [*argv, "--no-build", "--pull", "never", *(["--no-deps"] if alone else []), "--", *services]
 
 
 def start_command(directory: Path, services: Sequence[str], *, file: Path, name: str) -> list[str]:
     """Command line that starts the containers of these services in the order of their dependencies."""
-    return [*_project(directory, file, name), "start", *services]
+    return [*_project(directory, file, name), "start", "--", *services]
 
 
 def job_command(
@@ -110,7 +117,7 @@ def job_command(
     ``alone`` without what the service depends on. Never ``--rm``: the exit code would go with the container.
     """
     argv = [*_project(directory, file, name), "run", "--detach", *(["--no-deps"] if alone else []), "--no-TTY"]
-    return [*argv, "--name", job, "--label", f"{RUN_LABEL}={run_id}", *command]
+    return [*argv, "--name", job, "--label", f"{RUN_LABEL}={run_id}", "--", *command]
 
 
 class Compose:

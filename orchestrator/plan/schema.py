@@ -27,6 +27,7 @@ from pydantic import (
 from orchestrator.facts import Fact
 from orchestrator.model import EffectScope, Verdict
 from orchestrator.plan.durations import Duration
+from orchestrator.plan.words import check_database_name, check_migration, check_version_variable
 
 #: Outcomes besides a kind's own that ``then`` may name.
 TIMEOUT, INTERRUPTED, EXHAUSTED, FAILED, DONE = "timeout", "interrupted", "exhausted", "failed", "done"
@@ -147,6 +148,8 @@ _ADDRESS = re.compile(r"https?://[^\s/]\S*")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Service = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$")]
 Variable = Annotated[str, StringConstraints(pattern=_VARIABLE)]
+VersionVariable = Annotated[Variable, AfterValidator(check_version_variable)]
+DatabaseName = Annotated[Text, AfterValidator(check_database_name)]
 SecretVariable = Annotated[
     str, AfterValidator(_variable_name), WithJsonSchema({"type": "string", "pattern": _VARIABLE})
 ]
@@ -218,10 +221,10 @@ class TargetSpec(Spec):
     image: Image
     """Image of the app, without a tag."""
 
-    version_variable: Variable = "APP_VERSION"
+    version_variable: VersionVariable = "APP_VERSION"
     """Variable in the project's `.env` that the compose file's image line uses as its tag."""
 
-    migrate: tuple[Text, ...] = ()
+    migrate: Annotated[tuple[Text, ...], AfterValidator(check_migration)] = ()
     """Migration as service and arguments, run in a one-off container of the new image; left out when the app \
 migrates as it starts."""
 
@@ -242,10 +245,10 @@ class DatabaseSpec(Spec):
     service: Service
     """Service of the compose file that runs it."""
 
-    user: Text | None = None
+    user: DatabaseName | None = None
     """Role to work as; left out, the service's own POSTGRES_USER."""
 
-    name: Text | None = None
+    name: DatabaseName | None = None
     """Name of the app's database; left out, the service's own POSTGRES_DB."""
 
 

@@ -7,10 +7,11 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -340,28 +341,32 @@ def test_the_caller_of_sudo_counts_for_root_alone(
     assert find_caller({"SUDO_UID": written}) == caller
 
 
-def test_a_private_group_is_its_users_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = {1000: ("bob", []), 50: ("staff", ["bob"]), 1001: ("bob", ["eve"]), 0: ("root", [])}
-    users = {1000: "bob", 0: "root"}
+GROUPS = {  # name, members, who has it as their first group → whether nobody but bob and root is in it
+    1000: ("bob", [], [], True),
+    1001: ("bob", ["eve"], [], False),
+    1002: ("people", [], [], False),  # who else is in it, a directory service need not say
+    0: ("root", [], [], True),
+    50: ("staff", [], [], True),
+    51: ("staff", ["bob"], [], True),
+    52: ("staff", ["eve"], [], False),
+    100: ("users", [], ["eve"], False),
+}
 
-    class Named:
-        def __init__(self, **values: object) -> None:
-            self.__dict__.update(values)
 
-    def find(known: dict[int, object], build: Callable[[object], Named]) -> Callable[[int], Named]:
-        return lambda number: build(known[number])
+@pytest.mark.parametrize("gid", GROUPS)
+def test_a_group_that_has_nobody_else_in_it_is_told_from_others(monkeypatch: pytest.MonkeyPatch, gid: int) -> None:
+    name, members, first, is_own = GROUPS[gid]
+    users = {1000: "bob", 0: "root", 64003: "eve"}
+    everybody = [SimpleNamespace(pw_uid=uid, pw_gid=gid if login in first else uid) for uid, login in users.items()]
+    monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_name=name, gr_mem=members))
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: SimpleNamespace(pw_name=users[uid]))
+    monkeypatch.setattr("pwd.getpwall", lambda: everybody)
+    assert is_own_group(gid, frozenset({0, 1000})) is is_own
 
-    monkeypatch.setattr("grp.getgrgid", find(dict(groups), lambda one: Named(gr_name=one[0], gr_mem=one[1])))  # type: ignore[index]
-    monkeypatch.setattr("pwd.getpwuid", find(dict(users), lambda one: Named(pw_name=one)))
-    both = frozenset({0, 1000})
-    assert {gid: is_own_group(gid, both) for gid in (1000, 50, 1001, 0, 7)} == {
-        1000: True,
-        50: False,
-        1001: False,
-        0: True,
-        7: False,
-    }
-    assert is_own_group(1002, frozenset({1002}))  # unknown here, as in a container: by its number
+
+def test_a_group_that_is_not_known_here_is_its_users_by_number() -> None:
+    assert is_own_group(CALLER, frozenset({0, CALLER}))  # as in a container
+    assert not is_own_group(OTHER, frozenset({0, CALLER}))
 
 
 def test_an_access_list_that_lets_somebody_write_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

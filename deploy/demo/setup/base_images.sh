@@ -13,13 +13,15 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 HUB_TIMEOUT_S=5
+LOCKS=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/upgrade-orchestrator # where nobody else can put a link
 PULL_TIMEOUT_S=600
 RECIPE_LABEL=upgrade-orchestrator.recipe
 MIRROR=http://deb.debian.org
 
 main() {
     docker info >/dev/null 2>&1 || fail "no Docker Engine answers; run $HERE/engine.sh first"
-    exec 9>"${TMPDIR:-/tmp}/upgrade-orchestrator-base-images.$(id -u).lock"
+    mkdir -p "$LOCKS"
+    exec 9>"$LOCKS/base-images.lock"
     flock 9 # two checkouts at once build once
     RECIPE=$(cat "${BASH_SOURCE[0]}" "$HERE/postgres_entrypoint.sh" | sha256sum | cut -d ' ' -f 1)
     ensure_both

@@ -9,6 +9,7 @@
 set -eu
 
 START_TIMEOUT_S=60
+LOCKS=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/upgrade-orchestrator # where nobody else can put a link
 SUITE=trixie # Debian 12 carries no Compose v2; the release after it does
 OWN_NAME=upgrade-orchestrator-$SUITE
 
@@ -18,7 +19,8 @@ main() {
     fi
     refuse_foreign_engine
     choose_root_prefix
-    exec 9>"${TMPDIR:-/tmp}/upgrade-orchestrator-engine.$(id -u).lock"
+    mkdir -p "$LOCKS"
+    exec 9>"$LOCKS/engine.lock"
     flock 9
     install_missing
     engine_answers || start_daemon

@@ -24,7 +24,8 @@ main() {
         sudo -n true 2>/dev/null || fail "running $ARCHITECTURE programs here has to be set up by root: run this as root"
         ROOT=(sudo -n)
     fi
-    exec 9>"${TMPDIR:-/tmp}/upgrade-orchestrator-foreign.$(id -u).lock"
+    mkdir -p "$LOCKS"
+    exec 9>"$LOCKS/foreign.lock"
     flock 9 # two checkouts at once set up once
     [ -e "$FORMATS/qemu-$MACHINE" ] || register_emulator
     grep -q '^flags:.*F' "$FORMATS/qemu-$MACHINE" ||

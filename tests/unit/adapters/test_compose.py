@@ -39,7 +39,7 @@ def test_services_come_up_without_pulling_or_building() -> None:
     assert up_command(FOLDER, ["app"], file=Path("/run/f.json"), name="n") == [
         *("docker", "compose", "--file", "/run/f.json", "--project-name", "n"),
         *("--project-directory", "/opt/app", "up", "--detach", "--no-build", "--pull", "never"),
-        *("--no-deps", "app"),
+        *("--no-deps", "--", "app"),
     ]
 
 
@@ -47,7 +47,7 @@ def test_a_job_is_named_labelled_and_never_removed_by_itself() -> None:
     argv = job_command(FOLDER, "j", ["app", "m", "-x"], file=Path("/run/f.json"), name="n", run_id="r1")
     assert argv[argv.index("run") :] == [
         *("run", "--detach", "--no-deps", "--no-TTY", "--name", "j"),
-        *("--label", "upgrade-orchestrator.run=r1", "app", "m", "-x"),
+        *("--label", "upgrade-orchestrator.run=r1", "--", "app", "m", "-x"),
     ]
     assert "--rm" not in argv
 
@@ -106,6 +106,8 @@ def test_a_child_gets_nothing_that_changes_the_project() -> None:
         "COMPOSE_ANSI": "never",
         "COMPOSE_MENU": "0",
         "DOCKER_CLI_HINTS": "false",
+        "COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false",
+        "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false",
     }
 
 

@@ -185,6 +185,6 @@ def test_gated_containers_are_made_first_and_started_later_from_one_file() -> No
     project = ("docker", "compose", "--file", "/run/f.json", "--project-name", "n", "--project-directory", "/opt/app")
     file = Path("/run/f.json")
     assert up_command(FOLDER, ["app"], file=file, name="n", start=False) == [
-        *project, "up", "--no-start", "--no-build", "--pull", "never", "--no-deps", "app",
+        *project, "up", "--no-start", "--no-build", "--pull", "never", "--no-deps", "--", "app",
     ]  # fmt: skip
-    assert start_command(FOLDER, ["app"], file=file, name="n") == [*project, "start", "app"]
+    assert start_command(FOLDER, ["app"], file=file, name="n") == [*project, "start", "--", "app"]

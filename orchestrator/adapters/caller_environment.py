@@ -1,0 +1,59 @@
+"""What is taken over from the environment of whoever calls: where programs and Docker's own settings are looked for.
+
+Docker runs programs from its plugin folder, and Compose is one of them. So a folder there that somebody else can write
+is as bad as a plan that somebody else can write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from orchestrator.trust import TRUST, require_trusted
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def keep_trusted(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with those folders of PATH alone in which only trusted users can put a program.
+
+    A relative one leads elsewhere in each folder, so it is left out for everybody; what others can write, for root.
+
+    Raises:
+        TrustError: somebody else can change Docker's settings or plugins there.
+    """
+    require_trusted_settings(environment)
+    folders = [folder for folder in environment.get("PATH", _DEFAULT_PATH).split(os.pathsep) if _is_kept(folder)]
+    return {**environment, "PATH": os.pathsep.join(folders) or _DEFAULT_PATH}
+
+
+def require_trusted_settings(environment: Mapping[str, str]) -> None:
+    """See that only trusted users can change what Docker reads and runs from the folder of its settings.
+
+    Raises:
+        TrustError: as `orchestrator.trust.require_trusted`.
+    """
+    home = environment.get("DOCKER_CONFIG") or (f"{environment['HOME']}/.docker" if environment.get("HOME") else "")
+    if home:
+        folder = Path(home)
+        require_trusted(folder / "config.json", *_find_plugins(folder), folders=tuple(_find_folders(folder)))
+
+
+def _find_folders(settings: Path) -> Iterator[Path]:
+    yield from (folder for folder in (settings, settings / "cli-plugins", settings / "contexts") if folder.is_dir())
+
+
+def _find_plugins(settings: Path) -> Iterator[Path]:
+    folder = settings / "cli-plugins"
+    if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK):
+        yield from (path for path in folder.iterdir() if path.name.startswith("docker-"))
+
+
+def _is_kept(folder: str) -> bool:
+    if not folder.startswith("/"):
+        return False
+    try:
+        return os.geteuid() != 0 or TRUST.find_distrust(Path(folder), folder=True) is None
+    except OSError:
+        return False
