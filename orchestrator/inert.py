@@ -37,6 +37,24 @@ def make_inert(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
     return "\n".join(kept)
 
 
+def cut_text(text: str, longest: int) -> str:
+    """The beginning of a text up to the end of a line or a word: no half of a secret is left that nobody would know."""
+    if len(text) <= longest:
+        return text
+    begun = text[:longest]
+    end = max(begun.rfind("\n"), begun.rfind(" ", longest // 2))
+    return f"{begun[: max(0, end)]}\n{CUT_MARK}"
+
+
+def keep_end(text: str, longest: int) -> str:
+    """The end of a text from the beginning of a line or a word, for the same reason."""
+    if len(text) <= longest:
+        return text
+    left = text[-longest:]
+    starts = [place for place in (left.find("\n"), left.find(" ")) if place >= 0]
+    return f"{CUT_MARK} {left[min(starts) + 1 :]}" if starts else CUT_MARK
+
+
 def _drop_sequences(text: str) -> str:
     for sequence in (_STRING, _CONTROL, _ESCAPE):
         text = sequence.sub("", text)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from orchestrator.adapters.addresses import is_private_channel, is_same_origin
-from orchestrator.adapters.http import (
-    DEFAULT_LIMITS,
-    Limits,
-    fetch,
-    hostile,
-    new_session,
-)
-from orchestrator.adapters.page_memory import PageMemory
-from orchestrator.adapters.release_file import read_release
+from orchestrator.adapters.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
+from orchestrator.adapters.http import Answer, Line, fetch, read_document
+from orchestrator.adapters.http_errors import hostile
+from orchestrator.adapters.page_memory import Page, PageMemory
+from orchestrator.adapters.release_file import read_releases
 from orchestrator.errors import PlanError
 from orchestrator.model import Release
 
@@ -65,16 +62,24 @@ class GitHubFeed:
         """
         releases: list[Release] = []
         url: str | None = self._url
-        with new_session(self._url, retries=self._limits.retries) as session:
+        with Line(self._url, Budget(self._limits)) as line:
             for _ in range(_MAX_PAGES):
                 if url is None:
                     break
-                headers = {**self._headers, **self._memory.condition(url)}
-                page = self._memory.read(url, fetch(session, url, headers, limits=self._limits), limits=self._limits)
-                releases += _read_page(url, page.content)
+                page = self._read_page(line, url)
+                releases += page.releases
                 url = self._require_ours(page.next_url)
         self._memory.forget_others()
         return tuple(releases)
+
+    def _read_page(self, line: Line, url: str) -> Page:
+        answer = fetch(line, url, {**self._headers, **self._memory.condition(url)})
+        page = self._memory.read(url, answer, lambda new: _read_page(new, line.budget))
+        try:
+            line.budget.take_entries(page.entries)
+        except SpentError as cause:
+            raise hostile(url, str(cause)) from cause
+        return page
 
     def _require_ours(self, next_url: str | None) -> str | None:
         if next_url is not None and not is_same_origin(self._url, next_url):
@@ -82,23 +87,24 @@ class GitHubFeed:
         return next_url
 
 
-def _read_page(url: str, content: object) -> list[Release]:
-    if not isinstance(content, list):
-        raise hostile(url, "sent something that is no list of releases")
-    found = (_read_entry(entry) for entry in content)
-    return [release for release in found if release is not None]
+def _read_page(answer: Answer, budget: Budget) -> Page:
+    document = read_document(answer, budget.limits)
+    if not isinstance(document.content, list):
+        raise hostile(answer.url, "sent something that is no list of releases")
+    releases = read_releases((_rename(entry) for entry in document.content), budget)
+    return Page(releases, len(document.content), document.next_url)
 
 
-def _read_entry(entry: object) -> Release | None:
-    if not isinstance(entry, dict):
-        return None
-    return read_release(
-        {
-            "version": entry.get("tag_name"),
-            "notes": entry.get("body"),
-            "url": entry.get("html_url"),
-            "published_at": entry.get("published_at"),
-            "prerelease": entry.get("prerelease"),
-            "draft": entry.get("draft"),
-        }
-    )
+def _rename(entry: object) -> Mapping[str, object]:
+    fields = entry if isinstance(entry, dict) else {}
+    return {ours: fields.get(theirs) for ours, theirs in _FIELDS.items()}
+
+
+_FIELDS = {
+    "version": "tag_name",
+    "notes": "body",
+    "url": "html_url",
+    "published_at": "published_at",
+    "prerelease": "prerelease",
+    "draft": "draft",
+}

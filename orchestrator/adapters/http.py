@@ -5,47 +5,34 @@ What a server sends is untrusted; none of it appears in an error, nor does anyth
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3.util.retry import Retry
 
 from orchestrator.adapters.addresses import is_loopback, is_same_origin
+from orchestrator.adapters.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
+from orchestrator.adapters.documents import DocumentError, read_json
+from orchestrator.adapters.doors import Adapter, Choose, Doors, Session
 from orchestrator.adapters.flow import run_aside
-from orchestrator.adapters.rate_limit import read_retry_at
-from orchestrator.errors import ReleaseError
+from orchestrator.adapters.http_errors import hostile, require_success, unreachable
+from orchestrator.adapters.rate_limit import read_pause_s
+from orchestrator.errors import InvariantError
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
 
 T = TypeVar("T")
 
 _CHUNK_BYTES = 64 * 1024
 _MAX_REDIRECTS = 3
-_UNTOUCHED = "Nothing was changed; the app runs as before."
-_RATE_LIMITED = 429
-_REFUSALS = (401, 403)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much a server may cost us. ``body_bytes`` is counted after decompression, ``retries`` are quick ones."""
-
-    connect_s: float = 5.0
-    read_s: float = 10.0
-    total_s: float = 30.0
-    body_bytes: int = 4 * 1024 * 1024
-    depth: int = 32
-    retries: int = 2
-
-
-DEFAULT_LIMITS = Limits()
+_MAX_ADDRESS = 4096
+_OUT_OF_ORDER = frozenset({500, 502, 503, 504})
+_PAUSE_AT_MOST_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -74,72 +61,81 @@ class _NoCredentials(requests.auth.AuthBase):
         return request
 
 
-def fetch_json(
-    session: requests.Session, url: str, headers: Mapping[str, str], *, limits: Limits = DEFAULT_LIMITS
-) -> Document:
+class Line:
+    """A session with one server for one question. ``choose`` judges the addresses that it may connect to."""
+
+    def __init__(self, url: str, budget: Budget, choose: Choose | None = None) -> None:
+        self.budget = budget
+        self.doors = Doors(choose)
+        self.session = new_session(url, self.doors)
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+
+def fetch_json(line: Line, url: str, headers: Mapping[str, str]) -> Document:
     """GET a JSON document.
 
     Raises:
         ReleaseError: ``releases.unreachable``, ``releases.rate_limited``, ``releases.denied``,
             ``releases.not_found``, ``releases.hostile`` (too large, not JSON, or led to another host).
     """
-    return read_document(fetch(session, url, headers, limits=limits), limits=limits)
+    return read_document(fetch(line, url, headers), line.budget.limits)
 
 
-def fetch(
-    session: requests.Session, url: str, headers: Mapping[str, str], *, limits: Limits = DEFAULT_LIMITS
-) -> Answer:
-    """GET whatever the status is; redirects are followed on the same host only.
+def fetch(line: Line, url: str, headers: Mapping[str, str]) -> Answer:
+    """GET whatever the status is; redirects are followed on the same host only. All of it counts for the question.
 
     Raises:
         ReleaseError: ``releases.unreachable``, ``releases.hostile``.
     """
+    budget = line.budget
     try:
-        return run_bounded(lambda: _follow(session, url, headers, limits), limits.total_s)
+        return run_bounded(lambda: _follow(line, url, headers), budget.left_s, line.doors.close)
+    except SpentError as cause:
+        raise (hostile if budget.left_s else unreachable)(url, str(cause)) from cause
     except TimeoutError as cause:
-        raise unreachable(url, f"did not answer in full within {limits.total_s:g} s") from cause
+        raise unreachable(url, f"did not answer in full within {budget.limits.total_s:g} s") from cause
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as cause:
         raise unreachable(url, f"could not be read ({type(cause).__name__})") from cause
 
 
-def read_document(answer: Answer, *, limits: Limits = DEFAULT_LIMITS) -> Document:
+def read_document(answer: Answer, limits: Limits = DEFAULT_LIMITS) -> Document:
     """The JSON of an answer. Raises `ReleaseError` as `fetch_json`."""
-    _require_success(answer)
+    require_success(answer.url, answer.status, answer.headers)
     try:
-        content: object = json.loads(answer.body)
-    except (ValueError, RecursionError) as cause:
-        raise hostile(answer.url, "sent something that is not JSON") from cause
-    if _is_deeper(content, limits.depth):
-        raise hostile(answer.url, f"sent JSON that is nested deeper than {limits.depth} levels")
-    return Document(content, answer.next_url)
+        return Document(read_json(answer.body, values=limits.values, depth=limits.depth), answer.next_url)
+    except DocumentError as cause:
+        raise hostile(answer.url, f"sent something that {cause}") from cause
 
 
-def new_session(url: str, *, retries: int = 2, retry_after_max_s: int = 10) -> requests.Session:
-    """A session for one server: a few quick retries, no login of its own, no proxy to reach loopback."""
-    retry = Retry(
-        total=retries,
-        backoff_factor=0.2,
-        backoff_max=2,
-        status_forcelist=(500, 502, 503, 504),
-        raise_on_status=False,
-        retry_after_max=retry_after_max_s,
-    )
-    session = requests.Session()
+def new_session(url: str, doors: Doors | None = None) -> requests.Session:
+    """A session for one server: no login of its own, no cookies, no proxy to reach loopback."""
+    session = Session()
     session.trust_env = not is_loopback(url)
     session.auth = _NoCredentials()
     session.headers["User-Agent"] = "upgrade-orchestrator"
+    session.headers["Accept-Encoding"] = "gzip"
+    adapter = Adapter(doors or Doors())
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
+        session.mount(scheme, adapter)
     return session
 
 
-def run_bounded(call: Callable[[], T], seconds: float) -> T:
+def run_bounded(call: Callable[[], T], seconds: float, cancel: Callable[[], None] = lambda: None) -> T:
     """Run a blocking call that cannot bound itself (name resolution, a header sent a byte a second).
 
     Raises:
-        TimeoutError: it was not over in time; it is left to end on a thread that holds nothing up.
+        TimeoutError: it was not over in time; it is cancelled, and left to end on a thread that holds nothing up.
     """
-    return run_aside(call).result(timeout=seconds)
+    try:
+        return run_aside(call).result(timeout=seconds)
+    except TimeoutError:
+        cancel()
+        raise
 
 
 def read_body(response: requests.Response, limit_bytes: int, ends_at: float) -> bytes:
@@ -159,41 +155,9 @@ def read_body(response: requests.Response, limit_bytes: int, ends_at: float) -> 
     return bytes(body)
 
 
-def hostile(url: str, what: str) -> ReleaseError:
-    """The server's answer is not what such a server sends."""
-    return ReleaseError(
-        "releases.hostile",
-        f"{_shown(url)} {what}.",
-        meaning=f"The answer was thrown away. {_UNTOUCHED}",
-        hint="See that the address in the plan is the right one and that no proxy answers in its place.",
-    )
-
-
-def unreachable(url: str, what: str, *, retry_at: datetime | None = None) -> ReleaseError:
-    """The server gave no usable answer this time; ``retry_at`` where it says when it will."""
-    return ReleaseError(
-        "releases.unreachable",
-        f"{_shown(url)} {what}.",
-        meaning=_UNTOUCHED,
-        hint="See that this host can reach it, then try again.",
-        retry_at=retry_at,
-    )
-
-
-def denied(url: str, status: int) -> ReleaseError:
-    """The server wants a login, or another one."""
-    return ReleaseError(
-        "releases.denied",
-        f"{_shown(url)} refuses access ({status}).",
-        meaning=_UNTOUCHED,
-        hint="Give it a token that may read the releases, or correct the one that it has.",
-    )
-
-
-def _follow(session: requests.Session, url: str, headers: Mapping[str, str], limits: Limits) -> Answer:
-    ends_at = time.monotonic() + limits.total_s
+def _follow(line: Line, url: str, headers: Mapping[str, str]) -> Answer:
     for _ in range(_MAX_REDIRECTS + 1):
-        answer, target = _request(session, url, headers, limits, ends_at)
+        answer, target = _insist(line, url, headers)
         if target is None:
             return answer
         if not is_same_origin(url, target):
@@ -202,75 +166,54 @@ def _follow(session: requests.Session, url: str, headers: Mapping[str, str], lim
     raise hostile(url, f"redirects more than {_MAX_REDIRECTS} times")
 
 
-def _request(
-    session: requests.Session, url: str, headers: Mapping[str, str], limits: Limits, ends_at: float
-) -> tuple[Answer, str | None]:
+# A few quick ones: a server that is restarted answers again in a moment.
+def _insist(line: Line, url: str, headers: Mapping[str, str]) -> tuple[Answer, str | None]:
+    for attempt in range(line.budget.limits.retries + 1):
+        last = attempt == line.budget.limits.retries
+        pause_s = 0.2 * 2.0**attempt
+        try:
+            answer, target = _request(line, url, headers)
+        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError):
+            if last:
+                raise
+        else:
+            pause_s = read_pause_s(answer.headers, pause_s)
+            if last or answer.status not in _OUT_OF_ORDER or pause_s > min(_PAUSE_AT_MOST_S, line.budget.left_s):
+                return answer, target
+        time.sleep(pause_s)
+    raise InvariantError("internal.retries", "The last attempt has neither returned nor raised.")
+
+
+def _request(line: Line, url: str, headers: Mapping[str, str]) -> tuple[Answer, str | None]:
+    limits, budget = line.budget.limits, line.budget
+    budget.take_request()
     timeout = (limits.connect_s, limits.read_s)
-    with session.get(url, headers=dict(headers), timeout=timeout, stream=True, allow_redirects=False) as response:
+    with line.session.get(url, headers=dict(headers), timeout=timeout, stream=True, allow_redirects=False) as response:
+        line.doors.keep(response)
         target = response.headers["Location"] if response.is_redirect else None
-        body = b"" if target else read_body(response, limits.body_bytes + 1, ends_at)
-        if len(body) > limits.body_bytes:
-            raise hostile(url, f"sent more than {limits.body_bytes} bytes")
-        following = response.links.get("next", {}).get("url")
+        # What has no document has no body that anybody would read.
+        wanted = target is None and response.status_code == requests.codes.ok
+        body = read_body(response, budget.next_body_bytes + 1, budget.ends_at) if wanted else b""
+        budget.take_bytes(len(body))
         answer = Answer(
             url=url,
             status=response.status_code,
             headers=CaseInsensitiveDict(response.headers),
             body=body,
-            next_url=urljoin(url, following) if following else None,
+            next_url=_join(url, _read_next(response)),
         )
-        return answer, urljoin(url, target) if target else None
+        return answer, _join(url, target)
 
 
-def _require_success(answer: Answer) -> None:
-    status = answer.status
-    if status == 200:  # noqa: PLR2004 - the one status that comes with a document
-        return
-    limited = answer.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in answer.headers
-    if status == _RATE_LIMITED or (status in _REFUSALS and limited):
-        raise _rate_limited(answer)
-    if status in _REFUSALS:
-        raise denied(answer.url, status)
-    if status == 404:  # noqa: PLR2004
-        raise _not_found(answer.url)
-    if status >= 500:  # noqa: PLR2004
-        retry_at = read_retry_at(answer.headers, datetime.now(UTC))
-        raise unreachable(answer.url, f"is out of order ({status})", retry_at=retry_at)
-    raise hostile(answer.url, f"gave an answer that makes no sense here ({status})")
+def _read_next(response: requests.Response) -> str | None:
+    link = response.headers.get("Link", "")
+    found = response.links.get("next", {}).get("url") if len(link) <= _MAX_ADDRESS else None
+    return found or None
 
 
-def _rate_limited(answer: Answer) -> ReleaseError:
-    retry_at = read_retry_at(answer.headers, datetime.now(UTC))
-    return ReleaseError(
-        "releases.rate_limited",
-        f"{_shown(answer.url)} has had too many questions from this address ({answer.status}).",
-        meaning=_UNTOUCHED,
-        hint=f"Try again {f'after {retry_at:%Y-%m-%d %H:%M} UTC' if retry_at else 'later'}, or give it a token: that"
-        " allows more.",
-        retry_at=retry_at,
-    )
-
-
-def _not_found(url: str) -> ReleaseError:
-    return ReleaseError(
-        "releases.not_found",
-        f"{_shown(url)} does not exist (404).",
-        meaning=_UNTOUCHED,
-        hint="Correct the name in the plan; for a private one, give a token that may read it.",
-    )
-
-
-def _is_deeper(content: object, depth: int) -> bool:
-    level = [content]
-    for _ in range(depth):
-        containers = [item for item in level if isinstance(item, dict | list)]
-        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
-        if not level:
-            return False
-    return any(isinstance(item, dict | list) for item in level)
-
-
-def _shown(url: str) -> str:
-    """Host and path; a query or a login in the address may be secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _join(url: str, target: str | None) -> str | None:
+    if target is None:
+        return None
+    if len(target) > _MAX_ADDRESS:
+        raise hostile(url, "names an address that is longer than any")
+    return urljoin(url, target)

@@ -29,7 +29,7 @@ class HttpProbe:
 
 def _ask(url: str, timeout_s: float) -> ProbeAnswer:
     ends_at = time.monotonic() + timeout_s
-    with new_session(url, retries=0) as session:
+    with new_session(url) as session:
         session.trust_env = session.trust_env and not is_private_address(url)  # a container's address
         with session.get(url, timeout=timeout_s, stream=True, allow_redirects=False) as response:
             body = read_body(response, _MAX_BYTES, ends_at)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.inert import cut_text
 from orchestrator.masking import Mask
 from orchestrator.model import Release
 from orchestrator.ports import ReleaseFeed
+
+NOTES_AT_MOST = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -19,4 +22,8 @@ class MaskedFeed:
     def list_releases(self) -> tuple[Release, ...]:
         """As the other feed has them. Raises what it raises."""
         found = self.feed.list_releases()
-        return tuple(one.model_copy(update={"notes": self.mask.text(one.notes)}) for one in found)
+        return tuple(one.model_copy(update={"notes": self._mask(one.notes)}) if one.notes else one for one in found)
+
+    # Cut where secrets are known: half of one would be left otherwise.
+    def _mask(self, notes: str) -> str:
+        return cut_text(self.mask.text(notes), NOTES_AT_MOST)

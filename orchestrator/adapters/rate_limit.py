@@ -6,6 +6,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+_LONGEST = 64
+
+
+def read_pause_s(headers: Mapping[str, str], otherwise: float) -> float:
+    """The seconds that the server asks for before the next try; ``otherwise`` where it names none that makes sense."""
+    now = datetime.now(UTC)
+    at = read_retry_at({"Retry-After": headers.get("Retry-After", "")}, now)
+    return max(0.0, (at - now).total_seconds()) if at else otherwise
+
 
 def read_retry_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
     """The moment that the server names (UTC), None if it names none that makes sense.
@@ -14,6 +23,8 @@ def read_retry_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
     """
     wait = headers.get("Retry-After", "").strip()
     reset = headers.get("X-RateLimit-Reset", "").strip() if headers.get("X-RateLimit-Remaining") == "0" else ""
+    if max(len(wait), len(reset)) > _LONGEST:
+        return None
     try:
         if wait.isdecimal():
             return now + timedelta(seconds=int(wait))

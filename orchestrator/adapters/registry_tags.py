@@ -7,27 +7,28 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
-import requests
-
-from orchestrator.adapters.addresses import is_loopback, is_private_channel, is_same_origin
-from orchestrator.adapters.http import (
-    DEFAULT_LIMITS,
-    Answer,
-    Document,
-    Limits,
-    denied,
-    fetch,
-    fetch_json,
-    hostile,
-    new_session,
+from orchestrator.adapters.addresses import (
+    choose_admitted,
+    is_loopback,
+    is_private_channel,
+    is_same_origin,
+    read_host,
+    read_literal,
+    resolve,
 )
-from orchestrator.adapters.page_memory import PageMemory
-from orchestrator.adapters.release_file import read_release
+from orchestrator.adapters.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
+from orchestrator.adapters.http import Answer, Line, fetch, fetch_json, read_document
+from orchestrator.adapters.http_errors import denied, hostile
+from orchestrator.adapters.page_memory import Page, PageMemory
+from orchestrator.adapters.release_file import read_releases
+from orchestrator.errors import ReleaseError
 from orchestrator.model import Release
 from orchestrator.releases import is_comparable
 
 _MAX_PAGES = 20
 _UNAUTHORIZED = 401
+_CHALLENGE_AT_MOST = 8192
+_PORTS = {"http": 80, "https": 443}
 _CHALLENGE = re.compile(r'(?<!\w)(\w{1,32})="([^"]*)"', re.ASCII)
 
 
@@ -55,46 +56,51 @@ class RegistryFeed:
         releases: list[Release] = []
         headers: dict[str, str] = {}
         url: str | None = self._url
-        with new_session(self._url, retries=self._limits.retries) as session:
+        with Line(self._url, Budget(self._limits)) as line:
             for _ in range(_MAX_PAGES):
                 if url is None:
                     break
-                page, headers = self._read_page(session, url, headers)
-                releases += _read_tags(url, page.content)
+                page, headers = self._read_page(line, url, headers)
+                releases += page.releases
                 url = self._require_ours(page.next_url)
         self._memory.forget_others()
         return tuple(releases)
 
-    def _read_page(
-        self, session: requests.Session, url: str, headers: dict[str, str]
-    ) -> tuple[Document, dict[str, str]]:
+    def _read_page(self, line: Line, url: str, headers: dict[str, str]) -> tuple[Page, dict[str, str]]:
         condition = self._memory.condition(url)
-        answer = fetch(session, url, {**headers, **condition}, limits=self._limits)
+        answer = fetch(line, url, {**headers, **condition})
         if answer.status == _UNAUTHORIZED:
-            headers = {"Authorization": self._authorize(answer)}
-            answer = fetch(session, url, {**headers, **condition}, limits=self._limits)
-        return self._memory.read(url, answer, limits=self._limits), headers
+            headers = {"Authorization": self._authorize(answer, line.budget)}
+            answer = fetch(line, url, {**headers, **condition})
+        page = self._memory.read(url, answer, lambda new: _read_page(new, line.budget))
+        try:
+            line.budget.take_entries(page.entries)
+        except SpentError as cause:
+            raise hostile(url, str(cause)) from cause
+        return page, headers
 
-    def _authorize(self, refusal: Answer) -> str:
-        scheme, _, parameters = refusal.headers.get("WWW-Authenticate", "").partition(" ")
+    def _authorize(self, refusal: Answer, budget: Budget) -> str:
+        scheme, _, parameters = refusal.headers.get("WWW-Authenticate", "")[:_CHALLENGE_AT_MOST].partition(" ")
         if scheme.lower() == "bearer":
-            return self._fetch_token(refusal.url, dict(_CHALLENGE.findall(parameters)))
+            return self._fetch_token(refusal.url, dict(_CHALLENGE.findall(parameters)), budget)
         if scheme.lower() == "basic" and self._login and is_private_channel(refusal.url):
             return _basic(self._login)
         raise denied(refusal.url, refusal.status)
 
-    def _fetch_token(self, url: str, challenge: Mapping[str, str]) -> str:
+    def _fetch_token(self, url: str, challenge: Mapping[str, str], budget: Budget) -> str:
         realm = challenge.get("realm", "")
-        # The realm comes from the registry: never hand a login to an address that anybody can listen to, nor
-        # let a registry elsewhere make us knock on this machine's own doors.
-        if not is_private_channel(realm) or (is_loopback(realm) and not is_loopback(url)):
-            raise hostile(url, "names a token server that cannot be trusted")
+        # The realm comes from the registry: never hand a login to an address that anybody can listen to.
+        if not is_private_channel(realm) or not read_host(realm):
+            raise _untrusted(url)
+        literal = read_literal(read_host(realm))
+        if literal is not None:  # a proxy would resolve it for us
+            _choose_address(url, str(literal), 0)
         query = {"service": challenge.get("service", ""), "scope": f"repository:{self._name}:pull"}
         headers = {"Authorization": _basic(self._login)} if self._login else {}
         joint = "&" if urlsplit(realm).query else "?"
-        with new_session(realm, retries=self._limits.retries) as session:
-            page = fetch_json(session, f"{realm}{joint}{urlencode(query)}", headers, limits=self._limits)
-        return f"Bearer {_read_token(realm, page.content)}"
+        with Line(realm, budget, lambda host, port: _choose_address(url, host, port)) as line:
+            page = fetch_json(line, f"{realm}{joint}{urlencode(query)}", headers)
+        return f"Bearer {_read_token(url, page.content)}"
 
     def _require_ours(self, next_url: str | None) -> str | None:
         if next_url is not None and not is_same_origin(self._url, next_url):
@@ -112,14 +118,19 @@ def split_image(image: str) -> tuple[str, str]:
     return "registry-1.docker.io", rest if "/" in rest else f"library/{rest}"
 
 
-def _read_tags(url: str, content: object) -> list[Release]:
+def _read_page(answer: Answer, budget: Budget) -> Page:
+    document = read_document(answer, budget.limits)
+    tags = _read_tags(answer.url, document.content)
+    versions = ({"version": tag} for tag in tags if isinstance(tag, str) and is_comparable(tag))
+    return Page(read_releases(versions, budget), len(tags), document.next_url)
+
+
+def _read_tags(url: str, content: object) -> list[object]:
     # A repository whose tags were all deleted answers `null`.
     tags = (content.get("tags") or []) if isinstance(content, dict) else None
     if not isinstance(tags, list):
         raise hostile(url, "sent something that is no list of tags")
-    versions = (tag for tag in tags if isinstance(tag, str) and is_comparable(tag))
-    found = (read_release({"version": version}) for version in versions)
-    return [release for release in found if release is not None]
+    return tags
 
 
 def _read_token(url: str, content: object) -> str:
@@ -128,6 +139,23 @@ def _read_token(url: str, content: object) -> str:
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise hostile(url, "sent no token")
     return token
+
+
+# The registry says where its token server is: it must not make us knock on doors that are nearer to us than itself,
+# such as this machine's own. Judged is where the name leads, and that is connected to. Its own host is the plan's.
+def _choose_address(url: str, host: str, port: int) -> str:
+    registry = read_host(url)
+    if host.rstrip(".") == registry:
+        return host
+    parts = urlsplit(url)
+    found = choose_admitted(resolve(host, port), resolve(registry, parts.port or _PORTS[parts.scheme]))
+    if found is None:
+        raise _untrusted(url)
+    return str(found)
+
+
+def _untrusted(url: str) -> ReleaseError:
+    return hostile(url, "names a token server that cannot be trusted")
 
 
 def _basic(login: tuple[str, str]) -> str:

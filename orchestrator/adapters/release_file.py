@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from datetime import UTC
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from orchestrator.adapters.budget import Budget
+from orchestrator.adapters.documents import DocumentError, clean_text, read_json
 from orchestrator.errors import ReleaseError
 from orchestrator.files import read_beginning
+from orchestrator.inert import cut_text
 from orchestrator.model import Release
 
 _MAX_BYTES = 4 * 1024 * 1024
+_NOTES_AT_MOST = 256 * 1024  # what is shown of them is less, and is cut where their secrets are known
+_ADDRESS_AT_MOST = 2048
 _UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
@@ -34,18 +38,16 @@ class FileFeed:
             ReleaseError: ``releases.not_found``, ``releases.denied`` (the file cannot be read),
                 ``releases.hostile`` (it is larger than 4 MiB, not JSON, or has no list of releases).
         """
-        entries = self._read_entries()
-        found = (read_release(entry) for entry in entries if isinstance(entry, dict))
-        return tuple(release for release in found if release is not None)
+        return read_releases((entry for entry in self._read_entries() if isinstance(entry, dict)), Budget())
 
     def _read_entries(self) -> list[object]:
         text = self._read_bytes()
         if len(text) > _MAX_BYTES:
             raise self._hostile(f"is larger than {_MAX_BYTES} bytes")
         try:
-            document: object = json.loads(text)
-        except (ValueError, RecursionError) as cause:
-            raise self._hostile("is not JSON") from cause
+            document = read_json(text)
+        except DocumentError as cause:
+            raise self._hostile(str(cause)) from cause
         entries = document.get("releases") if isinstance(document, dict) else None
         if not isinstance(entries, list):
             raise self._hostile("has no list named `releases`")
@@ -71,6 +73,17 @@ class FileFeed:
         )
 
 
+def read_releases(entries: Iterable[Mapping[str, object]], budget: Budget) -> tuple[Release, ...]:
+    """Those of ``entries`` that are releases; of many long notes, the later ones are left out."""
+    found = []
+    for entry in entries:
+        release = read_release(entry)
+        if release is not None:
+            keeps = budget.take_notes(len(release.notes))
+            found.append(release if keeps else release.model_copy(update={"notes": ""}))
+    return tuple(found)
+
+
 def read_release(fields: Mapping[str, object]) -> Release | None:
     """A release from untrusted fields named as in `Release`, others ignored; None if it is not one.
 
@@ -83,18 +96,25 @@ def read_release(fields: Mapping[str, object]) -> Release | None:
         release = Release.model_validate(known)
     except ValidationError:
         return None
-    published = release.published_at
-    aware = published.replace(tzinfo=UTC) if published and published.tzinfo is None else published
-    return release.model_copy(
-        update={
-            "url": release.url if _is_web(release.url) else "",
-            "published_at": aware.astimezone(UTC) if aware else None,
-        }
-    )
+    update = {
+        "notes": cut_text(clean_text(release.notes), _NOTES_AT_MOST),
+        "url": release.url if _is_web(release.url) else "",
+        "published_at": _to_utc(release.published_at),
+    }
+    return release.model_copy(update=update)
+
+
+def _to_utc(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC) if moment else None
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # of the first or the last day that there is
+        return None
 
 
 def _is_web(url: str) -> bool:
     try:
-        return urlsplit(url).scheme in ("https", "http")
+        return len(url) <= _ADDRESS_AT_MOST and urlsplit(url).scheme in ("https", "http")
     except ValueError:
         return False

@@ -16,6 +16,7 @@ from orchestrator.releases import is_comparable
 _TAIL = re.compile(r":(?:\$(?P<bare>[A-Za-z_]\w*)|\$\{(?P<name>[A-Za-z_]\w*)(?::?[-?][^{}$]*)?\})$")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _PRERELEASE = re.compile(r"^v?[\d.]+$|[-.]?(rc|alpha|beta|pre|preview|dev|nightly|snapshot)[-.]?\d*$", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"[-_.+]")
 _NOT_OF_A_WORD = re.compile(r"\W+")
 _DEFAULT = "APP_VERSION"
 _NUMBERED = re.compile(r"v?\d+|(?:v?\d+)?(?:rc|alpha|beta|pre|preview|dev|a|b)\d*")
@@ -118,7 +119,7 @@ def _settle_text(first: Service, interview: Interview) -> str:
 
 def _find_flavour(tag: str) -> frozenset[str]:
     """The words of a tag that are no number and no name for what is newest: ``fpm``, ``alpine``, ``postgresql``."""
-    words = (word.lower() for word in re.split(r"[-_.+]", tag))
+    words = (word.lower() for word in _BETWEEN_WORDS.split(tag))
     return frozenset(word for word in words if word and not _NUMBERED.fullmatch(word) and word not in _MOVING)
 
 

@@ -2,12 +2,16 @@
 
 import base64
 import json
+from ipaddress import ip_address
 
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from orchestrator.adapters.http import Limits
+from orchestrator.adapters import registry_tags
+from orchestrator.adapters.addresses import Address, read_literal
+from orchestrator.adapters.budget import Budget, Limits
+from orchestrator.adapters.http import Answer
 from orchestrator.adapters.registry_tags import RegistryFeed, split_image
 from orchestrator.errors import ReleaseError
 
@@ -156,3 +160,58 @@ def test_tags_that_have_not_changed_are_remembered(httpserver: HTTPServer) -> No
     ours = feed(httpserver)
     assert ours.list_releases() == ours.list_releases() != ()
     assert [response.status_code for _, response in httpserver.log] == [200, 304]
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "https://127.1/t",
+        "https://0x7f000001/t",
+        "https://2130706433/t",
+        "https://[::ffff:127.0.0.1]/t",
+        "https://localhost/t",
+        "https://auth.example/t",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.7/t",
+        "https://",
+        "https://[/t",
+    ],
+)
+def test_a_registry_elsewhere_leads_to_no_door_of_ours(monkeypatch: pytest.MonkeyPatch, realm: str) -> None:
+    led_to: list[object] = []
+    known = {"registry.example": "93.184.216.34", "auth.example": "127.0.0.1", "localhost": "127.0.0.1"}
+
+    def find(host: str, port: int, **_: object) -> list[Address]:
+        literal = read_literal(host)
+        return [literal if literal is not None else ip_address(known[host])]
+
+    def connect(address: tuple[str, int], *_: object, **__: object) -> None:
+        led_to.append(address)
+        raise OSError
+
+    monkeypatch.setattr(registry_tags, "resolve", find)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    ours = RegistryFeed("registry.example/org/app", LOGIN, limits=QUICK)
+    refusal = Answer("https://registry.example/v2/", 401, {"WWW-Authenticate": f'Bearer realm="{realm}"'}, b"")
+    with pytest.raises(ReleaseError) as caught:
+        ours._authorize(refusal, Budget(QUICK))
+    assert caught.value.code == "releases.hostile"
+    assert led_to == []
+
+
+def test_a_token_server_is_connected_to_where_it_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    led_to: list[tuple[str, int]] = []
+
+    def connect(address: tuple[str, int], *_: object, **__: object) -> None:
+        led_to.append(address)
+        raise OSError
+
+    monkeypatch.setattr(registry_tags, "resolve", lambda _host, _port: [ip_address("93.184.216.34")])
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    ours = RegistryFeed("registry.example/org/app", limits=Limits(retries=0))
+    refusal = Answer(
+        "https://registry.example/v2/", 401, {"WWW-Authenticate": 'Bearer realm="https://auth.example"'}, b""
+    )
+    with pytest.raises(ReleaseError, match=r"auth\.example.*could not be read"):
+        ours._authorize(refusal, Budget(Limits(retries=0)))
+    assert led_to == [("93.184.216.34", 443)]

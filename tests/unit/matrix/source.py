@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from orchestrator.adapters.budget import Budget
 from orchestrator.adapters.github import _read_page
-from orchestrator.adapters.http import Answer, hostile, read_document, unreachable
+from orchestrator.adapters.http import Answer
+from orchestrator.adapters.http_errors import hostile, unreachable
 from tests.unit.matrix.scene import Scene, Trouble
 
 _URL = "https://api.github.example/repos/org/app/releases?per_page=100"
@@ -15,7 +17,7 @@ _OFTEN = 1000
 
 def _answer(status: int, body: bytes, **headers: str) -> None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    _read_page(_URL, read_document(Answer(_URL, status, named, body)).content)
+    _read_page(Answer(_URL, status, named, body), Budget())
 
 
 def _time_out() -> None:
