@@ -127,6 +127,34 @@ class EngineFacts(Word):
     free_bytes: int | None = None
 
 
+class Difference(Word):
+    """One setting of a service that runs otherwise than it would be started; empty where it has none there.
+
+    Values of environment variables are never said.
+    """
+
+    service: str
+    item: str
+    running: str
+    rendered: str
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.item}: {self.running or 'none'} now, {self.rendered or 'none'} after a start"
+
+
+class Drift(Word):
+    """How what runs differs from what would be started, and the platform's own words on how to make them agree."""
+
+    differences: tuple[Difference, ...] = ()
+    hint: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.differences)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.differences))
+
+
 class RemoteImage(Word):
     """What the registry says of a tag: its digest and the platforms (``linux/amd64``) it is built for."""
 

@@ -82,9 +82,9 @@ def config_command(directory: Path) -> list[str]:
     return ["docker", "compose", "--project-directory", str(directory), "config", "--format", "json"]
 
 
-def hash_command(directory: Path) -> list[str]:
-    """Command line that prints a line ``service hash`` for each service of a folder's project."""
-    return ["docker", "compose", "--project-directory", str(directory), "config", "--hash", "*"]
+def hash_command(directory: Path, file: Path | None = None, name: str | None = None) -> list[str]:
+    """Command line that prints a line ``service hash`` for each service of a folder's project, or of a ``file``."""
+    return [*_project(directory, file, name), "config", "--hash", "*"]
 
 
 def up_command(
@@ -164,9 +164,14 @@ class Compose:
         self.mask.learn(read_rendering_secrets(ended.output))
         return ended.output
 
-    def read_hashes(self, directory: Path, variables: Mapping[str, str]) -> dict[str, str]:
-        """Service → hash that Compose would label its container with; empty where Compose cannot say."""
-        ended = self._quick(hash_command(directory), directory, variables)
+    def read_hashes(
+        self, directory: Path, variables: Mapping[str, str], *, file: Path | None = None, name: str | None = None
+    ) -> dict[str, str]:
+        """Service → hash that Compose would label its container with; empty where Compose cannot say.
+
+        ``file`` None reads the folder's own files.
+        """
+        ended = self._quick(hash_command(directory, file, name), directory, variables)
         pairs = (line.split() for line in ended.output.splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004 - service and hash
 

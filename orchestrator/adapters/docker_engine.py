@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tarfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property, partial
 from http import HTTPStatus
+from itertools import islice
 from typing import Literal
 
 import docker
@@ -17,6 +20,7 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound, StreamParseError
 from docker.types import CancellableStream
 
+from orchestrator.adapters.drift.documents import ContainerSettings, ImageSettings
 from orchestrator.adapters.engine_documents import (
     ContainerDocument,
     DistributionDocument,
@@ -37,6 +41,7 @@ _CALL_TIMEOUT_S = 60
 _WAIT_S = 1  # who waits for a job hears what it says once in a while
 _DEFAULT_GRACE_S = 10  # the engine's own on Linux
 _PLACEHOLDER_S = "120"
+_FILE_CHUNKS = 16  # of 2 MiB at most: what is longer is no text of a compose file
 _LOCAL_URL = "http+docker://"
 
 
@@ -142,6 +147,31 @@ class DockerEngine:
         """A container by name or id."""
         with _translated(f"inspect container {name}"), suppress(NotFound):
             return ContainerDocument.model_validate(self.client.api.inspect_container(name))
+        return None
+
+    def find_settings(self, labels: Mapping[str, str]) -> tuple[ContainerSettings, ...]:
+        """All settings of the containers with these labels, running or not, by name."""
+        with _translated("list containers"):
+            listed = self.client.api.containers(all=True, filters={"label": _pairs(labels)})
+        found: list[ContainerSettings] = []
+        for entry in listed:
+            with _translated(f"inspect container {entry['Id'][:12]}"), suppress(NotFound):
+                found.append(ContainerSettings.model_validate(self.client.api.inspect_container(entry["Id"])))
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def find_image_settings(self, image_id: str) -> ImageSettings | None:
+        """What a container of this image has where nothing else is said."""
+        with _translated(f"inspect image {image_id}"), suppress(NotFound):
+            return ImageSettings.model_validate(self._inspect_image(image_id))
+        return None
+
+    def read_file(self, container_id: str, path: str) -> bytes | None:
+        """A small file of a container; None where there is none, or nothing that can be read from outside."""
+        with _translated(f"read a file of {container_id[:12]}"), suppress(NotFound, tarfile.TarError):
+            chunks, _ = self.client.api.get_archive(container_id, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(islice(chunks, _FILE_CHUNKS)))) as archive:
+                file = archive.extractfile(archive.getmembers()[0])
+                return file.read() if file is not None else None
         return None
 
     def set_restart_policy(self, container_id: str, name: str, attempts: int = 0) -> None:

@@ -19,6 +19,8 @@ HASH_LABEL = "com.docker.compose.config-hash"
 NEEDS_LABEL = "com.docker.compose.depends_on"
 IMAGE_LABEL = "com.docker.compose.image"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
+FILES_LABEL = "com.docker.compose.project.config_files"
+ENV_FILE_LABEL = "com.docker.compose.project.environment_file"
 
 _VERSION_LABEL = "org.opencontainers.image.version"
 _UP = frozenset({"running", "restarting", "paused"})
@@ -35,6 +37,8 @@ class EngineDocument(_Document):
     server_version: str
     architecture: str
     docker_root_dir: str = ""
+    logging_driver: str = ""
+    default_runtime: str = ""
 
 
 class ImageDocument(_Document):

@@ -45,6 +45,11 @@ def read_marks(directory: Path, variable: str) -> dict[str, str]:
     return marks
 
 
+def find_compose_files(directory: Path) -> tuple[Path, ...]:
+    """The compose files that Compose begins with in this folder, in their order."""
+    return tuple(find_first(directory)[1:])
+
+
 def find_changed(marks: Mapping[str, str], directory: Path, variable: str) -> tuple[str, ...]:
     """Names of the files that are not as they were when ``marks`` were taken; those that are new among them."""
     changed = [path for path, mark in marks.items() if _mark_now(Path(path), directory, variable) != mark]
