@@ -69,7 +69,7 @@ _CODES: Mapping[Owner, str] = {
         trust.not_readable trust.other_owner trust.writable
     """,
     Owner.ENGINE: """
-        engine.refused engine.unreachable job.missing run.not_observed stage.left_behind
+        engine.refused engine.unreachable job.missing run.not_observed service.drift stage.left_behind
     """,
     Owner.REGISTRY: """
         image.denied image.unreachable pull.denied pull.failed pull.not_found pull.rate_limited
@@ -79,10 +79,11 @@ _CODES: Mapping[Owner, str] = {
         backup.name backup.outside
         database.fenced database.in_use database.locked database.prepared
         doctor.plan_warning image.missing job.exists job.foreign journal.newer_format lock.held
-        refused.connections refused.edited refused.foreign_backup refused.long_transaction refused.mixed_versions
+        refused.connections refused.drift refused.edited refused.foreign_backup refused.long_transaction
+        refused.mixed_versions
         refused.no_commit refused.no_digest refused.no_image refused.no_snapshot refused.not_running
-        refused.other_server refused.other_version refused.pin_differs refused.preflight refused.prepared
-        refused.replication
+        refused.other_name refused.other_server refused.other_version refused.pin_differs refused.preflight
+        refused.prepared refused.replication
         releases.downgrade releases.not_comparable releases.not_found
         run.cut_off run.exhausted run.interrupted run.left run.other_place run.still_unfinished run.unfinished
         usage.answer_invalid usage.answer_needed usage.app_images usage.app_is_built usage.cannot_listen

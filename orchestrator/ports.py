@@ -18,6 +18,7 @@ from orchestrator.model import (
     DatabaseFacts,
     DatabaseLoad,
     DatabaseProperties,
+    Drift,
     EngineFacts,
     FolderFacts,
     Gate,
@@ -96,6 +97,24 @@ class Platform(Protocol):
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
         """The containers of these services now, one-off containers left out; a service may have none."""
+
+    def find_drift(
+        self,
+        project: FrozenProject | None,
+        *,
+        pin: str | None = None,
+        services: Sequence[str] | None = None,
+        gate: Gate = Gate.OPEN,
+    ) -> Drift:
+        """How the containers that run differ from those that would be made now, item by item.
+
+        Compared with the frozen project (None: with what its files say now) with ``pin`` in the version variable (None:
+        the one that it was frozen with). All services that run, or these; what a closed gate holds back does not
+        count. The whole project also has a hint on how to make them agree. Reads only.
+        """
+
+    def check_name(self, services: Sequence[str]) -> None:
+        """Raise ``refused.other_name`` if these services run, but under another name of the project."""
 
     def find_image(self, reference: str) -> LocalImage | None:
         """The local image of ``repository:tag``, ``repository@digest`` or an image id; None if there is none."""

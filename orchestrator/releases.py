@@ -105,10 +105,13 @@ class ReleaseFinder:
         """The one version that all services run.
 
         Raises:
-            RefusedError: ``refused.not_running``, ``refused.mixed_versions``, ``refused.several_images``.
+            RefusedError: ``refused.not_running``, ``refused.other_name``, ``refused.mixed_versions``,
+                ``refused.several_images``.
             ReleaseError: ``releases.current_unknown``.
         """
         statuses = [status for status in self._platform.inspect_services(self._services) if status.running]
+        if not {*self._services} <= {status.service for status in statuses}:
+            self._platform.check_name(self._services)
         _refuse_missing(self._services, statuses)
         versions = {status.service: _read_version(status) for status in statuses}
         _refuse_mixed(versions, statuses)

@@ -14,6 +14,7 @@ from orchestrator import __version__
 from orchestrator.checker.telling import require_safe
 from orchestrator.contract import State, World
 from orchestrator.deadline import Deadline, Interruption
+from orchestrator.drift import note_drift_at_end, refuse_drift
 from orchestrator.edits import add_plan, note_edits_at_end
 from orchestrator.engine import ContextBuilder, Ending, Engine, Listener
 from orchestrator.errors import (
@@ -126,6 +127,7 @@ class Service:
             publish_metrics(self.plan, self.world, journal)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
             note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             publish_metrics(self.plan, self.world, journal)
@@ -272,6 +274,8 @@ class Service:
         _write_private(directory, "plan.yaml", self.plan.text)
         project = add_plan(self.world.platform.freeze(directory), self.plan)
         facts = Facts.of((project, find_place(self.world)))
+        if not any(spec.kind == "preflight" for spec in self.plan.states.values()):
+            refuse_drift(self.world.platform.find_drift(project))
         settled = None
         if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
             choice = self.world.finder.find(request)

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.contract import CrashRule, State, World
 from orchestrator.deadline import Interruption
+from orchestrator.drift import note_drift_at_end
 from orchestrator.edits import note_edits, note_edits_at_end
 from orchestrator.engine import Ending, Engine, Listener
 from orchestrator.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
@@ -62,6 +63,7 @@ class Takeover:
                 warn(text)
             ending = self._go_on(journal, run, move, mode, listener)
             note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.world)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             publish_metrics(self.plan, self.world, journal)

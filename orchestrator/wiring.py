@@ -345,7 +345,10 @@ def _login(token: str | None) -> tuple[str, str] | None:
 
 
 def _executor(plan: Plan, engine: DockerEngine, platform: ComposeProject) -> ContainerExec | None:
-    return ContainerExec(lambda: engine.client, platform.name, plan.database.service) if plan.database else None
+    if plan.database is None:
+        return None
+    service = plan.database.service
+    return ContainerExec(lambda: engine.client, platform.name, service, lambda: platform.check_name([service]))
 
 
 def _database(plan: Plan, executor: ContainerExec | None) -> Database | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.contract import StateContext
 from orchestrator.errors import StateError
-from states.looks import app, database, gate, room
+from states.looks import app, database, drift, gate, room
 from states.looks.surroundings import Surroundings
 
 Look = Callable[[Surroundings], None]
@@ -41,6 +41,7 @@ def choose_looks(ctx: StateContext[Any]) -> Mapping[str, Look]:
         "image": app.look_at_image,
         "version": app.look_at_version,
         "services": app.look_at_services,
+        "drift": drift.look_at_drift,
         "gate": gate.look_at_gate,
         "pin": app.look_at_pin,
         "backup folder": room.look_at_backup_folder,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
+from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, Target
 from orchestrator.model import EffectScope, Gate, LocalImage
 from states.expecting import build_progress
@@ -57,6 +58,7 @@ class Start(State[StartOptions]):
             require_untouched(ctx)
         ctx.world.platform.write_pin(str(ctx.require(Target).pin))
         repeat_while_away(ctx, lambda: _bring_up(ctx))
+        repeat_while_away(ctx, lambda: _require_as_confirmed(ctx))
         return Result("done", (Started(at=ctx.world.clock.now(), gate=ctx.options.gate),))
 
     def observe(self, ctx: StateContext[StartOptions]) -> Observation:
@@ -84,6 +86,22 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
         apart=rehearsal is not None and rehearsal.alone,
         deadline=ctx.deadline,
     )
+
+
+def _require_as_confirmed(ctx: StateContext[StartOptions]) -> None:
+    drift = ctx.world.platform.find_drift(
+        ctx.require(FrozenProject),
+        pin=str(ctx.require(Target).pin),
+        services=ctx.target.services,
+        gate=ctx.options.gate,
+    )
+    if drift:
+        raise PlatformError(
+            "service.drift",
+            f"What came up is not what was confirmed: {drift}.",
+            meaning="Nothing but the version was to change.",
+            hint="Look for what changes containers as they are made, then try the release again with --retry.",
+        )
 
 
 def _writes_first(ctx: StateContext[StartOptions]) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from orchestrator.adapters.compose import Compose, job_command
 from orchestrator.adapters.dependencies import order_stops
 from orchestrator.adapters.docker_engine import DockerEngine
+from orchestrator.adapters.drift.finding import DriftFinder
+from orchestrator.adapters.drift.naming import check_name, tell_origin
 from orchestrator.adapters.engine_documents import (
     FOLDER_LABEL,
     ONE_OFF_LABEL,
@@ -17,8 +19,8 @@ from orchestrator.adapters.engine_documents import (
     ContainerDocument,
 )
 from orchestrator.adapters.frozen import read_frozen
-from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_apart, start_gated
-from orchestrator.adapters.gated_rendering import find_published
+from orchestrator.adapters.gate import build_url_past_gate, check_gate, is_gated, start_apart, start_gated
+from orchestrator.adapters.gated_rendering import build_gated_rendering, find_published
 from orchestrator.adapters.jobs import Jobs
 from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
@@ -39,7 +41,7 @@ from orchestrator.adapters.rendering import (
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InvariantError, PlatformError
 from orchestrator.facts import FrozenProject
-from orchestrator.model import EngineFacts, Gate, JobStatus, LocalImage, Pin, ServiceStatus
+from orchestrator.model import Drift, EngineFacts, Gate, JobStatus, LocalImage, Pin, ServiceStatus
 from orchestrator.ports import Report
 
 _RENDERING = "what Compose reads of the project"
@@ -96,6 +98,12 @@ class ComposeProject:
 
     def freeze(self, directory: Path) -> FrozenProject:
         """See `Platform.freeze`; beside the rendering, ``env`` is a copy of the ``.env``."""
+        try:
+            return self._freeze(directory)
+        except PlatformError as error:
+            raise tell_origin(error, self._engine, self._directory) from error
+
+    def _freeze(self, directory: Path) -> FrozenProject:
         pin_text = self._pin.read()
         template = build_template(self._render(PLACEHOLDER), self._variable, pin_text)
         check_template(template, self._services, self._variable)
@@ -144,6 +152,35 @@ class ComposeProject:
     def write_pin(self, text: str) -> None:
         """See `Platform.write_pin`."""
         self._pin.write(text)
+
+    # --- what runs against what would be started
+
+    def find_drift(
+        self,
+        project: FrozenProject | None,
+        *,
+        pin: str | None = None,
+        services: Sequence[str] | None = None,
+        gate: Gate = Gate.OPEN,
+    ) -> Drift:
+        """See `Platform.find_drift`."""
+        if project is None:
+            return self._drifts({}).find(self._render(None))
+        text = project.pin_text if pin is None else pin
+        rendering, gated = self._fill(project, text), gate is Gate.CLOSED
+        files = [project.template.with_name("compose.services.json")]
+        if gated and services is not None and is_gated(self._engine, project.name, services):
+            rendering = build_gated_rendering(rendering, services)
+            files = [project.template.with_name("compose.gated.json")]
+        return self._drifts({self._variable: text}, files).find(rendering, services=services, gated=gated)
+
+    def check_name(self, services: Sequence[str]) -> None:
+        """See `Platform.check_name`."""
+        check_name(self._engine, self.name(), self._directory, services)
+
+    def _drifts(self, variables: Mapping[str, str], files: Sequence[Path] = ()) -> DriftFinder:
+        there = [file for file in files if file.is_file()]
+        return DriftFinder(self._engine, self._compose, self._directory, variables, there)
 
     # --- images
 

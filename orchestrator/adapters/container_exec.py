@@ -39,8 +39,11 @@ class ContainerExec:
         client_provider: Callable[[], docker.DockerClient],
         project_name_provider: Callable[[], str],
         service: str,
+        check_name: Callable[[], None] = lambda: None,
     ) -> None:
+        """``check_name`` raises where the project's containers bear another name than the project."""
         self.service = service
+        self._check_name = check_name
         self._client = client_provider
         self._project = project_name_provider
         self._timer = SystemClock()
@@ -148,6 +151,8 @@ class ContainerExec:
         ]
         found = client.api.containers(filters={"label": labels, "status": "running"})
         if not found:
+            if not client.api.containers(all=True, filters={"label": labels}):
+                self._check_name()
             raise DatabaseError(
                 "database.unreachable",
                 f"No container of service {self.service!r} is running.",

@@ -141,6 +141,11 @@ def _old_addresses_taken(engine: DockerEngine, project: str, rendering: str, ser
             engine.end_placeholder(name)
 
 
+def is_gated(engine: DockerEngine, project: str, services: Sequence[str]) -> bool:
+    """Whether containers of these services were made to be started behind the gate, and once more to open it."""
+    return any(engine.find_container(name_gated(project, service)) is not None for service in services)
+
+
 def check_gate(engine: DockerEngine, rendering: str, services: Sequence[str]) -> None:
     """See `Platform.check_gate`."""
     check_closable(rendering, services)

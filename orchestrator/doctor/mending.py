@@ -32,6 +32,7 @@ def _choose(code: str, plan: Plan) -> Sequence[str]:
         "refused.not_running": [*compose, "up", "-d", *plan.target.services],
         "refused.mixed_versions": [*compose, "up", "-d", *plan.target.services],
         "refused.pin_differs": [*compose, "up", "-d", *plan.target.services],
+        "refused.drift": [*compose, "config"],
         "refused.unhealthy": [*compose, "logs", "--tail", "50", *plan.target.services],
         "doctor.no_answer": [*compose, "logs", "--tail", "50", *plan.target.services],
         "refused.backup_folder": ["install", "-d", "-m", "700", str(plan.backups.directory)],

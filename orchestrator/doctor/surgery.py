@@ -68,6 +68,7 @@ class Surgery:
             Check("version variable", self._look("pin", "can be set"), ("project",)),
             Check("services", self._find_running, ("engine", "project")),
             Check("version", self._look("version", "runs as set"), ("services",)),
+            Check("containers", self._look("drift", "as they would be made now"), ("services",)),
             Check("health", self._ask, ("services",)),
             Check("releases", self._find_release, ("services",)),
             Check("registry", self._resolve, ("services",)),

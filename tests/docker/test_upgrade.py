@@ -119,6 +119,14 @@ def test_a_commit_pins_the_digest_and_changes_nothing_else(story: Story, ledger_
     assert after == before.replace(b"APP_VERSION=v1.0.0", b"APP_VERSION=" + pin[1])
 
 
+def test_nothing_but_the_version_is_another_after_a_commit_or_a_way_back(story: Story) -> None:
+    # Each run has seen in its preflight that what the one before it has left is as the files say.
+    for ended in story.ended.values():
+        notes = ended.document["notes"]
+        assert isinstance(notes, list)
+        assert not [note for note in notes if "What runs now" in note]
+
+
 def test_users_are_without_the_app_for_seconds(story: Story) -> None:
     assert all(0 < seconds < 60 for seconds in story.unreachable_s.values()), story.unreachable_s
 

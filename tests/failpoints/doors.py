@@ -55,6 +55,7 @@ DOORS: Mapping[str, Door] = {
             ports.Platform,
             _words(
                 "inspect_engine read_engine_id adopt find_edits check_pin_writable read_pin find_image inspect_services"
+                " find_drift check_name"
                 " check_gate find_private_url inspect_job wait_job read_logs"
             ),
             _words(

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestrator.deadline import Deadline
-from orchestrator.errors import CommandError, PlatformError
+from orchestrator.errors import CommandError, PlatformError, RefusedError
 from orchestrator.facts import FrozenProject
-from orchestrator.model import EngineFacts, Gate, JobStatus, LocalImage, Pin, Progress, ServiceStatus
+from orchestrator.model import Difference, Drift, EngineFacts, Gate, JobStatus, LocalImage, Pin, Progress, ServiceStatus
 from orchestrator.ports import Report
 from tests.fakes.jobs import FakeJobs, write_private
 from tests.fakes.outside import PRIVATE_HOST
@@ -91,6 +91,35 @@ class FakePlatform:
         with self._world.script.effect("platform.write_pin", text):
             self._check_pin_writable()
             self._world.pin = text
+
+    def find_drift(
+        self,
+        project: FrozenProject | None,
+        *,
+        pin: str | None = None,
+        services: Sequence[str] | None = None,
+        gate: Gate = Gate.OPEN,
+    ) -> Drift:
+        world = self._world
+        world.script.look("platform.find_drift")
+        text = pin or (project.pin_text if project else world.pin)
+        found = list(world.drift)
+        for name, container in world.containers.items():
+            if name in (services or world.services) and container.state == "running":
+                made = {"image": f"{world.repository}:{text}", "restart policy": world.restart_policy}
+                there = {"image": container.reference, "restart policy": container.restart_policy}
+                found += [
+                    Difference(service=name, item=item, running=there[item], rendered=made[item])
+                    for item in made
+                    if there[item] != made[item] and not (item == "restart policy" and gate is Gate.CLOSED)
+                ]
+        kept = tuple(one for one in found if services is None or one.service in services)
+        return Drift(differences=kept, hint="Make them agree." if kept and services is None else "")
+
+    def check_name(self, services: Sequence[str]) -> None:
+        self._world.script.look("platform.check_name")
+        if self._world.other_name:
+            raise RefusedError("refused.other_name", f"It runs as {self._world.other_name}.")
 
     # --- images
 

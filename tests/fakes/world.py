@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator.model import DatabaseLoad, Pin, Session
+from orchestrator.model import DatabaseLoad, Difference, Pin, Session
 from tests.fakes.clock import FakeClock
 from tests.fakes.script import Call, Script, StagedScript, When
 from tests.fakes.things import (
@@ -70,6 +70,8 @@ class FakeWorld:
     published_port: int = 5100
     knows_its_host: bool = False
     gate_problem: str = ""
+    drift: list[Difference] = field(default_factory=list)  # what somebody has changed on the app's containers
+    other_name: str = ""
     restart_policy: str = "unless-stopped"
     server_version: str = "17.2"
     engine_id: str = "engine-1"

@@ -163,8 +163,13 @@ class Images:
 
 
 class Containers:
-    def __init__(self, *statuses: ServiceStatus) -> None:
+    def __init__(self, *statuses: ServiceStatus, other_name: str = "") -> None:
         self.statuses = statuses
+        self.other_name = other_name
+
+    def check_name(self, services: Sequence[str]) -> None:
+        if self.other_name:
+            raise RefusedError("refused.other_name", f"{services} run as {self.other_name}.")
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
         return tuple(status for status in self.statuses if status.service in services)
@@ -219,6 +224,13 @@ def test_an_app_that_is_down_is_refused() -> None:
         with pytest.raises(RefusedError) as caught:
             finder(*statuses).running()
         assert code_of(caught) == "refused.not_running"
+
+
+def test_an_app_that_runs_under_another_project_name_is_not_told_to_be_started() -> None:
+    platform = cast("Platform", Containers(other_name="other"))
+    with pytest.raises(RefusedError, match="other") as caught:
+        ReleaseFinder(Feed(), platform, Images(), ("app",), "ghcr.io/org/app").running()
+    assert code_of(caught) == "refused.other_name"
 
 
 def test_a_single_service_that_is_down_is_named() -> None:

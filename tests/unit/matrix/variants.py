@@ -18,7 +18,13 @@ DATABASE = ("database.",)
 ENGINE = (
     *("platform.inspect_engine", "platform.find_image", "platform.pull_image", "platform.keep_image"),
     *("platform.forget_image", "platform.inspect_services", "platform.stop_services", "platform.start_services"),
-    *("platform.check_gate", "platform.find_private_url", "platform.read_logs", "platform.start_job"),
+    *(
+        "platform.check_gate",
+        "platform.find_private_url",
+        "platform.find_drift",
+        "platform.read_logs",
+        "platform.start_job",
+    ),
     *("platform.inspect_job", "platform.stop_job", "platform.end_jobs", "platform.save_job_log"),
     *("platform.remove_job", "registry.resolve", "stage."),
 )
