@@ -97,13 +97,15 @@ class Result:
 class HealthCheck:
     """How to tell that the app serves: where to ask, and where it says which version it is.
 
-    ``version_field`` is a dotted path into the JSON answer of ``version_url``.
+    ``version_field`` is a dotted path into the JSON answer of ``version_url``. ``gives_up_early``: an app that the
+    engine steadily calls unhealthy has failed, and the deadline is not waited for.
     """
 
     url: str | None
     steady_for_s: float
     version_url: str | None = None
     version_field: str = "version"
+    gives_up_early: bool = False
 
 
 @dataclass(frozen=True)

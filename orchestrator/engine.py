@@ -340,6 +340,7 @@ def build_target(plan: Plan) -> Target:
             steady_for_s=health.steady_for_s,
             version_url=(version.url or health.url) if version else None,
             version_field=version.field if version else "version",
+            gives_up_early=(health.give_up or ("early" if plan.target.migrate else "deadline")) == "early",
         ),
     )
 

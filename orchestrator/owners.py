@@ -36,7 +36,7 @@ ADVICE: Mapping[Owner, str] = {
 
 _CODES: Mapping[Owner, str] = {
     Owner.RELEASE: """
-        health.failed health.not_steady health.timeout health.wrong_version
+        health.failed health.not_steady health.timeout health.unhealthy health.wrong_version
         image.not_found migrate.failed migrate.left_at_work migrate.timeout
         pull.digest_mismatch
         refused.architecture refused.failed_before rehearse.migration_failed service.not_running
@@ -95,7 +95,7 @@ _CODES: Mapping[Owner, str] = {
     """,
     Owner.PROGRAM: """
         internal.exec_stream internal.fact_missing internal.no_database internal.no_end internal.no_stages
-        internal.no_transition internal.pin_without_digest internal.plan_without_form internal.releases
+        internal.no_transition internal.pin_without_digest internal.plan_without_form internal.releases internal.retries
         internal.unknown_outcome journal.end_not_written journal.ended_twice
     """,
 }

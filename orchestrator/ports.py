@@ -132,10 +132,18 @@ class Platform(Protocol):
     def forget_image(self, name: str) -> None:
         """Take a name away from an image; without any name left the engine removes it. Repeating is harmless."""
 
-    def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
+    def stop_services(
+        self,
+        services: Sequence[str],
+        *,
+        deadline: Deadline,
+        at_once: bool = False,
+        meanwhile: Callable[[], bool] | None = None,
+    ) -> None:
         """Restart policies off first, then stop who depends on another before it, each with its own grace period.
 
-        What does not depend on one another is stopped side by side.
+        What does not depend on one another is stopped side by side. ``at_once`` gives nobody a grace period.
+        ``meanwhile`` is called again and again while they stop, until it returns False.
         """
 
     def start_services(

@@ -50,7 +50,9 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the app. ``problem`` is empty when all is well; ``fatal`` when waiting cannot mend it.
+    """One look at the app. ``problem`` is empty when all is well; ``fatal`` when waiting cannot change it.
+
+    ``unhealthy``: the engine's own check has failed as often as it was told to try.
 
     ``answers``: all that is missing is the engine's own verdict; whoever asks is answered as he should be.
     """
@@ -59,6 +61,7 @@ class Look:
     answers: bool = False
     fatal: bool = False
     wrong_version: bool = False
+    unhealthy: bool = False
     fingerprint: tuple[tuple[str, int], ...] = ()
 
 
@@ -70,7 +73,7 @@ def is_behind_gate(ctx: StateContext[OptionsT]) -> bool:
 
 def shorten(check: HealthCheck) -> HealthCheck:
     """The check for a version that has proven itself: it must serve, not be watched for long while users wait."""
-    return replace(check, steady_for_s=min(check.steady_for_s, _SHORT_STEADY_S))
+    return replace(check, steady_for_s=min(check.steady_for_s, _SHORT_STEADY_S), gives_up_early=False)
 
 
 def expect_target(ctx: StateContext[OptionsT]) -> Expectation:
@@ -117,6 +120,7 @@ def await_steady(
     """
     since: float | None = None
     wrong_since: float | None = None
+    unhealthy_since: float | None = None
     last, began = Look(), clock.monotonic()
     while True:
         look = look_at(check, expected, platform, probe)
@@ -131,6 +135,14 @@ def await_steady(
                 "health.wrong_version",
                 look.problem,
                 hint="Ask the author of the release: an image that reports another version may be another version.",
+            )
+        unhealthy_since = (unhealthy_since if unhealthy_since is not None else now) if look.unhealthy else None
+        if check.gives_up_early and unhealthy_since is not None and now - unhealthy_since >= check.steady_for_s:
+            raise HealthError(
+                "health.unhealthy",
+                f"{look.problem} Its own health check has failed for {check.steady_for_s:g} s.",
+                hint="Read its last log lines. If it only needs longer to start, write `give_up: deadline` under"
+                " `target: health:`; else ask the author of the release.",
             )
         well = not look.problem or look.answers
         if not well or (since is not None and look.fingerprint != last.fingerprint):
@@ -187,7 +199,8 @@ def look_at(check: HealthCheck, expected: Expectation, platform: Containers, pro
     if problem:
         looping = any(s.restart_count >= _RESTARTS_ALLOWED for s in statuses)
         gone = any(s.state in ("exited", "dead") and s.restart_policy == "no" for s in statuses)
-        return Look(problem, fatal=looping or gone, fingerprint=fingerprint)
+        unhealthy = any(s.health == "unhealthy" for s in statuses)
+        return Look(problem, fatal=looping or gone, unhealthy=unhealthy, fingerprint=fingerprint)
     if starting and check.url is None:
         return Look(starting, fingerprint=fingerprint)
     problem = _answer_problem(check, probe)

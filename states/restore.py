@@ -85,7 +85,8 @@ def quarantine_name(live: str, run_id: str) -> str:
 def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
     ctx.report(build_progress(ctx, "Ending what may still write"))
     ctx.world.platform.end_jobs(ctx.run_id)
-    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+    # What failed is given no time for a last word, which could reach somebody, and users wait.
+    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
     put_away_leftover(ctx)
 
 

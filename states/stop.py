@@ -11,6 +11,7 @@ from orchestrator.ports import Database
 from states.expecting import build_progress
 from states.fencing import close_fence
 from states.intending import intend
+from states.last_answer import LastAnswer
 from states.patience import repeat_while_away
 from states.proving import choose_backup, dump_and_prove, find_other_properties, find_other_rows
 
@@ -75,9 +76,9 @@ class Stop(State[StopOptions]):
 
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
         """Stop, close, copy."""
-        services = ctx.require(StoppedServices).services
-        began = StoppedServices(at=ctx.world.clock.now(), services=services)
-        kept = repeat_while_away(ctx, lambda: _quiesce(ctx, services))
+        services, users = ctx.require(StoppedServices).services, LastAnswer.begin(ctx)
+        kept = repeat_while_away(ctx, lambda: _quiesce(ctx, services, users))
+        began = StoppedServices(at=users.at, services=services)
         dumped = isinstance(kept, Snapshot) and kept.database is None
         where = "There was no room for a copy beside the database; a dump took its place." if dumped else ""
         return Result("done", (began, kept) if kept else (began,), where)
@@ -93,10 +94,12 @@ class Stop(State[StopOptions]):
         return Observation.DONE
 
 
-def _quiesce(ctx: StateContext[StopOptions], services: tuple[ServiceStatus, ...]) -> Snapshot | Fence | None:
+def _quiesce(
+    ctx: StateContext[StopOptions], services: tuple[ServiceStatus, ...], users: LastAnswer
+) -> Snapshot | Fence | None:
     """What tells later whether anything was written since: the copy, or the closed database without one."""
     ctx.report(build_progress(ctx, f"Stopping {', '.join(ctx.target.services)}"))
-    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline, meanwhile=users.ask)
     if ctx.world.database is None:
         return None
     name = ctx.require(Fence).database

@@ -221,13 +221,20 @@ class ComposeProject:
         found = self._containers(services)
         return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
 
-    def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
+    def stop_services(
+        self,
+        services: Sequence[str],
+        *,
+        deadline: Deadline,
+        at_once: bool = False,
+        meanwhile: Callable[[], bool] | None = None,
+    ) -> None:
         """See `Platform.stop_services`."""
         found = self._containers(services)
         for container in found:  # all before the first stop: one that is restarted meanwhile would be missed
             self._engine.set_restart_policy(container.id, "no")
         for group in order_stops([container for container in found if container.up]):
-            self._engine.stop_containers(group, deadline)
+            self._engine.stop_containers(group, deadline, at_once=at_once, meanwhile=meanwhile)
 
     def start_services(
         self,

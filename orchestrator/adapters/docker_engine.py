@@ -40,6 +40,7 @@ from orchestrator.ports import Report
 _CALL_TIMEOUT_S = 60
 _WAIT_S = 1  # who waits for a job hears what it says once in a while
 _DEFAULT_GRACE_S = 10  # the engine's own on Linux
+_ASK_EVERY_S = 0.05
 _PLACEHOLDER_S = "120"
 _FILE_CHUNKS = 16  # of 2 MiB at most: what is longer is no text of a compose file
 _LOCAL_URL = "http+docker://"
@@ -193,21 +194,35 @@ class DockerEngine:
         with _translated(f"wait for container {name}"), suppress(NotFound):
             call(lambda: self.client.api.wait(name, timeout=_WAIT_S), deadline)
 
-    def stop_containers(self, containers: Sequence[ContainerDocument], deadline: Deadline) -> None:
-        """Stop them side by side, each with its own grace period, waiting no longer than the deadline."""
+    def stop_containers(
+        self,
+        containers: Sequence[ContainerDocument],
+        deadline: Deadline,
+        *,
+        at_once: bool = False,
+        meanwhile: Callable[[], bool] | None = None,
+    ) -> None:
+        """Stop them side by side, each with its own grace period, waiting no longer than the deadline.
 
-        def stop() -> None:
-            stopping = [run_aside(partial(self.end_container, one)) for one in containers]
+        ``at_once`` and ``meanwhile`` as in `Platform.stop_services`.
+        """
+        stopping = [run_aside(partial(self.end_container, one, at_once=at_once)) for one in containers]
+        while meanwhile is not None and not all(each.done() for each in stopping) and meanwhile():
+            deadline.pause(_ASK_EVERY_S)
+
+        def finish() -> None:
             wait(stopping)  # also where one of them fails: none is left at it
             for each in stopping:
                 each.result()
 
         if containers:
-            call(stop, deadline)
+            call(finish, deadline)
 
-    def end_container(self, container: ContainerDocument) -> None:
-        """Stop it with its own grace period, however long that is; nothing if it is gone."""
+    def end_container(self, container: ContainerDocument, *, at_once: bool = False) -> None:
+        """Stop it with its own grace period, however long that is, or without one; nothing if it is gone."""
         grace_s = _DEFAULT_GRACE_S if container.stop_timeout_s is None else container.stop_timeout_s
+        if at_once:
+            grace_s = 0
         with _translated(f"stop container {container.name}"), suppress(NotFound):
             self.client.api.stop(container.id, timeout=grace_s)
 

@@ -191,6 +191,11 @@ class HealthSpec(Spec):
     steady_for_s: Duration = Field(default=10.0, alias="steady_for", json_schema_extra={"default": "10s"})
     """How long it must be healthy without a restart before it counts."""
 
+    give_up: Literal["early", "deadline"] | None = None
+    """`early`: an app that the engine calls unhealthy, after its own retries, for `steady_for` has failed. `deadline`:
+    it may become healthy until the state's `timeout` is over. Left out, `early` where the plan has a `migrate`: an app
+    that migrates as it starts may look unhealthy for as long as that takes."""
+
     version: VersionSpec | None = None
     """Where the app says which version it is; left out, only the image's digest is compared."""
 

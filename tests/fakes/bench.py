@@ -24,7 +24,7 @@ target:
   services: [app]
   image: registry.example/ledger
   {migrate}
-  health: {{url: "http://localhost:5100/health", steady_for: 2s, version: {{url: "http://localhost:5100/version"}}}}
+  health: {{url: "http://localhost:5100/health", steady_for: 2s, {health}version: {{url: "http://localhost:5100/version"}}}}
 database: {{service: db}}
 releases: {{source: file, path: releases.json}}
 backups: {{directory: {backups}}}
@@ -65,12 +65,18 @@ class Bench:
         operator: FakeOperator | None = None,
         *,
         migrate: str = "migrate: [app, migrate]",
+        health: str = "",
     ) -> None:
         self.world: FakeWorld = make_world(folder)
         announce_up_to(self.world, "v1.1.0")
         self.before = Things.of(self.world)
         text = (
-            HEADER.format(migrate=migrate, project=self.world.project_directory, backups=self.world.backup_directory)
+            HEADER.format(
+                migrate=migrate,
+                health=health,
+                project=self.world.project_directory,
+                backups=self.world.backup_directory,
+            )
             + machine
         )
         self.plan = parse_plan(text, folder / "plan.yaml", KINDS)

@@ -161,7 +161,14 @@ class FakePlatform:
         found = (self._world.containers.get(service) for service in services)
         return tuple(self._to_status(container) for container in found if container)
 
-    def stop_services(self, services: Sequence[str], *, deadline: Deadline) -> None:
+    def stop_services(
+        self,
+        services: Sequence[str],
+        *,
+        deadline: Deadline,
+        at_once: bool = False,
+        meanwhile: Callable[[], bool] | None = None,
+    ) -> None:
         with self._world.script.effect("platform.stop_services", *services):
             found = [self._world.containers[name] for name in services if name in self._world.containers]
             for container in found:
@@ -169,8 +176,15 @@ class FakePlatform:
             for container in found:
                 if container.state == "running":
                     container.dying = True  # whether anybody waits for it or not
-                    deadline.pause(_STOP_S)
+                    self._await_end(deadline, 0.0 if at_once else _STOP_S, meanwhile)
                     container.state, container.exit_code, container.dying = "exited", 0, False
+
+    # Like a program that does not hear the signal: it answers until it is killed.
+    def _await_end(self, deadline: Deadline, seconds: float, meanwhile: Callable[[], bool] | None) -> None:
+        asks = meanwhile is not None and meanwhile()
+        deadline.pause(seconds)
+        if asks and meanwhile is not None:
+            meanwhile()
 
     def start_services(
         self,

@@ -28,7 +28,7 @@ def test_the_cause_and_the_last_log_lines_of_what_failed_are_told_apart(
 def test_a_version_that_is_not_well_is_told_with_what_its_containers_said(tmp_path: Path) -> None:
     report = Bench(tmp_path, WITHOUT_REHEARSAL).run("v1.3.0")
     assert report.failure is not None
-    assert report.failure.cause.endswith("Raise its `timeout` in the plan if it only needs longer.")
+    assert "write `give_up: deadline` under `target: health:`" in report.failure.cause
     assert report.failure.words[-1] == "UNHEALTHY"
 
 

@@ -42,7 +42,7 @@ def write_machine_of(lines: Changes, initial: str) -> str:
 
 def write_plan(machine: str, *, migrate: str = "migrate: [app, migrate]", project: Path = Path("/srv/shop")) -> str:
     """A whole plan around a machine."""
-    return HEADER.format(migrate=migrate, project=project, backups=project / "backups") + machine
+    return HEADER.format(migrate=migrate, health="", project=project, backups=project / "backups") + machine
 
 
 def build_plan(changes: Changes, *, migrate: str = "migrate: [app, migrate]", more: str = "") -> Plan:

@@ -47,6 +47,7 @@ def test_an_interrupted_that_is_given_is_a_transition() -> None:
 def test_what_is_left_out_has_its_default() -> None:
     plan = parse()
     assert plan.target.health.steady_for_s == 10
+    assert plan.target.health.give_up is None
     assert plan.target.version_variable == "APP_VERSION"
     assert plan.backups.keep == 3
 

@@ -27,10 +27,13 @@ class App:
     healthy_at: float
     version: str = "1.1.0"
     ill_at: float = float("inf")
+    well_at: float = float("inf")
 
     def inspect_services(self, services: object) -> tuple[ServiceStatus, ...]:
         now = self.clock.monotonic()
-        health = "unhealthy" if now >= self.ill_at else "healthy" if now >= self.healthy_at else "starting"
+        health = (
+            "unhealthy" if self.ill_at <= now < self.well_at else "healthy" if now >= self.healthy_at else "starting"
+        )
         status = ServiceStatus(
             service="app",
             container_id="c1",
@@ -60,9 +63,11 @@ class WatchedClock(FakeClock):
         return super().wait(event, seconds)
 
 
-def wait_for(app: App, url: str | None = URL, tell: Callable[[str], None] = lambda _: None) -> tuple[float, float]:
+def wait_for(
+    app: App, url: str | None = URL, tell: Callable[[str], None] = lambda _: None, *, gives_up_early: bool = False
+) -> tuple[float, float]:
     """Since when it was well, and when that was known; from the beginning."""
-    check = HealthCheck(url=url, version_url=url, version_field="current", steady_for_s=STEADY_S)
+    check = HealthCheck(url, STEADY_S, version_url=url, version_field="current", gives_up_early=gives_up_early)
     expected = Expectation(("app",), "sha256:1", "1.1.0" if url else None)
     began, deadline = app.clock.monotonic(), Deadline(app.clock, PATIENCE_S)
     since = await_steady(check, expected, platform=app, probe=app, clock=app.clock, deadline=deadline, tell=tell)
@@ -102,6 +107,21 @@ def test_an_app_that_nobody_asks_is_watched_from_the_engines_verdict_on() -> Non
 def test_an_app_that_turns_out_to_be_ill_was_never_well() -> None:
     with pytest.raises(DeadlineExceededError, match="Service app is unhealthy"):
         wait_for(build(answers_at=1, healthy_at=20, ill_at=10.0))
+
+
+def test_an_app_that_the_engine_calls_unhealthy_is_given_up_early_where_the_plan_says_so() -> None:
+    app = build(answers_at=1, healthy_at=2, ill_at=3.0)
+    began = app.clock.monotonic()
+    with pytest.raises(HealthError, match="Service app is unhealthy") as caught:
+        wait_for(app, gives_up_early=True)
+    assert caught.value.code == "health.unhealthy"
+    assert 3 + STEADY_S <= app.clock.monotonic() - began < 3 + STEADY_S + 0.5
+
+
+def test_an_app_that_recovers_from_being_unhealthy_in_time_is_not_given_up() -> None:
+    app = build(answers_at=0, healthy_at=0, ill_at=1.0, well_at=1.0 + STEADY_S - 0.5)
+    since, _ = wait_for(app, gives_up_early=True)
+    assert since >= STEADY_S
 
 
 def test_a_wrong_version_is_one_only_where_the_engine_has_said_that_it_is_up() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import DatabaseError
-from orchestrator.model import DatabaseLoad, Session, Verdict
+from orchestrator.facts import StoppedServices
+from orchestrator.journal import Journal
+from orchestrator.model import DatabaseLoad, ProbeAnswer, Session, Verdict
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.fakes.outside import FakeProbe
 
 STRANGER = Session(pid=77, user="analyst", application="psql", address="10.1.1.1", active=True)
 
@@ -129,3 +133,29 @@ def test_an_app_that_migrates_as_it_starts_does_not_start_on_a_database_that_was
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert "Somebody wrote to ledger" in report.run.reason
     assert serving_version(bench.world) == "v1.0.0"
+
+
+@pytest.mark.parametrize(("answers", "moment"), [(True, "after"), (False, "before")])
+def test_the_app_is_away_from_its_last_answer_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, answers: bool, moment: str
+) -> None:
+    moments: dict[str, datetime] = {}
+    get = FakeProbe.get
+
+    def ask(probe: FakeProbe, url: str, *, timeout_s: float) -> ProbeAnswer:
+        silent = not answers and "before" in moments and "after" not in moments
+        return ProbeAnswer(status=None, error="silent") if silent else get(probe, url, timeout_s=timeout_s)
+
+    def note(which: str) -> None:
+        moments.setdefault(which, bench.world.clock.now())
+
+    monkeypatch.setattr(FakeProbe, "get", ask)
+    bench.world.happen("platform.stop_services", lambda: note("before"))
+    bench.world.happen("platform.stop_services", lambda: note("after"), when="after")
+    report = bench.run("v1.1.0")
+    journal = Journal.open_existing(bench.plan.journal_directory)
+    assert journal is not None
+    stopped = journal.facts(report.run.id).find(StoppedServices)
+    assert stopped is not None
+    assert stopped.at == moments[moment]
+    assert moments["before"] < moments["after"]
