@@ -252,13 +252,15 @@ class WayBack(Fact):
     """Which way back was taken, and the evidence that it was the right one.
 
     ``image_only``: nothing was written. ``keep_data``: what users wrote stays, under the old version. ``swap``:
-    the data as it was when the app stopped.
+    the data as it was when the app stopped. ``beyond``: what has changed outside of the database since, which no way
+    brings back.
     """
 
     fact: ClassVar[str] = "way_back"
 
     decision: Literal["image_only", "keep_data", "swap"]
     evidence: str
+    beyond: tuple[str, ...] = ()
 
 
 class LostSnapshot(Fact):

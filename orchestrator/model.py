@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -240,12 +240,16 @@ class Inventory(Word):
 
 
 class WriteMark(Word):
-    """Two equal marks of a database prove that nothing was written to it between them.
+    """A moment of a database, to be told later what was written since (`Database.changes`).
 
-    ``written`` counts rows that were inserted, changed or deleted, ``catalog`` is a hash of the versions of all
-    entries of the catalog and of where its sequences stand, ``server_began`` tells that the counters were not lost
-    in between, ``database`` that it is no other one under the same name. ``transactions`` counts commits, those
-    that only read too; it says how much went on and is no part of the proof.
+    Evidence, which no setting can switch off: ``position`` in the server's log, empty where somebody else could write
+    just then; ``closed``: the version of the entry that keeps everybody out, empty where it does not; ``catalog``: a
+    hash of the versions of its entries and of where its sequences stand; ``unlogged``: a hash of what the log leaves
+    out; ``server_began`` tells a restart, ``database`` another database under the same name. ``server`` and
+    ``databases`` are versions of what lies outside of the database, by name.
+
+    ``written`` counts row changes and ``transactions`` commits, those that only read too; they say how much went on,
+    prove nothing, and are comparable where ``counted_since`` is the same and not empty, as where counting is off.
     """
 
     database: str
@@ -253,10 +257,31 @@ class WriteMark(Word):
     catalog: str
     written: int
     transactions: int
+    position: str = ""
+    closed: str = ""
+    unlogged: str = ""
+    counted_since: str = ""
+    server: dict[str, str] = Field(default_factory=dict)
+    databases: dict[str, str] = Field(default_factory=dict)
 
-    def proves_untouched_since(self, earlier: WriteMark) -> bool:
-        """Whether nothing was written between ``earlier`` and this one."""
-        return self.model_copy(update={"transactions": earlier.transactions}) == earlier
+
+class Changes(Word):
+    """What is known of writes to a database since a mark; ``untouched`` only where that is proven.
+
+    ``reason`` is a clause that says by what, or why not. ``rows``: row changes since, None where they were not counted.
+    ``beyond``: what has changed outside of the database, by name; a way back does not bring it along.
+    """
+
+    finding: Literal["untouched", "written", "unproven"]
+    reason: str
+    restarted: bool = False
+    rows: int | None = None
+    beyond: tuple[str, ...] = ()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is proven that nothing was written."""
+        return self.finding == "untouched"
 
 
 class Session(Word):

@@ -57,7 +57,7 @@ _CODES: Mapping[Owner, str] = {
         compose.failed compose.not_removed compose.not_written compose.port_taken compose.template_changed
         database.authentication database.dump_failed database.failed database.full database.no_space
         database.restarted database.restore_failed database.rights database.roles_failed database.swap_failed
-        database.unreachable
+        database.unproven database.unreachable
         doctor.clock doctor.folder_open doctor.no_answer doctor.no_room
         engine.no_compose env.not_writable gate.not_opened
         journal.copy_changed journal.damaged journal.no_space journal.not_private journal.not_writable

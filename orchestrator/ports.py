@@ -7,7 +7,7 @@ Every method that can wait takes a `Deadline` and raises its errors (`DeadlineEx
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from typing import Protocol
 from orchestrator.deadline import Deadline
 from orchestrator.facts import CommittedRun, FailedRun, FrozenProject, Leftovers, Receipt
 from orchestrator.model import (
+    Changes,
     DatabaseFacts,
     DatabaseLoad,
     DatabaseProperties,
@@ -249,14 +250,20 @@ class Database(Protocol):
     def properties(self, name: str) -> DatabaseProperties:
         """Encoding, locale, owner, grants, settings."""
 
-    # The next five reach into a fenced database too: they open the fence for themselves, close it behind them,
-    # and all but `mark` raise ``database.in_use`` when somebody else has slipped in meanwhile.
+    # The next six reach into a fenced database too: they open the fence for themselves, close it behind them,
+    # and all but `mark` and `changes` raise ``database.in_use`` when somebody else has slipped in meanwhile.
 
     def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
         """What is in the database, its rows left out."""
 
     def mark(self, name: str) -> WriteMark:
-        """How much was written so far; who slipped in and wrote has changed the next one."""
+        """This moment, for `changes`. It proves something later where the database was closed to everybody then."""
+
+    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
+        """What was written to the database since a mark of it; what cannot be proven is no ``untouched``.
+
+        ``ours``: databases that the run has made since, of which nothing is told in `Changes.beyond`.
+        """
 
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""

@@ -14,6 +14,7 @@ from orchestrator.errors import DatabaseError, DeadlineExceededError
 from orchestrator.facts import Fence, Serving, Snapshot, Started
 from orchestrator.model import ServiceStatus, Session
 from orchestrator.ports import Database
+from states.evidence import find_changes
 
 _GRACE_S = 10.0
 _FINISH_S = 5.0
@@ -66,13 +67,14 @@ def require_untouched(ctx: StateContext[Any]) -> None:
     """See that the database is still what the snapshot is of: what was written since would be lost on a way back.
 
     Raises:
-        DatabaseError: ``database.in_use``.
+        DatabaseError: ``database.in_use``: it was written to; ``database.restarted``, ``database.unproven``: nobody
+            can tell.
     """
     snapshot = ctx.find(Snapshot)
     if snapshot is None:
         return
-    mark = ctx.database().mark(snapshot.source)
-    if mark.server_began != snapshot.mark.server_began:
+    changes = find_changes(ctx, snapshot.source, snapshot.mark)
+    if changes.restarted:
         raise DatabaseError(
             "database.restarted",
             f"The database server was restarted after {snapshot.source} was copied: that nobody has written to it"
@@ -80,7 +82,14 @@ def require_untouched(ctx: StateContext[Any]) -> None:
             meaning="The new version has not touched it yet.",
             hint="Find out in the server's log why, and run the upgrade again.",
         )
-    if not mark.proves_untouched_since(snapshot.mark):
+    if changes.finding == "unproven":
+        raise DatabaseError(
+            "database.unproven",
+            f"That nobody has written to {snapshot.source} since it was copied cannot be proven: {changes.reason}.",
+            meaning="The new version has not touched it yet.",
+            hint="Run the upgrade again; `orchestrator show` has what was found.",
+        )
+    if changes.finding == "written":
         raise DatabaseError(
             "database.in_use",
             f"Somebody wrote to {snapshot.source} after the app was stopped and its database was copied.",

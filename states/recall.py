@@ -83,7 +83,9 @@ def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> Target:
 
 def _count_commits(ctx: StateContext[Options], live: str, then: WriteMark | None) -> int | None:
     now = ctx.database().mark(live)
-    # A server that was not shut down in order has lost its counters; another database has others.
+    # Counters that were lost in a crash, reset or switched off tell nothing; another database has others.
     if then is None or now.database != then.database or now.transactions < then.transactions:
+        return None
+    if not then.counted_since or now.counted_since != then.counted_since:
         return None
     return now.transactions - then.transactions

@@ -16,8 +16,9 @@ from orchestrator.facts import (
     Started,
     WayBack,
 )
-from orchestrator.model import EffectScope, Gate, WriteMark
+from orchestrator.model import Changes, EffectScope, Gate
 from orchestrator.ports import Database
+from states.evidence import find_changes, tell_beyond
 from states.expecting import build_progress
 from states.migrating import put_away_leftover
 from states.patience import GOING_BACK, is_away, repeat_while_away
@@ -183,34 +184,37 @@ def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBac
     if replacement is not None and replacement.database in database.sizes():
         evidence = f"{replacement.database} was not swapped in yet, so {_live(ctx)} is what it was; it stays."
         return WayBack(decision="image_only", evidence=evidence)
-    if snapshot is None and _is_as_closed(ctx, database):
-        return WayBack(decision="image_only", evidence="Nothing was written since the database was closed; it stays.")
     if snapshot is None:
-        return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
-    mark = database.mark(snapshot.source)
-    if mark.proves_untouched_since(snapshot.mark) and not _has_other_properties(snapshot, database):
-        evidence = (
-            f"Nothing was written to {snapshot.source} since the app stopped:"
-            f" {mark.written} rows and the same catalog then and now; it stays."
-        )
-        return WayBack(decision="image_only", evidence=evidence)
-    written = _tell_written(snapshot, mark)
+        return _choose_without_snapshot(ctx)
+    changes = find_changes(ctx, snapshot.source, snapshot.mark)
+    beyond, told = changes.beyond, tell_beyond(changes, snapshot.source)
+    if changes.untouched and not _has_other_properties(snapshot, database):
+        evidence = f"Nothing was written to {snapshot.source} since the app stopped: {changes.reason}; it stays.{told}"
+        return WayBack(decision="image_only", evidence=evidence, beyond=beyond)
+    written = _tell_written(snapshot.source, changes)
     users_wrote = started is not None and started.gate is Gate.OPEN
     if ctx.options.keep_writes and users_wrote and rehearsal is not None and rehearsal.old_version_lives:
         evidence = (
             f"{written} Users could write, and the rehearsal has shown that the old version lives on the new schema;"
-            " as the plan says (keep_writes), their data stays."
+            f" as the plan says (keep_writes), their data stays.{told}"
         )
-        return WayBack(decision="keep_data", evidence=evidence)
-    return WayBack(decision="swap", evidence=f"{written} What {_name_writers(started)} wrote is set aside.")
+        return WayBack(decision="keep_data", evidence=evidence, beyond=beyond)
+    evidence = f"{written} What {_name_writers(started)} wrote is set aside.{told}"
+    return WayBack(decision="swap", evidence=evidence, beyond=beyond)
 
 
-def _is_as_closed(ctx: StateContext[RestoreOptions], database: Database) -> bool:
+def _choose_without_snapshot(ctx: StateContext[RestoreOptions]) -> WayBack:
     # A backup is older than the stop: what users saved in between is only in the database itself.
     fence = ctx.find(Fence)
     if fence is None or fence.mark is None:
-        return False
-    return database.mark(fence.database).proves_untouched_since(fence.mark)
+        return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
+    changes = find_changes(ctx, fence.database, fence.mark)
+    told = tell_beyond(changes, fence.database)
+    if changes.untouched:
+        evidence = f"Nothing was written since the database was closed: {changes.reason}; it stays.{told}"
+        return WayBack(decision="image_only", evidence=evidence, beyond=changes.beyond)
+    evidence = f"{_tell_written(fence.database, changes)} There is no snapshot; the backup was restored.{told}"
+    return WayBack(decision="swap", evidence=evidence, beyond=changes.beyond)
 
 
 def _name_writers(started: Started | None) -> str:
@@ -223,10 +227,11 @@ def _name_writers(started: Started | None) -> str:
     )
 
 
-def _tell_written(snapshot: Snapshot, mark: WriteMark) -> str:
-    rows = mark.written - snapshot.mark.written
-    counted = f"{rows} row changes" if mark.server_began == snapshot.mark.server_began and rows >= 0 else "Changes"
-    return f"{counted} were made in {snapshot.source} since the app stopped."
+def _tell_written(name: str, changes: Changes) -> str:
+    if changes.finding == "unproven":
+        return f"That nothing was written to {name} since the app stopped cannot be proven: {changes.reason}."
+    counted = f"{changes.rows} row changes" if changes.rows else "Changes"
+    return f"{counted} were made in {name} since the app stopped."
 
 
 def _swapped_already(aside: str, source: str) -> Result:

@@ -8,6 +8,7 @@ from orchestrator.errors import DatabaseError, StateError
 from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
 from orchestrator.model import EffectScope, ServiceStatus, WriteMark
 from orchestrator.ports import Database
+from states.evidence import find_changes
 from states.expecting import build_progress
 from states.fencing import close_fence
 from states.intending import intend
@@ -172,10 +173,12 @@ def _dump(ctx: StateContext[StopOptions], mark: WriteMark) -> Receipt:
         raise DatabaseError(
             "snapshot.differs", f"The dump {receipt.path} does not hold what is in the database: {different[0]}."
         )
-    if not database.mark(receipt.database).proves_untouched_since(mark):
+    changes = find_changes(ctx, receipt.database, mark)
+    if not changes.untouched:
         raise DatabaseError(
             "database.in_use",
-            f"Somebody wrote to {receipt.database} while it was dumped, with the app stopped.",
+            f"Somebody wrote to {receipt.database} while it was dumped, with the app stopped, or it cannot be proven"
+            f" that nobody did: {changes.reason}.",
             hint="Find out what uses the database beside the app, and stop it.",
         )
     return receipt

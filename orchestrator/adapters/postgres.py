@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from pydantic import TypeAdapter
@@ -13,11 +13,12 @@ from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
 from orchestrator.adapters.dump_scan import require_whole
+from orchestrator.adapters.postgres_proof import PostgresProof
 from orchestrator.adapters.psql import OBJECT_IN_USE, Psql, find_reason, refuse_missing
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
 from orchestrator.log import warn
-from orchestrator.model import DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
+from orchestrator.model import Changes, DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 
 _CHANGE_S = 600.0
 _WHO_S = 5.0
@@ -34,6 +35,7 @@ class Postgres:
 
     def __init__(self, executor: ContainerExec, user: str | None, name: str | None) -> None:
         self._psql = Psql(executor, user, name)
+        self._proof = PostgresProof(self._psql)
 
     # --- looking
 
@@ -91,10 +93,12 @@ class Postgres:
             return Inventory.model_validate_json(self._psql.ask(evidence.build_inventory(), name, deadline))
 
     def mark(self, name: str) -> WriteMark:
-        """How much was written so far."""
-        # Whoever slips in and writes is told by the next mark; one who does not is no reason to give up.
-        with self._psql.inside(name, alone=False):
-            return WriteMark.model_validate_json(self._psql.ask(evidence.build_mark(), name))
+        """This moment, for `changes`."""
+        return self._proof.mark(name)
+
+    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
+        """What was written since a mark, and what proves it."""
+        return self._proof.changes(name, since, ours)
 
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         """Exact number of rows of each table whose data a dump has, all counted in one transaction."""

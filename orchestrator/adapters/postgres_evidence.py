@@ -5,20 +5,6 @@ from __future__ import annotations
 
 from orchestrator.adapters.postgres_sql import foreign_sessions, quote_text
 
-_FIRST_USER_OID = 16384
-_CATALOGS = (
-    "pg_class",
-    "pg_attrdef",
-    "pg_constraint",
-    "pg_enum",
-    "pg_namespace",
-    "pg_policy",
-    "pg_proc",
-    "pg_rewrite",
-    "pg_trigger",
-    "pg_type",
-)
-
 # A query of its own, planned only by who may read the rules: a role that may not would have the whole answer refused.
 _ADMITTING = """$$SELECT FROM pg_hba_file_rules WHERE type LIKE 'host%%' AND address IN ('all', 'samenet', '0.0.0.0')
       AND 'all' = ANY (user_name) AND database && ARRAY['all', %L] AND auth_method <> 'reject'$$"""
@@ -60,27 +46,6 @@ def build_inventory() -> str:
     FROM pg_sequences),
   'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{{}}') FROM pg_extension),
   'large_objects', (SELECT count(*) FROM pg_largeobject_metadata));"""
-
-
-def build_mark() -> str:
-    """One JSON object in the shape of `WriteMark`, about the database that is asked.
-
-    Every statement that changes the catalog leaves a new version of some entry, and a version has the number
-    of its transaction in ``xmin``; TRUNCATE too, which the counters of rows do not see.
-    """
-    named = [f"SELECT '{name}' || oid || '.' || xmin FROM {name} WHERE oid >= {_FIRST_USER_OID}" for name in _CATALOGS]
-    columns = f"SELECT attrelid || '.' || attnum || '.' || xmin FROM pg_attribute WHERE attrelid >= {_FIRST_USER_OID}"
-    # A sequence moves without a new version of anything, and no counter sees it.
-    sequences = f"""SELECT 'sequence' || seqrelid || '.' || coalesce(pg_sequence_last_value(seqrelid), -1)
-    FROM pg_sequence WHERE seqrelid >= {_FIRST_USER_OID}"""
-    versions = " UNION ALL ".join((*named, columns, sequences))
-    return f"""SELECT json_build_object('server_began', pg_postmaster_start_time()::text,
-  'database', (SELECT oid::text FROM pg_database WHERE datname = current_database()),
-  'catalog', (SELECT encode(sha256(convert_to(coalesce(string_agg(version, ',' ORDER BY version), ''), 'UTF8')), 'hex')
-    FROM ({versions}) versions (version)),
-  'written', (SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_all_tables
-    WHERE schemaname !~ '^pg_' OR relname LIKE 'pg_largeobject%'),
-  'transactions', (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()));"""
 
 
 def build_longest_lock(name: str) -> str:

@@ -83,6 +83,12 @@ def build_roles_dump(user: str) -> list[str]:
     return ["pg_dumpall", "--roles-only", "-w", "-U", user]
 
 
+def build_log_reading(programs: str, log: str, timeline: str, start: str, end: str) -> list[str]:
+    """``pg_waldump`` of the server's own version: the records of its log from ``start`` up to ``end``, one a line."""
+    ends = (f"--path={log}", f"--timeline={int(timeline, 16)}", f"--start={start}", f"--end={end}")
+    return [f"{programs}/pg_waldump", *ends]
+
+
 def _build_options(settings: Mapping[str, str]) -> str:
     return " ".join(f"-c {name}={_escape(value)}" for name, value in settings.items())
 

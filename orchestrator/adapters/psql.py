@@ -61,6 +61,11 @@ class Psql:
         user = self._given_user or environment.get("POSTGRES_USER") or "postgres"
         return user, self._given_name or environment.get("POSTGRES_DB") or user
 
+    @property
+    def application(self) -> str:
+        """The name that our sessions give themselves."""
+        return self._application
+
     def maintenance(self, *names: str) -> str:
         """A database to be connected to while one of ``names`` is renamed or copied."""
         return "template1" if "postgres" in (*names, self.account()[1]) else "postgres"
@@ -146,12 +151,11 @@ class Psql:
         return programs.build_psql(self.account()[0], database)
 
     @contextmanager
-    def inside(self, name: str, *, alone: bool = True) -> Iterator[None]:
+    def inside(self, name: str) -> Iterator[None]:
         """Open a fenced database for our own tool, and close it again; one that is not fenced stays as it is.
 
         Raises:
-            DatabaseError: ``database.in_use``: somebody else came in with us, and may have written; not where it
-                need not be ``alone``.
+            DatabaseError: ``database.in_use``: somebody else came in with us, and may have written.
         """
         maintenance = self.maintenance(name)
         if self.ask(sql.build_fenced(name), maintenance) != "t":
@@ -164,7 +168,7 @@ class Psql:
             # Closed before anybody is counted: who is not there now cannot come any more.
             self.ask(sql.build_fence(name, closed=True), maintenance)
         strangers = int(self.ask(sql.build_terminate_others(name, self._application), maintenance))
-        if strangers and alone:
+        if strangers:
             raise DatabaseError(
                 "database.in_use",
                 f"{strangers} others connected to {name!r} in the moment in which it was open for us.",

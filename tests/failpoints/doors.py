@@ -40,7 +40,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _DATABASE_LOOKS = _words(
-    "inspect read_system_identifier sizes sessions inspect_load properties inventory mark rows longest_lock_s"
+    "inspect read_system_identifier sizes sessions inspect_load properties inventory mark changes rows longest_lock_s"
     # It only reads; what is done with the bytes is the effect of whoever takes them.
     " dump"
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, DeadlineExceededError
-from orchestrator.model import DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
+from orchestrator.model import Changes, DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 from tests.fakes.dump import build_dump, parse_dump
 from tests.fakes.things import FakeDb
 from tests.fakes.world import FakeWorld
@@ -79,14 +79,25 @@ class FakeDatabase:
 
     def mark(self, name: str) -> WriteMark:
         self._look("mark")
-        database = self._get(name)
-        return WriteMark(
-            database=database.identity,
-            server_began=f"{self._world.server_began}, boot {self._world.boots}",
-            catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
-            written=zlib.crc32(json.dumps(database.tables).encode()),
-            transactions=len(self._world.acknowledged),
-        )
+        return self._find_moment(name)
+
+    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
+        self._look("changes")
+        now = self._find_moment(name)
+        items = {item for item in {*since.server, *now.server} if since.server.get(item) != now.server.get(item)}
+        others = {*since.databases, *now.databases} - {*ours}
+        others = {other for other in others if since.databases.get(other) != now.databases.get(other)}
+        beyond = (*sorted(items), *(f"database {other}" for other in sorted(others)))
+        if now.server_began != since.server_began:
+            return Changes(finding="unproven", reason="the server was restarted since", restarted=True, beyond=beyond)
+        if (now.database, now.catalog, now.written) != (since.database, since.catalog, since.written):
+            rows = abs(now.written - since.written)
+            return Changes(finding="written", reason="it is not what it was", rows=rows, beyond=beyond)
+        if since.closed and since.closed == now.closed:
+            return Changes(finding="untouched", reason="it was closed all the time", rows=0, beyond=beyond)
+        if self._world.log_problem or not since.position:
+            return Changes(finding="unproven", reason=self._world.log_problem or "it was open then", beyond=beyond)
+        return Changes(finding="untouched", reason="the log holds no change of it", rows=0, beyond=beyond)
 
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
         self._look("rows")
@@ -134,12 +145,12 @@ class FakeDatabase:
     def fence(self, name: str) -> None:
         with self._world.script.effect("database.fence", name):
             self._check_up()
-            self._get(name).fenced = True
+            self._get(name).close(fenced=True)
 
     def unfence(self, name: str) -> None:
         with self._world.script.effect("database.unfence", name):
             self._check_up()
-            self._get(name).fenced = False
+            self._get(name).close(fenced=False)
 
     def swap(self, live: str, replacement: str, aside: str) -> None:
         with self._world.script.effect("database.swap", live, replacement, aside):
@@ -173,6 +184,21 @@ class FakeDatabase:
             if name in self._world.databases:
                 self._check_unused(name)
                 del self._world.databases[name]
+
+    def _find_moment(self, name: str) -> WriteMark:
+        database = self._get(name)
+        return WriteMark(
+            database=database.identity,
+            server_began=f"{self._world.server_began}, boot {self._world.boots}",
+            catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",
+            written=zlib.crc32(json.dumps(database.tables).encode()),
+            transactions=len(self._world.acknowledged),
+            position="0/1" if database.fenced else "",
+            closed=f"version {database.closings}" if database.fenced else "",
+            counted_since=self._world.server_began,
+            server=dict(self._world.server),
+            databases={other: found.identity for other, found in self._world.databases.items() if other != name},
+        )
 
     # A migration whose connection is cut gives up where the fence keeps it from coming back.
     def _end_jobs_shut_out(self, database: FakeDb, ended: set[str]) -> None:

@@ -34,6 +34,7 @@ class FakeDb:
     torn: bool = False
     fixed_size_bytes: int | None = None
     fenced: bool = False
+    closings: int = 0
     grants: tuple[Grant, ...] | None = None
     identity: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
 
@@ -42,6 +43,11 @@ class FakeDb:
         if self.fixed_size_bytes is not None:
             return self.fixed_size_bytes
         return 8_000_000 + sum(len(row) + 1 for rows in self.tables.values() for row in rows)
+
+    def close(self, *, fenced: bool) -> None:
+        """Close or open it; either leaves a new version of its entry."""
+        self.fenced = fenced
+        self.closings += 1
 
     def twin(self) -> FakeDb:
         """The same content with nobody connected."""

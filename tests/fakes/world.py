@@ -78,6 +78,8 @@ class FakeWorld:
     system_identifier: str = "7455000000000000001"
     server_began: str = "the first beginning"
     boots: int = 1
+    server: dict[str, str] = field(default_factory=dict)
+    log_problem: str = ""
     engine_free_bytes: int | None = 10_000_000_000
     database_free_bytes: int | None = 10_000_000_000
     database_load: DatabaseLoad = field(default_factory=lambda: DatabaseLoad(free_connections=90))

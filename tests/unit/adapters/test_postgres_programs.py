@@ -60,3 +60,13 @@ def test_every_setting_that_a_database_could_turn_against_us_is_pinned() -> None
         programs.PINNED
     )
     assert {"event_triggers", "restrict_nonsystem_relation_kind", "session_preload_libraries"} <= set(programs.OFFERED)
+
+
+def test_the_reader_of_the_log_is_told_timeline_and_both_ends() -> None:
+    assert programs.build_log_reading("/usr/lib/postgresql/15/bin", "/data/pg_wal", "0000000A", "0/1", "0/2") == [
+        "/usr/lib/postgresql/15/bin/pg_waldump",
+        "--path=/data/pg_wal",
+        "--timeline=10",
+        "--start=0/1",
+        "--end=0/2",
+    ]

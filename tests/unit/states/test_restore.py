@@ -13,6 +13,7 @@ from orchestrator.journal import Journal
 from orchestrator.model import Verdict
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.fakes.things import FakeDb
 
 
 def way_back(bench: Bench, run_id: str) -> WayBack | None:
@@ -41,6 +42,85 @@ def test_a_migration_that_wrote_nothing_costs_no_swap(bench: Bench) -> None:
     assert way.decision == "image_only"
     assert report.way_back == way.evidence
     assert serving_version(bench.world) == "v1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("writes", "log_problem", "restarted", "decision", "said"),
+    [
+        (
+            False,
+            "",
+            False,
+            "image_only",
+            "Nothing was written to ledger since the app stopped: the log holds no change",
+        ),
+        (False, "it has grown by 99 MiB", False, "swap", "cannot be proven: it has grown by 99 MiB."),
+        (False, "", True, "swap", "cannot be proven: the server was restarted since."),
+        (True, "", False, "swap", "row changes were made in ledger since the app stopped."),
+        (True, "it has grown by 99 MiB", True, "swap", "cannot be proven"),
+    ],
+)
+def test_a_database_stays_only_where_it_is_proven_that_nothing_was_written(
+    bench: Bench, writes: bool, log_problem: str, restarted: bool, decision: str, said: str
+) -> None:
+    world = bench.world
+
+    def migrate(database: FakeDb) -> int:
+        world.log_problem = log_problem
+        world.server_began = "another beginning" if restarted else world.server_began
+        if writes:
+            database.tables["public.entries"].append("half of a migration")
+        return 1
+
+    world.releases["v1.2.0"].migrate = migrate
+    report = bench.run("v1.2.0")
+    way = way_back(bench, report.run.id)
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert way is not None
+    assert way.decision == decision
+    assert said in way.evidence
+    assert bool(report.quarantine) is (decision == "swap")
+    assert world.missing() == []
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_what_changed_outside_of_the_database_is_named_and_not_called_untouched(bench: Bench, writes: bool) -> None:
+    world = bench.world
+    world.server["role clerk"] = "1"
+    world.databases["gitlike"] = world.databases["ledger"].twin()
+
+    def migrate(database: FakeDb) -> int:
+        world.server["role clerk"] = "2"
+        world.databases["gitlike"] = world.databases["gitlike"].twin()
+        if writes:
+            database.tables["public.entries"].append("half of a migration")
+        return 1
+
+    world.releases["v1.2.0"].migrate = migrate
+    report = bench.run("v1.2.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert report.way_back is not None
+    outside = "Changed outside of ledger since then, and not brought back: role clerk, database gitlike."
+    assert report.way_back.endswith(outside)
+
+
+def test_a_database_that_stayed_closed_is_migrated_though_the_log_cannot_be_read(bench: Bench) -> None:
+    bench.world.log_problem = "it is not there any more"
+    assert bench.run("v1.1.0").run.verdict is Verdict.COMMITTED
+
+
+def test_a_database_that_was_opened_before_the_migration_is_not_migrated_where_the_log_cannot_be_read(
+    bench: Bench,
+) -> None:
+    def open_and_close() -> None:
+        bench.world.databases["ledger"].close(fenced=False)
+        bench.world.databases["ledger"].close(fenced=True)
+        bench.world.log_problem = "it is not there any more"
+
+    bench.world.happen("database.copy", open_and_close, when="after")
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    assert "since it was copied cannot be proven: it is not there any more" in report.run.reason
 
 
 def test_a_migration_that_wrote_is_swapped_away_and_kept(bench: Bench) -> None:
