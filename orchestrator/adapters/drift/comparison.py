@@ -21,6 +21,7 @@ from orchestrator.adapters.drift.values import (
     EXPOSED,
     FOLDER,
     HEALTH,
+    IMAGE,
     LABEL,
     LINK,
     LOG_DRIVER,
@@ -134,17 +135,17 @@ def _compare_service(
 
 def _is_by_itself(one: Deviation, image: ImageSettings | None) -> bool:
     """Whether the engine, the image, Compose or its client make this difference by themselves."""
-    if one.item.kind == CONTAINER_NAME and not one.rendered:
-        return one.container is not None and one.container.made_name.fullmatch(one.running) is not None
-    if one.item.kind == LOG_DRIVER and not one.rendered:
+    kind, container = one.item.kind, one.container
+    if one.rendered:  # beneath another mount, an image's own volume is not made
+        return kind == MOUNT and one.rendered == ANONYMOUS and not one.running
+    if kind == CONTAINER_NAME:
+        return container is not None and container.made_name.fullmatch(one.running) is not None
+    if kind == LOG_DRIVER:
         return one.running == DEFAULT_LOG_DRIVER
-    if one.item.kind == CONTROL_GROUP and not one.rendered:
-        return True  # as the engine has it for the control groups of its host
-    if one.item.kind == MOUNT and one.rendered == ANONYMOUS and not one.running:
-        return True  # beneath another mount, an image's own volume is not made
-    if image is None and not one.rendered and one.item.kind in _INHERITED:
-        return True  # nobody knows any more what the image says
-    return is_from_client(one.item) and not one.rendered
+    if kind in (IMAGE, CONTROL_GROUP):  # built here, under a name that Compose chooses; as the host has them
+        return True
+    # Nobody knows any more what an image that is gone has said.
+    return is_from_client(one.item) or (image is None and kind in _INHERITED)
 
 
 def _show(text: str) -> str:

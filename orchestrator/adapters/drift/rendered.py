@@ -26,6 +26,7 @@ from orchestrator.adapters.drift.values import (
     COMMAND,
     CONTAINER_NAME,
     CONTROL_GROUP,
+    DEFAULT_RUNTIMES,
     DEFAULT_SHARED_MEMORY,
     ENTRYPOINT,
     EXPOSED,
@@ -114,7 +115,7 @@ class Rendered:
         }
 
     def _name_image(self, service: str) -> str:
-        return _text(self.services[service].get("image")) or f"{self.name}-{service}"
+        return _text(self.services[service].get("image"))
 
     def _find_policy(self, service: str) -> str:
         policy = read_restart_policy(self.text, service)
@@ -216,7 +217,7 @@ def _read_config(said: JsonObject, image: ImageSettings | None, mode: str, image
 def _choose_command(said: JsonObject, image: ImageSettings | None) -> tuple[list[str], list[str]]:
     entrypoint, command = said.get("entrypoint"), _texts(said.get("command"))
     if entrypoint:
-        return [word for word in _texts(entrypoint) if word], command
+        return ([] if entrypoint == [""] else _texts(entrypoint)), command
     inherited = list(image.config.entrypoint) if image and entrypoint is None else []
     return inherited, command or (list(image.config.cmd) if image else [])
 
@@ -249,7 +250,7 @@ def _read_host(said: JsonObject) -> Items:
         (Item("user namespace"), _text(said.get("userns_mode"))),
         (Item(CONTROL_GROUP), _text(said.get("cgroup"))),
         (Item("parent control group"), _text(said.get("cgroup_parent"))),
-        (Item(RUNTIME), _text(said.get("runtime")) if said.get("runtime") != "runc" else ""),
+        (Item(RUNTIME), _text(said.get("runtime")) if said.get("runtime") not in DEFAULT_RUNTIMES else ""),
         (Item(LOG_DRIVER), _text(logging.get("driver"))),
         (Item(SHARED_MEMORY), shared if shared != DEFAULT_SHARED_MEMORY else 0),
         (Item("DNS servers"), find_word(_texts(said.get("dns")))),

@@ -21,7 +21,8 @@ CONTROL_GROUP, TEXT = "control group", "text of"
 
 YES = "yes"
 ANONYMOUS = "a volume without a name"
-DEFAULT_LOG_DRIVER, DEFAULT_RUNTIME, DEFAULT_SHARED_MEMORY = "json-file", "runc", 64 * 1024**2
+DEFAULT_LOG_DRIVER, DEFAULT_SHARED_MEMORY = "json-file", 64 * 1024**2
+DEFAULT_RUNTIMES = ("runc", "io.containerd.runc.v2")
 
 _TOOLS_LABELS = ("com.docker.compose.", "desktop.docker.io/")
 # Docker's command line hands them to every container, from its own configuration.

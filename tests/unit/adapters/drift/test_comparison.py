@@ -355,6 +355,7 @@ ALIKE: dict[str, tuple[Change, Change, Change]] = {
     "the name of a container that was replaced": (
         nothing, lambda c: c.update(Name="/0123456789ab_shop-web-1"), nothing,
     ),
+    "an image that is built here": (lambda p: web(p).pop("image"), config(Image="shop_web"), nothing),
     "the default log driver said": (say(logging={"driver": "json-file"}), nothing, nothing),
     "defaults said": (
         say(restart="unless-stopped", privileged=False, shm_size="67108864", ipc="private", runtime="runc", cpus=0,
