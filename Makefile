@@ -38,6 +38,9 @@ AXES ?= database services states runs
 
 export KEEP
 
+# A checkout is obeyed as its owner is, also by root in a container where that owner has no name.
+export ORCHESTRATOR_TRUST_OWNER ?= $(shell stat -c %u .)
+
 .PHONY: help
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'

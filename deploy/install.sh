@@ -23,6 +23,7 @@ with Compose v2, curl or wget, and root for /opt; or a folder of yours and a use
   sh install.sh --set APP_PORT=8080        a setting other than env.example of the release shows; more than once
   sh install.sh --registry mirror.lan      all images from there
   sh install.sh --server https://git.lan   the release's files from a GitHub of your own
+  sh install.sh --unattested               take the files even if nobody can say that the repository's workflow made them
   sh install.sh --dry-run                  only say what would be done
   sh install.sh --uninstall                remove all but the data; with --delete-data, once you say so again, that, too
 
@@ -44,11 +45,12 @@ main() {
     unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_ENV_FILES RELEASES_REPOSITORY RELEASES_API APP_VERSION \
         APP_IMAGE APP_BIND APP_PORT APP_USER POSTGRES_PASSWORD POSTGRES_IMAGE POSTGRES_VOLUME
     require_docker
+    require_own_place
     if [ "$TASK" = install ]; then install_app; else uninstall_app; fi
 }
 
 read_words() {
-    TASK=install DRY=false FOLDER=/opt/remote-agent REGISTRY='' OWN_SERVER='' DELETE=0 GIVEN=''
+    TASK=install DRY=false ATTESTED=true FOLDER=/opt/remote-agent REGISTRY='' OWN_SERVER='' DELETE=0 GIVEN=''
     while [ $# -gt 0 ]; do
         case $1 in
         --dir | --registry | --server | --set)
@@ -56,6 +58,7 @@ read_words() {
             shift
             ;;
         --dry-run) DRY=true ;;
+        --unattested) ATTESTED=false ;;
         --uninstall) TASK=uninstall ;;
         --delete-data) DELETE=$((DELETE + 1)) ;;
         -h | --help) print_usage && exit ;;
@@ -116,6 +119,72 @@ require_docker() {
     docker compose version >/dev/null 2>&1 || fail "Docker has no Compose v2; see docs.docker.com/compose/install/linux"
 }
 
+# Nobody else may be able to change what is made, run or removed here: not the folder, not one above it, nothing in it.
+require_own_place() {
+    CALLER=''
+    if [ "$(id -u)" -eq 0 ]; then CALLER=$(printf '%s' "${SUDO_UID:-}" | grep -Ex '[0-9]{1,10}') || CALLER=''; fi
+    require_no_link "$FOLDER"
+    require_own_way "$FOLDER"
+    above=$FOLDER
+    while [ ! -e "${above:=/}" ]; do above=${above%/*}; done
+    require_own_way "$(readlink -f "$above")"
+    for name in .env .installed.sha256 docker-compose.yml upgrade.yaml upgrade.sh; do
+        require_no_link "$FOLDER/$name"
+        if [ -e "$FOLDER/$name" ]; then
+            [ -f "$FOLDER/$name" ] || fail "$FOLDER/$name is no file; move it away. Nothing was changed"
+            require_ours "$FOLDER/$name"
+        fi
+    done
+    for name in workspaces ssh-keys backups .orchestrator; do
+        require_no_link "$FOLDER/$name"
+        if [ -e "$FOLDER/$name" ] && [ ! -d "$FOLDER/$name" ]; then
+            fail "$FOLDER/$name is no folder; move it away. Nothing was changed"
+        fi
+    done
+}
+
+# Each link and folder that leads to a place. One with a sticky bit keeps others from renaming what is in it.
+require_own_way() {
+    way='' rest=${1#/}/
+    require_ours /
+    while [ -n "$rest" ]; do
+        way=$way/${rest%%/*}
+        rest=${rest#*/}
+        if [ ! -e "$way" ] && [ ! -L "$way" ]; then return; fi
+        case $(stat -c %A "$way") in
+        d*[tT]) if [ "$way" = "$FOLDER" ] || ! is_of_ours "$way"; then require_ours "$way"; fi ;;
+        *) require_ours "$way" ;;
+        esac
+    done
+}
+
+require_no_link() {
+    if [ -L "$1" ]; then fail "$1 is a link, and no link is followed here; name the folder that it leads to. Nothing was changed"; fi
+}
+
+require_ours() {
+    if ! is_of_ours "$1"; then
+        fail "$1 belongs to user $(stat -c %u "$1"), who could change what is installed there; take another folder, or: chown -h $(id -u) $1. Nothing was changed"
+    fi
+    case $(stat -c '%A %u %g' "$1") in
+    l*) ;;
+    ????????w*) fail "everybody may write to $1; take another folder, or: chmod o-w $1. Nothing was changed" ;;
+    ?????w*)
+        # The group that has the number of its user is that user's own.
+        if [ "$(stat -c %u "$1")" != "$(stat -c %g "$1")" ]; then
+            fail "group $(stat -c %g "$1") may write to $1; take another folder, or: chmod g-w $1. Nothing was changed"
+        fi
+        ;;
+    esac
+}
+
+is_of_ours() {
+    case " 0 $(id -u) $CALLER " in
+    *" $(stat -c %u "$1") "*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
 require_place() {
     above=$FOLDER
     while [ ! -e "${above:=/}" ]; do above=${above%/*}; done
@@ -130,6 +199,10 @@ require_place() {
 # An upgrade owns the containers until it has an end.
 require_no_upgrade() {
     if [ ! -d "$FOLDER/.orchestrator" ] || [ ! -x "$FOLDER/upgrade.sh" ]; then return; fi
+    case $(stat -c %u "$FOLDER/upgrade.sh") in
+    0 | "$(id -u)") ;;
+    *) fail "$FOLDER/upgrade.sh is of user $(stat -c %u "$FOLDER/upgrade.sh") and is not run by another one; run this as that user. Nothing was changed" ;;
+    esac
     case $("$FOLDER/upgrade.sh" -- status --json 2>/dev/null) in
     *'"verdict": null'*) fail "an upgrade is at work or was cut off; wait, or end it with $FOLDER/upgrade.sh --recover. Nothing was changed" ;;
     *'"verdict": "'* | *'"usage.no_journal"'*) ;;
@@ -214,6 +287,35 @@ fetch_files() {
     if [ "$(grep -c . "$STAGE/wanted")" -ne 4 ] || ! (cd "$STAGE" && sha256sum -c wanted >/dev/null 2>&1); then
         fail "the files of release $VERSION are not those that its SHA256SUMS names; nothing was changed. Try again; if it stays so, do not trust $SERVER"
     fi
+    check_origin
+}
+
+# The checksums come from the server that the files come from: that these are what the repository's own workflow made of
+# this tag, a signature says, and only where there is a program that can read it.
+check_origin() {
+    workflow=$REPOSITORY/.github/workflows/docker-publish.yml tag=refs/tags/$VERSION bundle=$STAGE/attestation.json
+    if ! $ATTESTED; then
+        say "who made the files was not checked, as you have said: they are whole, and may be anybody's"
+    elif [ "$SERVER" != https://github.com ]; then
+        say "who made the files cannot be checked on $SERVER: they are whole, and as trustworthy as that server"
+    elif gh attestation verify --help >/dev/null 2>&1; then
+        fetch attestation.json
+        gh attestation verify "$STAGE/SHA256SUMS" --bundle "$bundle" --repo "$REPOSITORY" --signer-workflow "$workflow" \
+            --source-ref "$tag" >"$STAGE/said" 2>&1 || fail_unattested gh
+        say "made by $workflow of $VERSION: gh has checked the signature"
+    elif cosign version >/dev/null 2>&1; then
+        fetch attestation.json
+        cosign verify-blob-attestation --new-bundle-format --bundle "$bundle" --type slsaprovenance1 \
+            --certificate-oidc-issuer https://token.actions.githubusercontent.com \
+            --certificate-identity "https://github.com/$workflow@$tag" "$STAGE/SHA256SUMS" >"$STAGE/said" 2>&1 || fail_unattested cosign
+        say "made by $workflow of $VERSION: cosign has checked the signature"
+    else
+        say "neither gh nor cosign is here, so who made the files was not checked: they are whole, and as trustworthy as $SERVER"
+    fi
+}
+
+fail_unattested() {
+    fail "$1 does not find that $workflow made the files of $VERSION ($(tail -n 1 "$STAGE/said" | make_inert)); nothing was changed. If this host only cannot reach what $1 needs for that, say --unattested"
 }
 
 fetch() {
@@ -273,6 +375,7 @@ write_settings() {
 
 place_files() {
     (umask 022 && mkdir -p "$FOLDER")
+    require_own_place # where anybody may make a folder, somebody may have been quicker
     make_folder 0750 "$USER_INSIDE" workspaces
     make_folder 0700 "$USER_INSIDE" ssh-keys
     make_folder 0700 "$(id -u):$(id -g)" backups
@@ -287,14 +390,15 @@ place_files() {
 # Owner and mode also where it is there already: ssh and the backups depend on them.
 make_folder() {
     mkdir -p "$FOLDER/$3" && chmod "$1" "$FOLDER/$3"
-    if [ "$(id -u)" -eq 0 ]; then chown "$2" "$FOLDER/$3"; fi
+    if [ "$(id -u)" -eq 0 ]; then chown -h "$2" "$FOLDER/$3"; fi
 }
 
 # Beside its place and renamed, so that it is there whole or not at all.
 place() {
-    cp "$STAGE/$2" "$FOLDER/.$3.new"
-    chmod "$1" "$FOLDER/.$3.new"
-    mv "$FOLDER/.$3.new" "$FOLDER/$3"
+    new=$(mktemp "$FOLDER/.$3.XXXXXX")
+    cat "$STAGE/$2" >"$new"
+    chmod "$1" "$new"
+    mv -f "$new" "$FOLDER/$3"
 }
 
 place_unedited() {

@@ -2,15 +2,16 @@
 
     gh api --paginate --slurp repos/OWNER/NAME/releases | python3 deploy/release/tags.py >>"$GITHUB_OUTPUT"
 
-Reads what happened from GITHUB_EVENT_NAME, GITHUB_REF and the document at GITHUB_EVENT_PATH, and from stdin the pages
-of releases that there are. Writes `version=`, what the image calls itself, and `rules=`, a line for each tag in the
-words of docker/metadata-action. Exit 0; exit 1 with one sentence on stderr when there is nothing to publish.
+Reads what happened from GITHUB_EVENT_NAME and GITHUB_REF, and from stdin the pages of releases that there are. Writes
+`version=`, what the image calls itself, and `rules=`, a line for each tag in the words of docker/metadata-action.
+Exit 0; exit 1 with one sentence on stderr when there is nothing to publish.
 
     push to main                       latest
-    release v1.2.3                     v1.2.3 latest 1.2 1
-    release v1.2.2, v1.2.3 is out      v1.2.2
-    release v1.2.4, v1.3.0 is out      v1.2.4 1.2
-    release v1.3.0-rc.1, a pre-release v1.3.0-rc.1
+    push of v1.2.3                     v1.2.3 latest 1.2 1
+    push of v1.2.2, v1.2.3 is out      v1.2.2
+    push of v1.2.4, v1.3.0 is out      v1.2.4 1.2
+    push of v1.3.0-rc.1, a pre-release v1.3.0-rc.1
+    push of v1.2.3, v1.2.3 is out      none: what is published is never made again
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 MAIN = "refs/heads/main"
+TAGS = "refs/tags/"
 UNRELEASED = "dev"
 
 _NUMBER = r"(0|[1-9][0-9]*)"
@@ -49,18 +51,16 @@ class Release:
     final: bool
 
 
-def choose_tags(
-    event_name: str, ref: str, event: Mapping[str, Any], releases: Iterable[Mapping[str, Any]]
-) -> list[str]:
+def choose_tags(event_name: str, ref: str, releases: Collection[Mapping[str, Any]]) -> list[str]:
     """The tags of the images that an event makes, its own first; raises `RefusedError` where it makes none.
 
-    `event` is the event's document, `releases` are all of the repository in the form of GitHub's API.
+    `releases` are all of the repository in the form of GitHub's API.
     """
     if event_name == "push" and ref == MAIN:
         return ["latest"]
-    if event_name != "release":
-        raise RefusedError(f"{event_name or 'no event'} on {ref or 'no ref'} publishes nothing: main and releases do")
-    return _choose_release_tags(event["release"], releases)
+    if event_name != "push" or not ref.startswith(TAGS):
+        raise RefusedError(f"{event_name or 'no event'} on {ref or 'no ref'} publishes nothing: main and tags do")
+    return _choose_release_tags(ref.removeprefix(TAGS), releases)
 
 
 def check_version(tags: list[str], project: Path) -> str:
@@ -75,12 +75,13 @@ def check_version(tags: list[str], project: Path) -> str:
 
 
 # The aliases follow what is released, not what was built last: whichever run comes first, they end at the same place.
-def _choose_release_tags(published: Mapping[str, Any], releases: Iterable[Mapping[str, Any]]) -> list[str]:
-    released = _read_release(published)
+def _choose_release_tags(tag: str, releases: Collection[Mapping[str, Any]]) -> list[str]:
+    prepared = [release for release in releases if release.get("tag_name") == tag]
+    if any(not release.get("draft") for release in prepared):
+        raise RefusedError(f"release {tag} is published: who has it must find it as it was, so take a new version")
+    released = _read_release({"tag_name": tag, "prerelease": any(one.get("prerelease") for one in prepared)})
     if released is None:
-        raise RefusedError(
-            f"{published.get('tag_name')!r} is no tag of a release: those are like v1.2.3 or v1.3.0-rc.1"
-        )
+        raise RefusedError(f"{tag!r} is no tag of a release: those are like v1.2.3 or v1.3.0-rc.1")
     if not released.final:
         return [released.tag]
     others = [other.number for other in map(_read_release, releases) if other is not None and other.final]
@@ -106,9 +107,8 @@ def _read_release(release: Mapping[str, Any]) -> Release | None:
 def main() -> int:
     """Decide for the event in the environment and the releases on stdin."""
     try:
-        event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
         releases = _read_pages(sys.stdin.read())
-        tags = choose_tags(os.environ["GITHUB_EVENT_NAME"], os.environ["GITHUB_REF"], event, releases)
+        tags = choose_tags(os.environ["GITHUB_EVENT_NAME"], os.environ["GITHUB_REF"], releases)
         version = check_version(tags, PROJECT)
     except RefusedError as error:
         print(f"tags: {error}", file=sys.stderr)

@@ -14,7 +14,7 @@ VERSION = "v1.2.3"
 #: Programs of the machine that the scripts call.
 PROGRAMS = tuple(
     re.findall(
-        r"\w+", "cat chmod chown cmp cp dirname grep head id mkdir mktemp mv od readlink rm sed sha256sum tail tr"
+        r"\w+", "cat chmod chown cmp cp dirname grep head id mkdir mktemp mv od readlink rm sed sha256sum stat tail tr"
     )
 )
 DIGEST = "sha256:" + "ab" * 32

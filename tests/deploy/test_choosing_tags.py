@@ -23,8 +23,7 @@ def choose(folder: Path, event_name: str, ref: str, tag: str = "", *, gh: str = 
     """Exit code of that step, what it has handed on, and what it said; `gh` stands for GitHub's own command."""
     steps = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))["jobs"]["tags"]["steps"]
     (command,) = [step["run"] for step in steps if step.get("id") == "choose"]
-    release = {"tag_name": tag, "prerelease": False, "draft": False}
-    (folder / "event.json").write_text(json.dumps({"release": release}))
+    release = {"tag_name": tag, "prerelease": False, "draft": True}
     (folder / "releases.json").write_text(json.dumps([[release], [{"tag_name": "v0.0.1"}]]))
     (folder / "gh").write_text(f"#!/bin/sh\ncd {folder} && {gh}\n")
     (folder / "gh").chmod(0o755)
@@ -37,7 +36,6 @@ def choose(folder: Path, event_name: str, ref: str, tag: str = "", *, gh: str = 
             "PATH": f"{folder}:{os.environ['PATH']}",
             "GITHUB_REPOSITORY": "yourorg/remote-agent",
             "GITHUB_EVENT_NAME": event_name,
-            "GITHUB_EVENT_PATH": str(folder / "event.json"),
             "GITHUB_REF": ref,
             "GITHUB_OUTPUT": str(output),
         },
@@ -62,14 +60,14 @@ def test_a_release_becomes_its_own_tag_and_the_aliases(tmp_path: Path) -> None:
     major, minor, _ = number.split(".")
     tags = [TAG] if before else [TAG, "latest", f"{major}.{minor}", major]
     rules = "".join(f"type=raw,value={tag}\n" for tag in tags)
-    assert choose(tmp_path, "release", f"refs/tags/{TAG}", TAG) == (0, f"version={TAG}\nrules<<END\n{rules}END\n", "")
+    assert choose(tmp_path, "push", f"refs/tags/{TAG}", TAG) == (0, f"version={TAG}\nrules<<END\n{rules}END\n", "")
 
 
 @pytest.mark.parametrize(
     ("tag", "said"), [("latest", "is no tag of a release"), ("v987.6.5", f"says version {PROJECT['version']}")]
 )
 def test_a_release_that_cannot_be_stops_the_workflow(tmp_path: Path, tag: str, said: str) -> None:
-    exit_code, handed_on, words = choose(tmp_path, "release", f"refs/tags/{tag}", tag)
+    exit_code, handed_on, words = choose(tmp_path, "push", f"refs/tags/{tag}", tag)
     assert (exit_code, handed_on) == (1, "")
     assert words.startswith("tags: ")
     assert said in words
@@ -78,6 +76,6 @@ def test_a_release_that_cannot_be_stops_the_workflow(tmp_path: Path, tag: str, s
 
 @pytest.mark.parametrize("gh", ["exit 4", "cat releases.json && exit 4", "echo 'HTTP 502'"])
 def test_without_githubs_whole_answer_the_step_fails(tmp_path: Path, gh: str) -> None:
-    exit_code, _, words = choose(tmp_path, "release", f"refs/tags/{TAG}", TAG, gh=gh)
+    exit_code, _, words = choose(tmp_path, "push", f"refs/tags/{TAG}", TAG, gh=gh)
     assert exit_code in {1, 4}
     assert "Traceback" not in words

@@ -26,6 +26,7 @@ from orchestrator.adapters.drift.texts import find_changed_texts
 from orchestrator.adapters.drift.values import LIMIT, LOG_DRIVER, LOG_OPTION, RUNTIME, SHARED_MEMORY, Item
 from orchestrator.adapters.engine_documents import GATE_LABEL, ONE_OFF_LABEL, PROJECT_LABEL
 from orchestrator.errors import PlatformError
+from orchestrator.files import read_file
 from orchestrator.model import Drift
 from orchestrator.secrecy import find_in_document
 
@@ -171,7 +172,7 @@ def _find_secrets(found: Sequence[Deviation]) -> Iterable[str]:
 
 def _read_daemon_file() -> Mapping[str, object]:
     with suppress(OSError, ValueError):
-        return _mapping(json.loads(_DAEMON_FILE.read_text(encoding="utf-8")))
+        return _mapping(json.loads(read_file(_DAEMON_FILE)))
     return {}
 
 

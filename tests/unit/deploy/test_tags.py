@@ -17,14 +17,14 @@ def publish(tag: object, *, prerelease: bool = False, draft: bool = False) -> Do
 
 
 def tags_of(tag: object, *others: Document | str, prerelease: bool = False) -> list[str]:
-    """The tags of a release that is published beside others; GitHub lists it among them."""
-    published = publish(tag, prerelease=prerelease)
+    """The tags of a version whose tag is pushed beside other releases; a draft with notes may be prepared for it."""
+    prepared = publish(tag, prerelease=prerelease, draft=True)
     releases = [publish(other) if isinstance(other, str) else other for other in others]
-    return choose_tags("release", f"refs/tags/{tag}", {"release": published}, [published, *releases])
+    return choose_tags("push", f"refs/tags/{tag}", [prepared, *releases])
 
 
 def test_a_push_to_main_moves_latest_alone() -> None:
-    assert choose_tags("push", MAIN, {}, [publish("v1.2.3")]) == ["latest"]
+    assert choose_tags("push", MAIN, [publish("v1.2.3")]) == ["latest"]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,13 @@ def test_other_tags_of_the_repository_count_for_nothing() -> None:
     assert tags_of("v1.2.3", *others) == ["v1.2.3", "latest", "1.2", "1"]
 
 
-def test_a_release_that_is_published_once_more_gets_the_same_tags() -> None:
-    assert tags_of("v1.2.3", "v1.2.3") == ["v1.2.3", "latest", "1.2", "1"]
+def test_a_release_that_is_published_is_never_made_again() -> None:
+    with pytest.raises(RefusedError, match=r"release v1\.2\.3 is published"):
+        tags_of("v1.2.3", "v1.2.3")
+
+
+def test_a_release_needs_no_draft() -> None:
+    assert choose_tags("push", "refs/tags/v1.2.3", []) == ["v1.2.3", "latest", "1.2", "1"]
 
 
 @pytest.mark.parametrize(
@@ -107,11 +112,17 @@ def test_a_tag_that_is_none_of_a_version_publishes_nothing(tag: object) -> None:
 
 @pytest.mark.parametrize(
     ("event", "ref"),
-    [("push", "refs/heads/topic"), ("push", "refs/tags/main"), ("pull_request", MAIN), ("schedule", MAIN), ("", "")],
+    [
+        ("push", "refs/heads/topic"),
+        ("release", "refs/tags/v1.2.3"),
+        ("pull_request", MAIN),
+        ("schedule", MAIN),
+        ("", ""),
+    ],
 )
 def test_nothing_else_publishes(event: str, ref: str) -> None:
     with pytest.raises(RefusedError, match="publishes nothing"):
-        choose_tags(event, ref, {}, [])
+        choose_tags(event, ref, [])
 
 
 def test_a_release_is_made_of_a_commit_that_says_its_version(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def find_step(job: str, action: str) -> Document:
     return inputs
 
 
-def test_main_and_published_releases_are_published_and_nothing_else() -> None:
-    assert PUBLISH[True] == {"push": {"branches": ["main"]}, "release": {"types": ["published"]}}
+def test_main_and_tags_of_versions_are_published_and_nothing_else() -> None:
+    assert PUBLISH[True] == {"push": {"branches": ["main"], "tags": ["v*"]}}
 
 
 def test_the_tags_of_the_images_are_those_that_the_rules_choose() -> None:
@@ -70,21 +70,35 @@ def test_both_images_are_built_for_both_architectures_with_what_proves_their_ori
 
 def test_a_release_takes_nothing_from_a_cache() -> None:
     build = find_step("images", "docker/build-push-action")
-    assert build["no-cache"] == "${{ github.event_name == 'release' }}"
+    assert build["no-cache"] == "${{ github.ref != 'refs/heads/main' }}"
     for name in ("cache-from", "cache-to"):
-        assert re.fullmatch(r"\$\{\{ github\.event_name == 'push' && .* \|\| '' \}\}", build[name])
+        assert re.fullmatch(r"\$\{\{ github\.ref == 'refs/heads/main' && .* \|\| '' \}\}", build[name])
 
 
 def test_a_release_offers_the_wheel_and_what_an_installation_is_made_of() -> None:
     assets = JOBS["assets"]
     commands = [step["run"] for step in assets["steps"] if "run" in step]
-    assert assets["if"] == "github.event_name == 'release'"
+    assert assets["if"] == "startsWith(github.ref, 'refs/tags/')"
     assert "images" in assets["needs"]
     assert commands == [
         "make wheel",
         'deploy/release/pack.sh "$VERSION" dist',
-        'gh release upload "$VERSION" --repo "$GITHUB_REPOSITORY" --clobber dist/*',
+        'cp "$BUNDLE" dist/attestation.json\ndeploy/release/publish.sh "$VERSION" dist\n',
     ]
+
+
+def test_all_files_of_a_release_are_attested_before_it_is_made() -> None:
+    steps = JOBS["assets"]["steps"]
+    (attest,) = [place for place, step in enumerate(steps) if step.get("id") == "attest"]
+    assert steps[attest]["with"] == {"subject-path": "dist/*"}
+    assert "pack.sh" in steps[attest - 1]["run"]
+    assert steps[attest + 1]["env"]["BUNDLE"] == "${{ steps.attest.outputs.bundle-path }}"
+    assert steps[attest + 1] is steps[-1]
+
+
+def test_nothing_that_is_published_is_ever_overwritten() -> None:
+    words = [*TEXTS.values(), (CHECKOUT / "deploy" / "release" / "publish.sh").read_text(encoding="utf-8")]
+    assert not [text for text in words if "--clobber" in text]
 
 
 def test_no_job_may_do_more_than_it_must() -> None:
@@ -92,14 +106,14 @@ def test_no_job_may_do_more_than_it_must() -> None:
     assert {name: job["permissions"] for name, job in JOBS.items()} == {
         "tags": {"contents": "read"},
         "images": {"contents": "read", "packages": "write"},
-        "assets": {"contents": "write"},
+        "assets": {"contents": "write", "id-token": "write", "attestations": "write"},
     }
 
 
 def test_a_release_is_never_cut_off_by_what_comes_after_it() -> None:
     assert PUBLISH["concurrency"] == {
-        "group": "docker-publish-${{ github.event.release.tag_name || github.ref }}",
-        "cancel-in-progress": "${{ github.event_name == 'push' }}",
+        "group": "docker-publish-${{ github.ref }}",
+        "cancel-in-progress": "${{ github.ref == 'refs/heads/main' }}",
     }
 
 
