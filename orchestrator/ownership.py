@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import stat
 from collections.abc import Collection
 from contextlib import suppress
@@ -16,7 +17,7 @@ from orchestrator.trust import TRUST, find_caller, require_trusted
 
 STATE_FOLDER = ".orchestrator"
 _RECORD = "trusted-owners"
-_RECORD_BYTES = 4096
+_RECORD_BYTES = 64 * 1024
 
 
 def require_own(*paths: Path) -> None:
@@ -59,13 +60,7 @@ def read_trusted_owners(plan: Path) -> frozenset[int]:
 
     Only where this process's own user, root or the caller of `sudo` did so: nobody can say it of themselves.
     """
-    folder = plan.absolute().parent / STATE_FOLDER
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        if all(_is_beyond_doubt(path) for path in (folder, folder / _RECORD)):
-            record = json.loads(read_file(folder / _RECORD, _RECORD_BYTES, follow=False))
-            if record["plan"] == str(plan.absolute()):
-                return frozenset(uid for uid in record["users"] if isinstance(uid, int))
-    return frozenset()
+    return _read_record(_place_record(plan)).get(str(plan.absolute()), frozenset())
 
 
 def record_trusted_owners(plan: Path, users: Collection[int]) -> Path:
@@ -75,16 +70,30 @@ def record_trusted_owners(plan: Path, users: Collection[int]) -> Path:
         JournalError: ``journal.not_private``.
         OSError: it cannot be written.
     """
-    folder = plan.absolute().parent / STATE_FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    require_own(folder)
-    path, everybody = folder / _RECORD, sorted({*users, *read_trusted_owners(plan)})
-    with suppress(FileNotFoundError):
-        path.unlink()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    path = _place_record(plan)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    require_own(path.parent)
+    record = _read_record(path)
+    record[str(plan.absolute())] = read_trusted_owners(plan).union(users)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"plan": str(plan.absolute()), "users": everybody}, file)
+        json.dump({"plans": {source: sorted(uids) for source, uids in record.items()}}, file)
+    fresh.replace(path)
     return path
+
+
+def _place_record(plan: Path) -> Path:
+    return plan.absolute().parent / STATE_FOLDER / _RECORD
+
+
+# Plan → users; a folder can hold the plans of several apps, each of another user.
+def _read_record(path: Path) -> dict[str, frozenset[int]]:
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        if all(_is_beyond_doubt(place) for place in (path.parent, path)):
+            plans = json.loads(read_file(path, _RECORD_BYTES, follow=False))["plans"]
+            return {source: frozenset(uid for uid in users if isinstance(uid, int)) for source, users in plans.items()}
+    return {}
 
 
 def _find_problem(found: os.stat_result) -> str:

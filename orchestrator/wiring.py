@@ -116,7 +116,7 @@ def build_proposal(folder: Path, files: Sequence[str], plan: Path, interview: In
     Raises:
         UsageError: as `orchestrator.init.proposal.propose`. PlatformError: Compose cannot read the project.
     """
-    require_trusted(folders=(folder,))
+    require_trusted(folders=(folder, plan.parent))
     admit_sources(folder, tuple(files))
     rendering = _render(folder, files)
     env = read_env(folder)

@@ -294,6 +294,20 @@ def test_a_user_who_was_trusted_once_is_trusted_where_nobody_types(
     assert not is_admitted(call("recover", bench))
 
 
+def test_plans_of_several_users_lie_in_one_folder(bench: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = bench.plan.with_name("second.yaml")
+    second.write_text(bench.plan.read_text())
+    bench.owners = {bench.plan: OTHER, second: CALLER}
+    for plan, user in ((bench.plan, OTHER), (second, CALLER)):
+        assert CliRunner().invoke(main, ["lint", str(plan), "--trust-owner", str(user)]).exit_code == 0
+    for plan in (bench.plan, second):
+        monkeypatch.setattr(TRUST, "accepted", set())
+        assert CliRunner().invoke(main, ["lint", str(plan)]).exit_code == 0
+    bench.owners = {bench.plan: CALLER}
+    monkeypatch.setattr(TRUST, "accepted", set())
+    assert CliRunner().invoke(main, ["lint", str(bench.plan)]).exit_code == 70
+
+
 @pytest.mark.parametrize("change", ["other plan", "writable", "link", "no json", "named pipe"])
 def test_a_record_of_trust_counts_only_where_we_wrote_it(
     bench: Seen, monkeypatch: pytest.MonkeyPatch, change: str
@@ -303,7 +317,7 @@ def test_a_record_of_trust_counts_only_where_we_wrote_it(
     monkeypatch.setattr(TRUST, "accepted", set())
     record = bench.plan.parent / ".orchestrator" / "trusted-owners"
     if change == "other plan":
-        record.write_text(json.dumps({"plan": "/opt/other.yaml", "users": [OTHER]}))
+        record.write_text(json.dumps({"plans": {"/opt/other.yaml": [OTHER]}}))
     elif change == "writable":
         record.chmod(0o620)
     elif change == "link":
