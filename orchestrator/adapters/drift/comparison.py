@@ -25,6 +25,7 @@ from orchestrator.adapters.drift.values import (
     LABEL,
     LINK,
     LOG_DRIVER,
+    MAC,
     MOUNT,
     NETWORK,
     NETWORK_MODE,
@@ -39,13 +40,13 @@ from orchestrator.adapters.drift.values import (
 from orchestrator.model import Difference
 
 #: What a gate holds back or changes for as long as it is closed.
-BEHIND_GATE = frozenset({NETWORK, ALIAS, ADDRESS, LINK, RESTART})
+BEHIND_GATE = frozenset({NETWORK, ALIAS, ADDRESS, LINK, MAC, RESTART})
 
 _SERVICE = Item("service")
 _INHERITED = frozenset({ENVIRONMENT, LABEL, USER, FOLDER, COMMAND, ENTRYPOINT, HEALTH, STOP_SIGNAL, EXPOSED, MOUNT})
 # What can be changed on a container that is there, or is named outside of its service: no hash of Compose tells.
 _OUTSIDE_HASH = frozenset(
-    {NETWORK, ALIAS, ADDRESS, LINK, NETWORK_MODE, RESTART, REPLICAS, CONTAINER_NAME, TEXT, _SERVICE.kind}
+    {NETWORK, ALIAS, ADDRESS, LINK, MAC, NETWORK_MODE, RESTART, REPLICAS, CONTAINER_NAME, TEXT, _SERVICE.kind}
     | {"memory limit", "memory reservation", "swap limit", "CPUs", "CPU shares", "CPU period", "CPU quota", "CPU set"}
     | {"number of processes", "block I/O weight"}
 )
@@ -142,7 +143,7 @@ def _is_by_itself(one: Deviation, image: ImageSettings | None) -> bool:
         return container is not None and container.made_name.fullmatch(one.running) is not None
     if kind == LOG_DRIVER:
         return one.running == DEFAULT_LOG_DRIVER
-    if kind in (IMAGE, CONTROL_GROUP):  # built here, under a name that Compose chooses; as the host has them
+    if kind in (IMAGE, CONTROL_GROUP, MAC):  # built here, under a name that Compose chooses; as the engine has them
         return True
     # Nobody knows any more what an image that is gone has said.
     return is_from_client(one.item) or (image is None and kind in _INHERITED)

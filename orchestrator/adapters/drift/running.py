@@ -12,10 +12,10 @@ from orchestrator.adapters.drift.documents import (
     HostConfigDocument,
     ImageSettings,
 )
+from orchestrator.adapters.drift.mounts import read_mounts
 from orchestrator.adapters.drift.values import (
     ADDRESS,
     ALIAS,
-    ANONYMOUS,
     COMMAND,
     CONTAINER_NAME,
     CONTROL_GROUP,
@@ -30,7 +30,7 @@ from orchestrator.adapters.drift.values import (
     LINK,
     LOG_DRIVER,
     LOG_OPTION,
-    MOUNT,
+    MAC,
     NETWORK,
     NETWORK_MODE,
     RESTART,
@@ -54,8 +54,6 @@ from orchestrator.adapters.drift.values import (
     read_variables,
 )
 
-_ANONYMOUS_CHARACTERS = 64
-_DESKTOP = "/host_mnt"
 _PRIVATE = ("", "private", "shareable")
 _MODES = ("host", "none", "bridge", "default")
 
@@ -73,7 +71,7 @@ def read_running(
     return {
         **_read_config(container, image, mode),
         **_read_host(host),
-        **_read_mounts(container, resolve),
+        **read_mounts(container, resolve),
         **(_read_networks(container, left_out) if not mode else {Item(NETWORK_MODE): mode}),
         **({} if mode else read_ports(_find_ports(host))),
     }
@@ -199,63 +197,6 @@ def _part(entry: str) -> tuple[str, str]:
     return name, address
 
 
-def _read_mounts(container: ContainerSettings, resolve: Callable[[str], str]) -> Items:
-    asked = {read_path(one.target): one for one in container.host_config.mounts}
-    found: Items = {
-        Item(MOUNT, read_path(target)): describe_tmpfs(options)
-        for target, options in container.host_config.tmpfs.items()
-    }
-    for mount in container.mounts:
-        target = read_path(mount.destination)
-        options = asked.get(target)
-        if mount.type == "bind":
-            value = describe_bind(mount.source.removeprefix(_DESKTOP), resolve)
-        elif mount.type == "tmpfs":
-            size, mode = (options.tmpfs_options.size_bytes, options.tmpfs_options.mode) if options else (0, 0)
-            value = describe_tmpfs(join_tmpfs(size, mode))
-        elif mount.type == "volume":
-            value = (
-                ANONYMOUS
-                if _is_anonymous(mount.name)
-                else describe_volume(mount.name, options.volume_options.subpath if options else "")
-            )
-        else:
-            value = mount.type
-        found[Item(MOUNT, target)] = mark_read_only(value, read_only=not mount.rw)
-    return found
-
-
-def describe_volume(name: str, part: str) -> str:
-    """A volume, and which folder of it."""
-    return f"volume {name}" + (f", its {part}" if part else "")
-
-
-def describe_bind(source: str, resolve: Callable[[str], str]) -> str:
-    """A file or folder of the host, whatever links lead to it."""
-    return f"bind {resolve(read_path(source))}"
-
-
-def describe_tmpfs(options: str) -> str:
-    """Memory, and how much of it."""
-    return f"tmpfs {options}".rstrip()
-
-
-def join_tmpfs(size_bytes: int, mode: int) -> str:
-    """Options of a tmpfs as one text."""
-    return ",".join(
-        text for text in (f"size={size_bytes}" if size_bytes else "", f"mode={mode:o}" if mode else "") if text
-    )
-
-
-def mark_read_only(value: str, *, read_only: bool) -> str:
-    """A mount with whether it can be written."""
-    return f"{value} (read-only)" if read_only and value != ANONYMOUS else value
-
-
-def _is_anonymous(name: str) -> bool:
-    return len(name) == _ANONYMOUS_CHARACTERS and not set(name) - set("0123456789abcdef")
-
-
 def _read_networks(container: ContainerSettings, left_out: Collection[str]) -> Items:
     found: Items = {}
     for name, endpoint in container.network_settings.networks.items():
@@ -266,6 +207,8 @@ def _read_networks(container: ContainerSettings, left_out: Collection[str]) -> I
         for alias in endpoint.aliases:
             if alias not in own and not container.made_name.fullmatch(alias):
                 found[Item(ALIAS, f"{alias} in {name}")] = YES_IN
+        if endpoint.mac_address:
+            found[Item(MAC, endpoint.mac_address.lower())] = YES_IN
         for address in (endpoint.asked.ipv4_address, endpoint.asked.ipv6_address):
             if address:
                 found[Item(ADDRESS, f"{address} in {name}")] = YES_IN

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-ALIAS, NETWORK, ADDRESS, LINK = "alias", "network", "address", "link"
+ALIAS, NETWORK, ADDRESS, LINK, MAC = "alias", "network", "address", "link", "MAC address"
 NETWORK_MODE = "network mode"
 MOUNT, ENVIRONMENT, LABEL, PORT = "mount", "environment variable", "label", "port"
 RESTART, REPLICAS, IMAGE, CONTAINER_NAME = "restart policy", "replicas", "image", "container name"

@@ -243,6 +243,11 @@ DIFFERENCES: dict[str, tuple[Change, Change, str, str, str]] = {
         say(networks={"default": {"aliases": ["www"], "ipv4_address": "172.20.0.9"}}), nothing,
         "address 172.20.0.9 in shop_default", "", "connected",
     ),
+    "a MAC address": (
+        say(mac_address="02:42:AC:11:00:09"),
+        lambda c: c["NetworkSettings"]["Networks"]["shop_default"].update(MacAddress="02:42:ac:14:00:02"),
+        "MAC address 02:42:ac:11:00:09", "", "connected",
+    ),
     "a port of the host": (
         lambda p: web(p)["ports"][0].update(published="8081"),
         nothing, "port 5100/tcp", "127.0.0.1:8080", "127.0.0.1:8081",
@@ -350,6 +355,11 @@ ALIKE: dict[str, tuple[Change, Change, Change]] = {
         nothing,
     ),
     "the network that an upgrade has left": (nothing, connect("shop_gate", Aliases=["anything"]), nothing),
+    "an address that the engine has made": (
+        nothing,
+        lambda c: c["NetworkSettings"]["Networks"]["shop_default"].update(MacAddress="02:42:ac:14:00:02"),
+        nothing,
+    ),
     "a folder by a link": (lambda p: web(p)["volumes"][1].update(source="/linked/shop/conf"), nothing, nothing),
     "the name of an earlier Compose": (nothing, lambda c: c.update(Name="/shop_web_1"), nothing),
     "the name of a container that was replaced": (
