@@ -8,16 +8,14 @@ import shutil
 import tarfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import cached_property, partial
-from http import HTTPStatus
 from itertools import islice
 from typing import Literal
 
 import docker
 import requests
-import urllib3
-from docker.errors import APIError, DockerException, NotFound, StreamParseError
+from docker.errors import DockerException, NotFound
 from docker.types import CancellableStream
 
 from orchestrator.adapters.drift.documents import ContainerSettings, ImageSettings
@@ -29,11 +27,11 @@ from orchestrator.adapters.engine_documents import (
     ListedDocument,
     PullEvent,
 )
+from orchestrator.adapters.engine_failure import explain_lookup, explain_pull, translated
 from orchestrator.adapters.flow import Flow, call, run_aside
 from orchestrator.adapters.gated_rendering import Connection
 from orchestrator.adapters.image_pull import DownloadedBytes, explain_failure
 from orchestrator.deadline import Deadline
-from orchestrator.errors import PlatformError
 from orchestrator.model import Pin
 from orchestrator.ports import Report
 
@@ -64,7 +62,7 @@ class DockerEngine:
 
     def inspect(self) -> EngineDocument:
         """Who the engine is."""
-        with _translated("say who it is"):
+        with translated("say who it is"):
             return EngineDocument.model_validate(self.client.api.info())
 
     def free_bytes(self, folder: str) -> int | None:
@@ -77,12 +75,12 @@ class DockerEngine:
 
     def is_local(self) -> bool:
         """Whether it runs on this machine, so that its networks are this machine's too."""
-        with _translated("say where it is"):
+        with translated("say where it is"):
             return self.client.api.base_url.startswith(_LOCAL_URL)
 
     def find_image(self, reference: str) -> ImageDocument | None:
         """The local image of a reference or id."""
-        with _translated(f"inspect image {reference}"), suppress(NotFound):
+        with translated(f"inspect image {reference}"), suppress(NotFound):
             return ImageDocument.model_validate(self._inspect_image(reference))
         return None
 
@@ -92,7 +90,7 @@ class DockerEngine:
         Raises:
             PlatformError: ``image.not_found``, ``image.denied``, ``image.unreachable``.
         """
-        with _translated(f"look up {reference}", _explain_lookup(reference)):
+        with translated(f"look up {reference}", explain_lookup(reference)):
             return DistributionDocument.model_validate(self._inspect_distribution(reference))
 
     def pull(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> None:
@@ -114,7 +112,7 @@ class DockerEngine:
             return (PullEvent.model_validate(event) for event in events)
 
         flow = Flow(produce, lambda: _close(responses)).read(deadline)
-        with _translated(f"pull {reference}", _explain_pull(reference)), closing(flow) as events:
+        with translated(f"pull {reference}", explain_pull(reference)), closing(flow) as events:
             for event in events:
                 if event.error:
                     raise explain_failure(reference, event.error)
@@ -124,51 +122,51 @@ class DockerEngine:
     def tag(self, image: str, name: str) -> None:
         """Give an image the name ``repository:tag``."""
         repository, _, tag = name.rpartition(":")
-        with _translated(f"name image {image} {name}"):
+        with translated(f"name image {image} {name}"):
             self.client.api.tag(image, repository, tag)
 
     def remove_name(self, name: str) -> None:
         """Take a name from an image; nothing if there is no such name."""
-        with _translated(f"forget image {name}"), suppress(NotFound):
+        with translated(f"forget image {name}"), suppress(NotFound):
             self.client.api.remove_image(name)
 
     def find_containers(self, labels: Mapping[str, str]) -> tuple[ContainerDocument, ...]:
         """All containers with these labels, running or not, by name."""
-        with _translated("list containers"):
+        with translated("list containers"):
             listed = self.client.api.containers(all=True, filters={"label": _pairs(labels)})
         found = (self.find_container(entry["Id"]) for entry in listed)
         return tuple(sorted((one for one in found if one is not None), key=lambda one: one.name))
 
     def list_containers(self) -> tuple[ListedDocument, ...]:
         """All containers of the engine, running or not, in one call."""
-        with _translated("list containers"):
+        with translated("list containers"):
             return tuple(ListedDocument.model_validate(entry) for entry in self.client.api.containers(all=True))
 
     def find_container(self, name: str) -> ContainerDocument | None:
         """A container by name or id."""
-        with _translated(f"inspect container {name}"), suppress(NotFound):
+        with translated(f"inspect container {name}"), suppress(NotFound):
             return ContainerDocument.model_validate(self.client.api.inspect_container(name))
         return None
 
     def find_settings(self, labels: Mapping[str, str]) -> tuple[ContainerSettings, ...]:
         """All settings of the containers with these labels, running or not, by name."""
-        with _translated("list containers"):
+        with translated("list containers"):
             listed = self.client.api.containers(all=True, filters={"label": _pairs(labels)})
         found: list[ContainerSettings] = []
         for entry in listed:
-            with _translated(f"inspect container {entry['Id'][:12]}"), suppress(NotFound):
+            with translated(f"inspect container {entry['Id'][:12]}"), suppress(NotFound):
                 found.append(ContainerSettings.model_validate(self.client.api.inspect_container(entry["Id"])))
         return tuple(sorted(found, key=lambda one: one.name))
 
     def find_image_settings(self, image_id: str) -> ImageSettings | None:
         """What a container of this image has where nothing else is said."""
-        with _translated(f"inspect image {image_id}"), suppress(NotFound):
+        with translated(f"inspect image {image_id}"), suppress(NotFound):
             return ImageSettings.model_validate(self._inspect_image(image_id))
         return None
 
     def read_file(self, container_id: str, path: str) -> bytes | None:
         """A small file of a container; None where there is none, or nothing that can be read from outside."""
-        with _translated(f"read a file of {container_id[:12]}"), suppress(NotFound, tarfile.TarError):
+        with translated(f"read a file of {container_id[:12]}"), suppress(NotFound, tarfile.TarError):
             chunks, _ = self.client.api.get_archive(container_id, path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(islice(chunks, _FILE_CHUNKS)))) as archive:
                 file = archive.extractfile(archive.getmembers()[0])
@@ -178,7 +176,7 @@ class DockerEngine:
     def set_restart_policy(self, container_id: str, name: str, attempts: int = 0) -> None:
         """Change what happens when the container ends; it goes on as it is."""
         policy = {"Name": name, "MaximumRetryCount": attempts}
-        with _translated("change a restart policy"):
+        with translated("change a restart policy"):
             self.client.api.update_container(
                 container_id,
                 restart_policy=policy,  # type: ignore[arg-type] # the stub lacks "no" and "unless-stopped"
@@ -186,12 +184,12 @@ class DockerEngine:
 
     def start_container(self, container: ContainerDocument) -> None:
         """Start it; nothing if it runs."""
-        with _translated(f"start container {container.name}"):
+        with translated(f"start container {container.name}"):
             self.client.api.start(container.id)
 
     def await_end(self, name: str, deadline: Deadline) -> None:
         """Wait until a container is over, for a while at most; it may go on then."""
-        with _translated(f"wait for container {name}"), suppress(NotFound):
+        with translated(f"wait for container {name}"), suppress(NotFound):
             call(lambda: self.client.api.wait(name, timeout=_WAIT_S), deadline)
 
     def stop_containers(
@@ -223,7 +221,7 @@ class DockerEngine:
         grace_s = _DEFAULT_GRACE_S if container.stop_timeout_s is None else container.stop_timeout_s
         if at_once:
             grace_s = 0
-        with _translated(f"stop container {container.name}"), suppress(NotFound):
+        with translated(f"stop container {container.name}"), suppress(NotFound):
             self.client.api.stop(container.id, timeout=grace_s)
 
     def reconnect_container(self, connection: Connection) -> None:
@@ -232,7 +230,7 @@ class DockerEngine:
         # None where an earlier attempt was cut off between the two calls.
         network = container.networks.get(connection.network) if container else None
         links = dict.fromkeys((*(network.pairs if network else ()), *connection.links))
-        with _translated(f"connect container {connection.container} to {connection.network}"):
+        with translated(f"connect container {connection.container} to {connection.network}"):
             if network is not None:
                 self.client.api.disconnect_container_from_network(connection.container, connection.network)
             self.client.api.connect_container_to_network(
@@ -245,24 +243,24 @@ class DockerEngine:
 
     def connect_container(self, container_id: str, network: str, aliases: Sequence[str]) -> None:
         """Connect a container to one more network, where it has these names."""
-        with _translated(f"connect container {container_id[:12]} to {network}"):
+        with translated(f"connect container {container_id[:12]} to {network}"):
             self.client.api.connect_container_to_network(container_id, network, aliases=list(aliases))
 
     def disconnect_container(self, container_id: str, network: str) -> None:
         """Take a container out of a network."""
-        with _translated(f"disconnect container {container_id[:12]} from {network}"):
+        with translated(f"disconnect container {container_id[:12]} from {network}"):
             self.client.api.disconnect_container_from_network(container_id, network)
 
     def create_inner_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Make a network that leads nowhere but to this host."""
-        with _translated(f"create network {name}"):
+        with translated(f"create network {name}"):
             self.client.api.create_network(
                 name, driver="bridge", internal=True, check_duplicate=True, labels=dict(labels)
             )
 
     def find_network_driver(self, name: str) -> str | None:
         """What kind of network it is (``bridge``, ``macvlan`` …); None if there is none of this name."""
-        with _translated(f"inspect network {name}"), suppress(NotFound):
+        with translated(f"inspect network {name}"), suppress(NotFound):
             return str(self.client.api.inspect_network(name)["Driver"])
         return None
 
@@ -271,7 +269,7 @@ class DockerEngine:
 
         Its image must have a `sleep`.
         """
-        with _translated(f"start {name}"):
+        with translated(f"start {name}"):
             host = self.client.api.create_host_config(network_mode=network, init=True, auto_remove=True)
             self.client.api.create_container(
                 image, [_PLACEHOLDER_S], entrypoint=["sleep"], name=name, labels=dict(labels), host_config=host
@@ -280,50 +278,50 @@ class DockerEngine:
 
     def end_placeholder(self, name: str) -> None:
         """Remove it at once; nothing if it is gone."""
-        with _translated(f"remove container {name}"), suppress(NotFound):
+        with translated(f"remove container {name}"), suppress(NotFound):
             self.client.api.remove_container(name, v=True, force=True)
 
     def remove_container(self, name: str) -> None:
         """Remove a container that is over, with its anonymous volumes; nothing if it is gone."""
-        with _translated(f"remove container {name}"), suppress(NotFound):
+        with translated(f"remove container {name}"), suppress(NotFound):
             self.client.api.remove_container(name, v=True)
 
     def destroy_container(self, name: str) -> None:
         """End it at once and remove it with its anonymous volumes; nothing if it is gone."""
-        with _translated(f"remove container {name}"), suppress(NotFound):
+        with translated(f"remove container {name}"), suppress(NotFound):
             self.client.api.remove_container(name, v=True, force=True)
 
     def find_networks(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the networks with these labels."""
-        with _translated("list networks"):
+        with translated("list networks"):
             listed = self.client.api.networks(filters={"label": _pairs(labels)})
         return tuple(str(entry["Name"]) for entry in listed)
 
     def find_volumes(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the volumes with these labels."""
-        with _translated("list volumes"):
+        with translated("list volumes"):
             listed = self.client.api.volumes(filters={"label": _pairs(labels)})["Volumes"]
         return tuple(str(entry["Name"]) for entry in listed or ())
 
     def remove_network(self, name: str) -> None:
         """Remove a network that nobody is connected to; nothing if it is gone."""
-        with _translated(f"remove network {name}"), suppress(NotFound):
+        with translated(f"remove network {name}"), suppress(NotFound):
             self.client.api.remove_network(name)
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume that no container uses; nothing if it is gone."""
-        with _translated(f"remove volume {name}"), suppress(NotFound):
+        with translated(f"remove volume {name}"), suppress(NotFound):
             self.client.api.remove_volume(name)
 
     def read_log(self, name: str, *, lines: int | None = None) -> Generator[bytes, None, None]:
         """What a container has said so far, both streams, in chunks; the last ``lines`` or all of it."""
-        with _translated(f"read the log of {name}"):
+        with translated(f"read the log of {name}"):
             tail: Literal["all"] | int = "all" if lines is None else lines
             yield from self.client.api.logs(name, stream=True, follow=False, tail=tail)
 
     def read_last_line(self, name: str) -> bytes:
         """The newest line of a container; unlike a stream it comes within the time of any other call, or fails."""
-        with _translated(f"read the log of {name}"):
+        with translated(f"read the log of {name}"):
             return bytes(self.client.api.logs(name, tail=1))
 
     # The two calls that have no types in the stubs.
@@ -336,7 +334,7 @@ class DockerEngine:
     @cached_property
     def client(self) -> docker.DockerClient:
         """The SDK's own client, for the adapter that works inside containers."""
-        with _translated("answer"):
+        with translated("answer"):
             return _connect(self.host, self._environment)
 
 
@@ -348,59 +346,6 @@ def _connect(host: str | None, environment: Mapping[str, str] | None) -> docker.
     if host is not None:
         return docker.DockerClient(base_url=host, timeout=_CALL_TIMEOUT_S)
     return docker.from_env(timeout=_CALL_TIMEOUT_S, environment=dict(environment or os.environ))
-
-
-@contextmanager
-def _translated(deed: str, explain: Callable[[APIError], PlatformError] | None = None) -> Iterator[None]:
-    try:
-        yield
-    except APIError as error:
-        if explain is not None:
-            raise explain(error) from error
-        raise PlatformError("engine.refused", f"The engine could not {deed}: {_say(error)}") from error
-    except (
-        DockerException,
-        requests.RequestException,
-        urllib3.exceptions.HTTPError,
-        StreamParseError,
-    ) as error:
-        raise PlatformError(
-            "engine.unreachable",
-            f"The engine does not answer (asked to {deed}): {error}",
-            meaning="What runs on it is not known.",
-            hint="Look whether it runs (`docker info`) and whether this user may use it.",
-        ) from error
-
-
-def _say(error: APIError) -> str:
-    return str(error.explanation or error)
-
-
-def _explain_pull(reference: str) -> Callable[[APIError], PlatformError]:
-    return lambda error: explain_failure(reference, _say(error), error.status_code)
-
-
-def _explain_lookup(reference: str) -> Callable[[APIError], PlatformError]:
-    def explain(error: APIError) -> PlatformError:
-        if error.status_code == HTTPStatus.NOT_FOUND:
-            return PlatformError(
-                "image.not_found",
-                f"The registry has no image {reference}.",
-                hint="Look whether the release's image was published, and under which name.",
-            )
-        if error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            return PlatformError(
-                "image.denied",
-                f"The registry does not let us see {reference}: {_say(error)}",
-                hint="Log in on this host with `docker login`, as the user who runs the upgrade.",
-            )
-        return PlatformError(
-            "image.unreachable",
-            f"The registry could not be asked for {reference}: {_say(error)}",
-            hint="Look whether the engine's host reaches the registry.",
-        )
-
-    return explain
 
 
 # Shuts the socket down, so that the thread that reads it wakes up and the engine ends the download.
