@@ -142,6 +142,19 @@ def test_the_orchestrator_on_the_host_goes_before_the_image(bench: Bench) -> Non
     assert ended.calls == ("orchestrator --version", f"orchestrator run {plan} --version=v1.3.0")
 
 
+def test_the_orchestrator_on_the_host_gets_nothing_by_which_python_loads_something_else(bench: Bench) -> None:
+    bench.stubs.add("orchestrator", f'env >>"$HOME/given"\n{OURS}')
+    poison = {"PYTHONPATH": "/home/eve", "PYTHONHOME": "/x", "PYTHONSTARTUP": "/y", "PYTHONWARNINGS": "error::eve.X"}
+    ended = bench.stubs.run("sh", bench.folder / "upgrade.sh", environment=poison)
+    assert ended.exit_code == 20
+    assert "PYTHON" not in (bench.home / "given").read_text()
+
+
+def test_its_container_knows_who_called_sudo_and_whom_the_operator_trusts(bench: Bench) -> None:
+    (started,) = [call for call in bench.run("--recover").calls if call.startswith("docker run")]
+    assert "--env SUDO_UID --env ORCHESTRATOR_TRUST_OWNER" in started
+
+
 def test_another_program_of_that_name_is_not_taken_for_it(bench: Bench) -> None:
     bench.stubs.add("orchestrator", ANOTHER)
     assert container_call(bench.run())
