@@ -170,10 +170,10 @@ class Platform(Protocol):
         """Raise ``gate.impossible`` if these services cannot be kept from their users. Changes nothing."""
 
     def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
-        """The address at which this host reaches, past the gate, what users reach at ``url``.
+        """The address at which this host reaches, past the gate, what users reach at ``url``; always plain http.
 
-        None where none of these services publishes the port of ``url``, and for https: a certificate is not
-        made out to an address of a container. ``gate.no_address`` when its container does not run.
+        Where a proxy in front of the services has the port of ``url``, that is their only port. None where it is
+        not clear which port ``url`` leads to. ``gate.no_address`` when its container does not run.
         """
 
     def start_job(
@@ -365,8 +365,12 @@ class ReleaseFeed(Protocol):
 class Probe(Protocol):
     """An outside look at the app."""
 
-    def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
-        """One GET, redirects not followed, at most 64 KiB of the body. Never raises for what the app does."""
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
+        """One GET, redirects not followed, at most 64 KiB of the body. Never raises for what the app does.
+
+        ``asked`` is the address that users ask at, where ``url`` is another one of the same app: the request names
+        the host, the port and the scheme of ``asked``, as a browser or a proxy in front of the app would.
+        """
 
 
 class Operator(Protocol):

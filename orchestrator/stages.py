@@ -8,7 +8,7 @@ from typing import Protocol
 
 from orchestrator.deadline import Deadline
 from orchestrator.facts import FrozenProject
-from orchestrator.model import JobStatus, ServiceStatus
+from orchestrator.model import JobStatus, ProbeAnswer, ServiceStatus
 from orchestrator.ports import Database
 
 
@@ -34,8 +34,11 @@ class Stage(Protocol):
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
         """As `Platform.inspect_services`."""
 
-    def find_url(self, url: str) -> str | None:
-        """Where the stage's own copy answers what users ask at ``url``; None where we cannot reach it."""
+    def reaches(self, url: str) -> bool:
+        """Whether the stage's own copy can be asked what users ask at ``url``."""
+
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
+        """Ask the stage's own copy as `Probe.get`; ``url`` is the address that users ask at, and ``asked`` too."""
 
     def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
         """As `Platform.start_job`; what the service depends on is started too."""

@@ -9,6 +9,8 @@ from orchestrator.facts import FrozenProject, Serving
 from orchestrator.inert import make_inert
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
+from orchestrator.ports import Probe
+from states.asking import PastGate
 from states.expecting import build_progress
 from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at
 from states.patience import repeat_while_away
@@ -57,7 +59,9 @@ class Health(State[HealthOptions]):
         """Wait for steady health; what failed is told with the container's last words."""
         ctx.report(build_progress(ctx, "Watching the new version", "start_s"))
         try:
-            serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
+            serving = repeat_while_away(
+                ctx, lambda: await_serving(ctx, _public_check(ctx), expect_target(ctx), _probe(ctx))
+            )
         except (HealthError, DeadlineExceededError, PlatformError) as error:
             words = _last_words(ctx)
             raise type(error)(error.code, error.what, meaning=error.meaning, hint=error.hint, words=words) from error
@@ -70,24 +74,22 @@ class Health(State[HealthOptions]):
 
 
 def _look(ctx: StateContext[HealthOptions]) -> Look:
-    return look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+    return look_at(_public_check(ctx), expect_target(ctx), ctx.world.platform, _probe(ctx))
 
 
-def _check(ctx: StateContext[HealthOptions]) -> HealthCheck:
-    check = _public_check(ctx)
+def _probe(ctx: StateContext[HealthOptions]) -> Probe:
+    check, probe = _public_check(ctx), ctx.world.probe
     if not is_behind_gate(ctx):
-        return check
-    return replace(check, url=_past_gate(ctx, check.url), version_url=_past_gate(ctx, check.version_url))
+        return probe
+    return PastGate(probe, {url: _past_gate(ctx, url) for url in (check.url, check.version_url) if url is not None})
 
 
-def _past_gate(ctx: StateContext[HealthOptions], url: str | None) -> str | None:
-    if url is None:
-        return None
+def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
     found = ctx.world.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
     if found is None:
         raise HealthError(
             "health.not_behind_gate",
-            f"{url} cannot be asked behind the closed gate: none of the services publishes its port over plain http.",
+            f"{url} cannot be asked behind the closed gate: which port of the services it leads to is not clear.",
             hint="Name such an address for health, or write `gate: open` under `with:` of the start state.",
         )
     return found

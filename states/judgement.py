@@ -84,14 +84,16 @@ def expect_target(ctx: StateContext[OptionsT]) -> Expectation:
     return Expectation(ctx.target.services, image.image_id if image else "", version)
 
 
-def await_serving(ctx: StateContext[OptionsT], check: HealthCheck, expected: Expectation) -> Serving:
-    """Wait as `await_steady` until the new version serves; when it first did."""
+def await_serving(
+    ctx: StateContext[OptionsT], check: HealthCheck, expected: Expectation, probe: Probe | None = None
+) -> Serving:
+    """Wait as `await_steady` until the new version serves; when it first did. ``probe``: not the usual one."""
     world = ctx.world
     since = await_steady(
         check,
         expected,
         platform=world.platform,
-        probe=world.probe,
+        probe=probe or world.probe,
         clock=world.clock,
         deadline=ctx.deadline,
         tell=ctx.tell,

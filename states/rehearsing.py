@@ -166,10 +166,10 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
     stage.start_services(expected.services, pin, deadline=ctx.deadline)
     try:
         await_steady(
-            _reached_privately(stage, ctx.target.health),
+            _asked_privately(stage, ctx.target.health),
             expected,
             platform=watch,
-            probe=ctx.world.probe,
+            probe=stage,
             clock=clock,
             deadline=within,
             tell=ctx.tell,
@@ -228,10 +228,9 @@ def _find_verdict(ctx: StateContext[Any], watch: Watch, name: str) -> JobStatus 
     return None if status.running else status
 
 
-# Where we cannot reach it, its containers alone are judged.
-def _reached_privately(stage: Stage, check: HealthCheck) -> HealthCheck:
-    url = stage.find_url(check.url) if check.url else None
-    version_url = stage.find_url(check.version_url) if check.version_url else None
+# Where it cannot be asked, its containers alone are judged.
+def _asked_privately(stage: Stage, check: HealthCheck) -> HealthCheck:
+    url, version_url = (url if url and stage.reaches(url) else None for url in (check.url, check.version_url))
     return replace(check, url=url, version_url=version_url)
 
 

@@ -33,6 +33,15 @@ def is_loopback(url: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+def is_literal(url: str) -> bool:
+    """Whether the host of the URL is an address and no name."""
+    try:
+        ipaddress.ip_address(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+    return True
+
+
 def is_private_address(url: str) -> bool:
     """Whether the host of the URL is a literal address of a private network; no proxy leads there."""
     address = read_literal(read_host(url))

@@ -11,10 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from orchestrator.adapters.rendering import Json, JsonObject, parse_rendering, read_name, read_object, read_services
+from orchestrator.adapters.addresses import is_literal, is_loopback
+from orchestrator.adapters.rendering import (
+    Json,
+    JsonObject,
+    find_dependencies,
+    parse_rendering,
+    read_name,
+    read_object,
+    read_services,
+)
 from orchestrator.errors import PlatformError
 
-_HTTP_PORT = 80
+_PORTS = {"http": 80, "https": 443}
 _OPENINGS = ("ports", "labels", "label_file", "hostname", "domainname")
 _LOOKED_FOR = ("VIRTUAL_HOST", "VIRTUAL_HOST_MULTIPORTS")  # how nginx-proxy finds containers
 _DEPLOYMENT = ("replicas", "restart_policy", "labels")
@@ -132,30 +141,66 @@ def build_connections(rendering: str, services: Sequence[str]) -> tuple[Connecti
 
 
 def find_published(rendering: str, services: Sequence[str], url: str) -> Published | None:
-    """The service of these that publishes the TCP port of an http URL, whatever its host; None for https."""
-    wanted = _http_port(url)
+    """The service of these to which a URL leads, and its port in the container; None where that is not clear.
+
+    That is the one that publishes the port of an http URL, whatever its host. Otherwise a URL of https, of a host
+    name, or of a port that another service publishes leads to a proxy, and behind it is their only TCP port.
+    """
     known = read_services(parse_rendering(rendering))
-    for service in services:
-        ports = known[service].get("ports")
-        for port in map(read_object, ports if isinstance(ports, list) else []):
-            target = port.get("target")
-            tcp = port.get("protocol", "tcp") == "tcp"
-            if tcp and str(port.get("published")) == wanted and isinstance(target, int):
-                return Published(service, target)
-    return None
+    wanted = _find_port(url)
+    if wanted is None:
+        return None
+    plain = urlsplit(url).scheme == "http"
+    direct = [found for number, found in _list_published(known, services) if number == wanted]
+    if direct:
+        return direct[0] if plain else None  # it speaks TLS itself, for its own name
+    others = [name for name in known if name not in {*services, *find_dependencies(rendering, services)}]
+    in_front = any(number == wanted for number, _ in _list_published(known, others))
+    if not (in_front or not plain or not _is_address(url)):
+        return None
+    inner = {found for _, found in _list_published(known, services)} or set(_list_exposed(known, services))
+    return inner.pop() if len(inner) == 1 else None
+
+
+def _list_published(known: Mapping[str, JsonObject], services: Sequence[str]) -> list[tuple[str, Published]]:
+    return [
+        (str(port.get("published")), Published(service, target))
+        for service in services
+        for port in _list_objects(known[service].get("ports"))
+        if isinstance(target := port.get("target"), int) and port.get("protocol", "tcp") == "tcp"
+    ]
+
+
+def _list_exposed(known: Mapping[str, JsonObject], services: Sequence[str]) -> list[Published]:
+    exposed = [(service, known[service].get("expose")) for service in services]
+    ports = [(service, str(port).removesuffix("/tcp")) for service, found in exposed for port in _list_any(found)]
+    return [Published(service, int(port)) for service, port in ports if port.isdecimal()]
+
+
+def _list_any(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _list_objects(value: Json) -> list[JsonObject]:
+    return [read_object(entry) for entry in _list_any(value)]
+
+
+def _is_address(url: str) -> bool:
+    return is_loopback(url) or is_literal(url)
 
 
 def build_private_url(url: str, address: str, port: int) -> str:
-    """The URL with another host and port; path and query stay."""
+    """The URL with another host and port, over plain http; path and query stay."""
     parts = urlsplit(url)
     host = f"[{address}]" if ":" in address else address
-    return parts._replace(netloc=f"{host}:{port}", fragment="").geturl()
+    return parts._replace(scheme="http", netloc=f"{host}:{port}", fragment="").geturl()
 
 
-def _http_port(url: str) -> str | None:
+def _find_port(url: str) -> str | None:
     address = urlsplit(url)
     try:
-        return str(address.port or _HTTP_PORT) if address.scheme == "http" else None
+        default = _PORTS.get(address.scheme)
+        return str(address.port or default) if default else None
     except ValueError:
         return None
 

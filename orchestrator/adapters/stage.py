@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from orchestrator.adapters.compose import Compose, job_command, up_command
 from orchestrator.adapters.container_exec import ContainerExec
@@ -20,16 +19,18 @@ from orchestrator.adapters.engine_documents import (
 )
 from orchestrator.adapters.env_file import write_atomically
 from orchestrator.adapters.frozen import read_frozen
+from orchestrator.adapters.gated_rendering import Published, find_published
 from orchestrator.adapters.jobs import Jobs
 from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.relay import Relay
 from orchestrator.adapters.rendering import fill_template
 from orchestrator.adapters.roles import copy_roles
-from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_published, find_staged
+from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_staged
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, PlatformError
 from orchestrator.facts import FrozenProject
 from orchestrator.inert import make_inert
-from orchestrator.model import JobStatus, ServiceStatus
+from orchestrator.model import JobStatus, ProbeAnswer, ServiceStatus
 from orchestrator.ports import Database
 
 _DATA = "/var/lib/postgresql/data"
@@ -38,7 +39,6 @@ _QUICK_S = 60.0
 _POLL_S = 0.25
 _LOG_LINES = 10
 _PRIVATE = 0o600
-_HTTP_PORT = 80
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class ComposeStage:
         self._directory = directory
         self._jobs = Jobs(stages.engine, stages.compose.mask)
         self.executor = ContainerExec(lambda: stages.engine.client, lambda: plan.name, plan.database)
+        self._relay = Relay(self.executor)
         self._postgres = Postgres(self.executor, stages.user, stages.name)
 
     @property
@@ -162,18 +163,18 @@ class ComposeStage:
         found = self._containers(services)
         return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
 
-    def find_url(self, url: str) -> str | None:
-        """See `Stage.find_url`."""
-        address = urlsplit(url)
-        behind = find_published(self._template, address.port or _HTTP_PORT)
-        if address.scheme != "http" or behind is None or not self._engine.is_local():
-            return None
-        service, port = behind
-        addresses = [found for container in self._containers((service,)) for found in container.addresses]
-        if not addresses:
-            return None
-        host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-        return address._replace(netloc=f"{host}:{port}").geturl()
+    def reaches(self, url: str) -> bool:
+        """See `Stage.reaches`."""
+        return self._find_published(url) is not None and self._relay.is_usable()
+
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
+        """See `Stage.get`."""
+        behind = self._find_published(url)
+        containers = self._containers((behind.service,)) if behind else ()
+        addresses = [found for container in containers for found in container.addresses]
+        if behind is None or not addresses:
+            return ProbeAnswer(status=None, error="no container of it runs")
+        return self._relay.get(url, addresses[0], behind.port, timeout_s=timeout_s)
 
     def save_log(self, container: str, path: Path) -> str:
         """See `Stage.save_log`."""
@@ -199,6 +200,10 @@ class ComposeStage:
         return self._jobs.inspect(name)
 
     # --- how
+
+    def _find_published(self, url: str) -> Published | None:
+        tried = find_published(self._template, self._plan.services, url)
+        return tried or find_published(self._template, find_staged(self._template, self._plan.services), url)
 
     def _up(self, services: Sequence[str], pin: str, *, alone: bool, deadline: Deadline) -> None:
         argv = up_command(self._directory, services, file=self._write(pin), name=self._plan.name, alone=alone)

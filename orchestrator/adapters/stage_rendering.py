@@ -24,6 +24,9 @@ from orchestrator.adapters.rendering import (
 
 NETWORK = "stage"
 
+# Where the engine's own resolver forwards names that it does not know: to the container itself, so nowhere.
+_NO_RESOLVER = "127.0.0.1"
+
 # What a service may keep. Whatever is not named here, also what Compose learns in years to come, is left out.
 _KEPT = frozenset(
     {"cap_add", "cap_drop", "command", "configs", "cpus", "dns_search", "domainname", "entrypoint", "env_file"}
@@ -73,10 +76,21 @@ def build_stage(rendering: str, plan: StagePlan) -> str:
     stage: JsonObject = {
         "name": plan.name,
         "services": {name: _stage_service(name, known[name], kept, aliases[name], plan) for name in kept},
-        "networks": {NETWORK: {"internal": True, "labels": label}},
+        "networks": {NETWORK: _build_network(label)},
         "volumes": {name: {"labels": label} for name in _named_volumes(known, kept)},
     }
     return json.dumps(stage | {key: project[key] for key in ("configs", "secrets") if key in project}, indent=2)
+
+
+# Without an address on its bridge the host is not in it: what listens there is not reached by way of a gateway.
+def _build_network(label: JsonObject) -> JsonObject:
+    return {
+        "driver": "bridge",
+        "internal": True,
+        "enable_ipv6": False,
+        "driver_opts": {"com.docker.network.bridge.inhibit_ipv4": "true"},
+        "labels": label,
+    }
 
 
 def find_staged(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
@@ -84,16 +98,6 @@ def find_staged(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
     known = read_services(parse_rendering(rendering))
     wanted = dict.fromkeys((*services, *find_dependencies(rendering, services)))
     return tuple(name for name in wanted if name in known)
-
-
-def find_published(rendering: str, port: int) -> tuple[str, int] | None:
-    """The service that publishes a port of the host, and its own port behind it."""
-    for name, service in read_services(parse_rendering(rendering)).items():
-        for entry in _objects(service.get("ports")):
-            target = entry.get("target")
-            if str(entry.get("published")) == str(port) and isinstance(target, int):
-                return name, target
-    return None
 
 
 def _stage_service(
@@ -106,6 +110,7 @@ def _stage_service(
         "restart": "no",
         "labels": {RUN_LABEL: plan.run_id},
         "security_opt": ["no-new-privileges:true"],
+        "dns": [_NO_RESOLVER],
         "volumes": [mount for entry in _objects(service.get("volumes")) for mount in _mounts(name, entry, plan)],
         "depends_on": {one: how for one, how in read_object(service.get("depends_on")).items() if one in kept},
     }

@@ -1,5 +1,6 @@
 """A stage on a real engine, beside a project whose database lies in a folder of the host."""
 
+import json
 import os
 import secrets
 import threading
@@ -14,7 +15,6 @@ from orchestrator.adapters.compose import Compose
 from orchestrator.adapters.compose_project import ComposeProject
 from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.stage import ComposeStage, ComposeStages, stage_name
 from orchestrator.adapters.system_clock import SystemClock
@@ -36,12 +36,25 @@ services:
   app:
     image: {repository}:${{APP_VERSION}}
     labels: {{{label}: {project}}}
-    command: [python, -m, http.server, "8000", --directory, /data]
+    command: [python, /data/app.py]
     ports: ["127.0.0.1:{port}:8000"]
     depends_on: [db]
     volumes: ["./data:/data", "uploads:/uploads", "/var/run:/host-run"]
 volumes: {{uploads: {{labels: {{{label}: {project}}}}}}}
 networks: {{default: {{labels: {{{label}: {project}}}}}}}
+"""
+# Says what it was asked, as an app that answers only to its own name would look at it.
+APP = """\
+import http.server, json, time
+
+class App(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(20 if "slow" in self.path else 0)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({**self.headers, "path": self.path}).encode())
+
+http.server.ThreadingHTTPServer(("", 8000), App).serve_forever()
 """
 SETUP = "CREATE ROLE reader LOGIN PASSWORD 'of the reader' CONNECTION LIMIT 7; CREATE TABLE entries (id int)"
 ROLES = "SELECT rolname || ' ' || coalesce(rolpassword, '') || ' ' || rolconnlimit FROM pg_authid ORDER BY 1"
@@ -62,7 +75,7 @@ class Place:
         for name in ("files", "data"):
             (self.folder / name).mkdir(parents=True)
         self.directory.mkdir()
-        (self.folder / "data" / "index.html").write_text("ours\n")
+        (self.folder / "data" / "app.py").write_text(APP)
         words = {"project": self.project, "postgres": bases.postgres, "repository": repository, "port": self.port}
         text = COMPOSE.format(**words, label=LABEL, password=secrets.token_hex(8))
         (self.folder / "compose.yaml").write_text(text)
@@ -143,16 +156,17 @@ def test_no_password_hash_is_in_a_file_or_a_log(place: Place, stage: ComposeStag
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in place.directory.iterdir())
 
 
-def test_the_app_answers_at_a_private_address_that_its_users_do_not_reach(place: Place, stage: ComposeStage) -> None:
-    url = stage.find_url(f"http://localhost:{place.port}/index.html")
-    assert url is not None
-    assert str(place.port) not in url
-    probe = HttpProbe()
-    within(30).poll(lambda: probe.get(url, timeout_s=2).status, every_s=0.2)
-    answer = probe.get(url, timeout_s=5)
-    assert (answer.status, answer.body) == (200, "ours\n")
-    assert stage.find_url(f"https://localhost:{place.port}/") is None
-    assert stage.find_url("http://localhost:1/") is None
+def test_the_app_is_asked_by_its_own_name_where_users_do_not_reach_it(place: Place, stage: ComposeStage) -> None:
+    url = f"http://localhost:{place.port}/index.html"
+    assert stage.reaches(url)
+    within(30).poll(lambda: stage.get(url, timeout_s=5).status, every_s=0.2)
+    answer = stage.get(url, timeout_s=5)
+    assert (answer.status, json.loads(answer.body)["Host"]) == (200, f"localhost:{place.port}")
+    proxied = stage.get("https://shop.example/up", timeout_s=5)
+    said = json.loads(proxied.body)
+    assert (said["Host"], said["X-Forwarded-Proto"], said["path"]) == ("shop.example", "https", "/up")
+    assert not stage.reaches("http://localhost:1/")
+    assert stage.get(url.replace("index", "slow"), timeout_s=1).error == "no full answer within 1 s"
 
 
 def test_it_can_write_no_folder_of_the_host_and_reach_no_engine(place: Place, stage: ComposeStage) -> None:

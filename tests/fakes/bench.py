@@ -66,6 +66,7 @@ class Bench:
         *,
         migrate: str = "migrate: [app, migrate]",
         health: str = "",
+        url: str = "http://localhost:5100",
     ) -> None:
         self.world: FakeWorld = make_world(folder)
         announce_up_to(self.world, "v1.1.0")
@@ -79,6 +80,7 @@ class Bench:
             )
             + machine
         )
+        text = text.replace("http://localhost:5100", url)
         self.plan = parse_plan(text, folder / "plan.yaml", KINDS)
         self.recorder = Recorder()
         self.service = Service(self.plan, KINDS, make_ports(self.world, operator=operator))

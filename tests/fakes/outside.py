@@ -67,19 +67,26 @@ class FakeProbe:
     def __init__(self, world: FakeWorld) -> None:
         self._world = world
 
-    def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
         self._world.script.look("probe.get")
-        world = next((stage for run_id, stage in self._world.stages.items() if f"//{run_id}." in url), self._world)
-        container = world.containers.get(world.services[0])
+        container = self._world.containers.get(self._world.services[0])
         private = urlsplit(url).hostname == PRIVATE_HOST
-        hidden = container is not None and container.gated and not private
-        if container is None or hidden or not world.listens(container):
+        if container is not None and container.gated and not private:
             return ProbeAnswer(status=None, error="Connection refused")
-        if world.knows_its_host and private:
-            return ProbeAnswer(status=400, body="Bad host")
-        return self._answer(world, container)
+        return self.answer(self._world, asked or url)
 
-    def _answer(self, world: FakeWorld, container: FakeContainer) -> ProbeAnswer:
+    @staticmethod
+    def answer(world: FakeWorld, asked: str) -> ProbeAnswer:
+        """What the app in a world answers to who asks it by this address."""
+        container = world.containers.get(world.services[0])
+        if container is None or not world.listens(container):
+            return ProbeAnswer(status=None, error="Connection refused")
+        if world.knows_its_host and urlsplit(asked).hostname != world.host_name:
+            return ProbeAnswer(status=400, body="Bad host")
+        return FakeProbe._answer(world, container)
+
+    @staticmethod
+    def _answer(world: FakeWorld, container: FakeContainer) -> ProbeAnswer:
         healthy = world.condition(container) is Condition.HEALTHY
         release = container.image.release
         said = {"status": "ok" if healthy else "unavailable", "version": release.reports if release else None}

@@ -214,12 +214,14 @@ class FakePlatform:
     def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
         self._world.script.look("platform.find_private_url")
         address = urlsplit(url)
-        if address.scheme != "http" or address.port != self._world.published_port:
+        direct = address.scheme == "http" and address.port == self._world.published_port
+        proxied = "." in (address.hostname or "") and address.port != self._world.published_port
+        if not (direct or proxied):
             return None
         container = self._world.containers.get(services[0])
         if container is None or container.state != "running":
             raise PlatformError("gate.no_address", f"The container of {services[0]} does not run.")
-        return address._replace(netloc=f"{PRIVATE_HOST}:{address.port}").geturl()
+        return address._replace(scheme="http", netloc=f"{PRIVATE_HOST}:{self._world.published_port}").geturl()
 
     def read_logs(self, container_id: str, *, lines: int) -> str:
         self._world.script.look("platform.read_logs")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
-from orchestrator.model import JobStatus, ServiceStatus
+from orchestrator.model import JobStatus, ProbeAnswer, ServiceStatus
 from orchestrator.ports import Database
 from tests.fakes.database import FakeDatabase
 from tests.fakes.jobs import write_private
+from tests.fakes.outside import FakeProbe
 from tests.fakes.platform import FakePlatform
 from tests.fakes.world import FakeWorld
 
@@ -82,9 +82,13 @@ class FakeStage:
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
         return self._platform.inspect_services(services)
 
-    def find_url(self, url: str) -> str | None:
-        self._world.script.look("find_url")
-        return urlsplit(url)._replace(netloc=f"{self._run_id}.stage").geturl()
+    def reaches(self, url: str) -> bool:
+        self._world.script.look("reaches")
+        return True
+
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
+        self._world.script.look("get")
+        return FakeProbe.answer(self._world, url)
 
     def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
         self._platform.start_job(self._project, name, command, pin, run_id=self._run_id, deadline=deadline)

@@ -69,6 +69,7 @@ class FakeWorld:
     tables_locked: bool = False
     published_port: int = 5100
     knows_its_host: bool = False
+    host_name: str = "localhost"
     gate_problem: str = ""
     drift: list[Difference] = field(default_factory=list)  # what somebody has changed on the app's containers
     other_name: str = ""

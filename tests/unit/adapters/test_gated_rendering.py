@@ -33,6 +33,7 @@ APP = {
     "environment": {"VIRTUAL_HOST": "shop.example", "COLOUR": "blue"},
     "deploy": {"replicas": 3, "restart_policy": {"condition": "any"}, "resources": {"limits": {"memory": "1"}}},
     "networks": {"default": {"aliases": ["web"]}, "back": {"ipv4_address": "10.0.0.7"}},
+    "depends_on": {"db": {"condition": "service_started"}},
 }
 WORKER = {"image": "shop:v2", "networks": {"default": None}}
 DB = {"image": "postgres:17", "ports": [{"target": 5432, "published": "5432"}], "networks": {"back": None}}
@@ -104,6 +105,7 @@ def test_nothing_that_leads_users_to_a_gated_service_is_left() -> None:
         "environment": {"COLOUR": "blue"},
         "deploy": {"resources": {"limits": {"memory": "1"}}},
         "networks": APP["networks"],
+        "depends_on": APP["depends_on"],
     }
     assert services["worker"]["container_name"] == "p-worker-gated"
     assert services["db"] == DB
@@ -151,6 +153,7 @@ def test_a_service_with_an_address_among_its_users_cannot_be_hidden(driver: str)
         ("http://localhost/health", None),
         ("https://localhost:8080/health", None),
         ("http://localhost:5432/", None),
+        ("http://localhost:8443/health", None),
         ("http://localhost:80eighty/", None),
     ],
 )
@@ -158,9 +161,36 @@ def test_the_port_of_an_address_leads_to_the_service_that_publishes_it(url: str,
     assert find_published(PROJECT, ["app", "worker"], url) == found
 
 
+BEHIND = {"image": "shop:v2", "expose": ["8000"], "networks": {"default": None}}
+PROXY = {"image": "nginx", "ports": [{"target": 80, "published": "8081"}, {"target": 443, "published": "8444"}]}
+
+
+@pytest.mark.parametrize(
+    ("url", "app", "found"),
+    [
+        ("https://shop.example/health", APP, Published("app", 80)),
+        ("https://localhost:8444/health", APP, Published("app", 80)),
+        ("http://shop.example/health", APP, Published("app", 80)),
+        ("http://localhost:8081/health", BEHIND, Published("app", 8000)),
+        ("https://shop.example/health", {**BEHIND, "expose": ["8000/tcp", "53/udp"]}, Published("app", 8000)),
+        ("https://shop.example/health", {**BEHIND, "expose": ["8000", "9000"]}, None),
+        ("https://shop.example/health", WORKER, None),
+        ("https://shop.example:8080/health", APP, None),
+        ("http://192.0.2.7:99/health", APP, None),
+        ("ftp://shop.example/health", APP, None),
+    ],
+)
+def test_an_address_of_a_proxy_leads_to_the_only_port_behind_it(
+    url: str, app: dict[str, object], found: Published | None
+) -> None:
+    project = json.dumps({"name": "p", "services": {"app": app, "proxy": PROXY}})
+    assert find_published(project, ["app"], url) == found
+
+
 @pytest.mark.parametrize(
     ("url", "private"),
     [
+        ("https://shop.example/health", "http://172.18.0.3:80/health"),
         ("http://localhost:8080/health?deep=1", "http://172.18.0.3:80/health?deep=1"),
         ("http://shop.example:8080", "http://172.18.0.3:80"),
     ],

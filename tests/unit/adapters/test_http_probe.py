@@ -24,6 +24,18 @@ def test_the_body_is_told(httpserver: HTTPServer) -> None:
     assert HttpProbe().get(httpserver.url_for("/health"), timeout_s=2).body == '{"version": "v1.1.0 ✓"}'
 
 
+def test_an_app_is_asked_in_the_name_of_the_address_that_users_ask_at(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/health").respond_with_data("ok")
+    url = httpserver.url_for("/health")
+    assert HttpProbe().get(url, timeout_s=2, asked="https://ana:secret@shop.example/health").status == 200
+    headers = httpserver.log[0][0].headers
+    assert (headers["Host"], headers["X-Forwarded-Proto"]) == ("shop.example", "https")
+    assert "Authorization" not in headers
+    assert "X-Forwarded-For" not in headers
+    assert HttpProbe().get(url, timeout_s=2).status == 200
+    assert httpserver.log[1][0].headers["Host"] == f"localhost:{httpserver.port}"
+
+
 def test_a_redirect_is_not_followed(httpserver: HTTPServer) -> None:
     away = Response(status=302, headers={"Location": "/elsewhere"})
     httpserver.expect_request("/health").respond_with_response(away)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_published, find_staged
+from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_staged
 
 PLAN = StagePlan(
     name="stage-1",
@@ -93,7 +93,10 @@ def test_only_the_app_its_database_and_what_they_depend_on_are_staged() -> None:
 
 def test_the_only_network_leads_nowhere_and_knows_the_services_by_all_their_names() -> None:
     built = stage()
-    assert built["networks"] == {"stage": {"internal": True, "labels": {"upgrade-orchestrator.run": "r-1"}}}
+    network = built["networks"]["stage"]
+    assert (network["internal"], network["enable_ipv6"]) == (True, False)
+    assert network["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
+    assert network["labels"] == {"upgrade-orchestrator.run": "r-1"}
     assert built["services"]["app"]["networks"] == {"stage": {"aliases": ["app", "the-app", "front", "web"]}}
     assert built["services"]["db"]["networks"] == {"stage": {"aliases": ["db", "database"]}}
 
@@ -114,6 +117,7 @@ def test_nothing_is_pulled_restarted_or_labelled_as_the_user_did() -> None:
     assert (app["pull_policy"], app["restart"]) == ("never", "no")
     assert app["labels"] == {"upgrade-orchestrator.run": "r-1"}
     assert app["security_opt"] == ["no-new-privileges:true"]
+    assert app["dns"] == ["127.0.0.1"]
     assert (app["cap_drop"], app["healthcheck"], app["tmpfs"]) == (["ALL"], {"test": ["CMD", "true"]}, ["/tmp"])
 
 
@@ -161,11 +165,6 @@ def test_a_dependency_that_the_project_does_not_have_is_not_waited_for() -> None
 def test_only_the_network_of_a_staged_service_can_be_shared(mode: str, kept: bool) -> None:
     app = stage(app={**APP, "network_mode": mode})["services"]["app"]
     assert ("network_mode" in app, "networks" in app) == (kept, not kept)
-
-
-def test_a_published_port_leads_to_its_service() -> None:
-    assert find_published(render(), 8080) == ("app", 5100)
-    assert find_published(render(), 5100) is None
 
 
 def test_secrets_stay() -> None:

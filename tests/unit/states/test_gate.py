@@ -199,8 +199,8 @@ def app_cannot_be_hidden(world: FakeWorld) -> None:
     world.gate_problem = "It is on the host's network."
 
 
-def app_answers_only_to_its_own_name(world: FakeWorld) -> None:
-    world.knows_its_host = True
+def app_answers_only_to_another_name(world: FakeWorld) -> None:
+    world.knows_its_host, world.host_name = True, "shop.example"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def app_answers_only_to_its_own_name(world: FakeWorld) -> None:
     [
         (health_is_asked_elsewhere, "none of the services publishes the port of http://localhost:5100/health"),
         (app_cannot_be_hidden, "on the host's network"),
-        (app_answers_only_to_its_own_name, "the version that runs answers with status 400"),
+        (app_answers_only_to_another_name, "the version that runs answers with status 400"),
     ],
 )
 def test_a_gate_behind_which_nobody_could_judge_is_refused_early(
@@ -221,6 +221,17 @@ def test_a_gate_behind_which_nobody_could_judge_is_refused_early(
     assert bench.path() == ["check", "preflight"]
     assert told in report.run.reason
     assert bench.world.chain() == ["platform.freeze"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "url"), [("", ""), (WITHOUT_REHEARSAL, ""), ("", "https://shop.example"), ("", "http://shop.example")]
+)
+def test_an_app_that_answers_only_to_its_own_name_is_asked_by_it(tmp_path: Path, machine: str, url: str) -> None:
+    bench = Bench(tmp_path, machine, url=url or "http://localhost:5100")
+    bench.world.knows_its_host = True
+    bench.world.host_name = "shop.example" if url else "localhost"
+    assert bench.run().run.verdict is Verdict.COMMITTED
+    assert gates(bench.world)[0] is Gate.CLOSED
 
 
 @pytest.mark.parametrize("break_it", [health_is_asked_elsewhere, app_cannot_be_hidden])

@@ -45,7 +45,7 @@ class App:
         )
         return (status,)
 
-    def get(self, url: str, *, timeout_s: float) -> ProbeAnswer:
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
         if self.clock.monotonic() < self.answers_at:
             return ProbeAnswer(status=None, error="connection refused")
         return ProbeAnswer(status=200, body=f'{{"current": "{self.version}"}}')
