@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,16 @@ _HARMLESS = frozenset(
 def main() -> None:
     """The command `orchestrator`."""
     isolate()
+    leave_no_core()
     from orchestrator.cli import main as run  # noqa: PLC0415 - nothing is imported before
 
     run()
+
+
+def leave_no_core() -> None:
+    """Let a crash write no core file: the memory of this process holds the app's secrets."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def isolate() -> None:

@@ -52,6 +52,13 @@ def test_the_version_that_is_said_is_the_one_of_the_package() -> None:
     assert call("--version").stdout == f"orchestrator, version {project['version']}\n"
 
 
+# An option that skips backup, rehearsal or verification would make danger ordinary: a new one needs a reason here.
+def test_no_option_of_run_skips_a_proof() -> None:
+    options = {name for one in COMMANDS["orchestrator", "run"].params for name in one.opts if name.startswith("--")}
+    asked = {"--check", "--force", "--version", "--prerelease", "--allow-downgrade", "--retry", "--dry-run"}
+    assert options - asked - {"--trust-owner"} == {"--json", "--json-lines", "--quiet", "--verbose"}
+
+
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_summary_is_the_first_sentence_of_the_help_and_fits_80_columns(name: str) -> None:
     command = COMMANDS["orchestrator", name]

@@ -222,3 +222,10 @@ def test_a_word_of_the_project_is_never_an_option_of_compose() -> None:
 def test_compose_is_told_to_fetch_no_project_from_elsewhere() -> None:
     given = build_environment({"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "true", "PATH": "/bin"})
     assert given["COMPOSE_EXPERIMENTAL_GIT_REMOTE"] == given["COMPOSE_EXPERIMENTAL_OCI_REMOTE"] == "false"
+
+
+def test_a_crash_leaves_no_core_file() -> None:
+    code = "import resource; from orchestrator.entry import leave_no_core; leave_no_core();"
+    code += " print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
