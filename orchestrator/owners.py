@@ -55,7 +55,7 @@ _CODES: Mapping[Owner, str] = {
     Owner.HOST: """
         backup.damaged backup.exists backup.incomplete backup.missing backup.no_space backup.not_writable
         compose.failed compose.not_removed compose.not_written compose.port_taken compose.template_changed
-        database.authentication database.dump_failed database.failed database.full database.no_space
+        database.authentication database.client database.dump_failed database.failed database.full database.no_space
         database.restarted database.restore_failed database.rights database.roles_failed database.swap_failed
         database.unproven database.unreachable
         doctor.clock doctor.folder_open doctor.no_answer doctor.no_room

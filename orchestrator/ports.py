@@ -280,10 +280,20 @@ class Database(Protocol):
         ``database.in_use``, ``database.no_space``; on any error nothing of it is left.
         """
 
-    def restore(self, chunks: Iterable[bytes], name: str, *, like: DatabaseProperties, deadline: Deadline) -> None:
+    def restore(
+        self,
+        chunks: Iterable[bytes],
+        name: str,
+        *,
+        like: DatabaseProperties,
+        deadline: Deadline,
+        proven: bool = True,
+    ) -> None:
         """Create ``name`` with encoding, locale, owner, grants and settings of ``like`` and load a plain dump.
 
         All or nothing: on any error the new database is dropped again. ``database.restore_failed``.
+        What the dump holds is run by roles without rights of their own. What only a superuser can make is made where
+        the dump is ``proven``, one that was taken here and read back; of any other it is refused.
         """
 
     def fence(self, name: str) -> None:

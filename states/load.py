@@ -9,6 +9,7 @@ from orchestrator.facts import Current, Receipt, Replacement, Target
 from orchestrator.model import EffectScope, Inventory, Release
 from states.proving import restore_beside, side_name
 
+_UNKNOWN = "unknown"
 _UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
@@ -19,11 +20,11 @@ class LoadOptions(Options):
     """The backup file."""
 
     foreign: bool = False
-    """Take a file that no run here has proven: whatever is in it is run."""
+    """Take a file that no run here has proven: its functions come with it, and run without rights."""
 
 
 class Load(State[LoadOptions]):
-    """Takes only a file whose hash the journal knows; a foreign one is a program that the server's client runs."""
+    """Takes only a file whose hash the journal knows; of a foreign one nothing is run that needs a superuser."""
 
     kind = "load"
     summary = "Restore a backup beside the live database and compare it with its receipt."
@@ -58,7 +59,7 @@ class Load(State[LoadOptions]):
                 hint="If that is what you want, say --foreign.",
             )
         name = side_name(live.name, ctx.run_id)
-        restore_beside(ctx, receipt, name)
+        restore_beside(ctx, receipt, name, proven=receipt.version != _UNKNOWN)
         database.fence(name)
         known = "no run here has proven it" if ctx.options.foreign else f"taken from {receipt.version}"
         origin = f"{receipt.path.name} of {receipt.taken_at:%Y-%m-%d %H:%M}, {known}"
@@ -94,7 +95,7 @@ def _find_receipt(ctx: StateContext[LoadOptions]) -> Receipt:
             "refused.foreign_backup",
             f"No run of this project has proven {path}, so nobody can say what is in it.",
             meaning=_UNTOUCHED,
-            hint="Loading it runs whatever it says inside the database's container. If you trust where it comes from,"
+            hint="Loading it brings its data and its functions to the app. If you trust where it comes from,"
             " say --foreign.",
         )
     database = ctx.database()
@@ -105,7 +106,7 @@ def _find_receipt(ctx: StateContext[LoadOptions]) -> Receipt:
         size_bytes=proof.size_bytes,
         dump_bytes=proof.dump_bytes,
         rows=dict(proof.rows),
-        version="unknown",
+        version=_UNKNOWN,
         database=live.name,
         server_version=live.server_version,
         system_identifier=live.system_identifier,

@@ -81,10 +81,11 @@ def _estimating(ctx: StateContext[Any], facts: DatabaseFacts) -> Report:
     return report
 
 
-def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
+def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str, *, proven: bool = True) -> None:
     """Restore a proven backup as database ``name`` and compare it with its receipt.
 
-    A half-restored database of that name is dropped first: the name carries this run.
+    A half-restored database of that name is dropped first, for the name carries this run.
+    ``proven``: as in `Database.restore`.
 
     Raises:
         BackupError: the file cannot be read in full.
@@ -92,7 +93,8 @@ def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str) -> None:
     """
     database = ctx.database()
     prove_again(ctx, receipt)
-    load_backup(ctx, receipt, database, name, ctx.world.backups.read(receipt.path, sha256=receipt.sha256))
+    chunks = ctx.world.backups.read(receipt.path, sha256=receipt.sha256)
+    load_backup(ctx, receipt, database, name, chunks, proven=proven)
     different = find_other_contents(database, receipt, name, ctx.deadline)
     if different:
         raise DatabaseError(
@@ -121,14 +123,20 @@ def prove_again(ctx: StateContext[Any], receipt: Receipt) -> None:
 
 
 def load_backup(
-    ctx: StateContext[Any], receipt: Receipt, database: Database, name: str, chunks: Iterable[bytes]
+    ctx: StateContext[Any],
+    receipt: Receipt,
+    database: Database,
+    name: str,
+    chunks: Iterable[bytes],
+    *,
+    proven: bool = True,
 ) -> None:
     """Restore the dump in ``chunks`` as ``name`` on a server, in place of a database of that name."""
     if name in database.sizes():
         database.terminate_sessions(name)
         database.drop(name)
     told = _telling(ctx, "Restoring the backup", chunks, receipt.dump_bytes)
-    database.restore(told, name, like=receipt.properties, deadline=ctx.deadline)
+    database.restore(told, name, like=receipt.properties, deadline=ctx.deadline, proven=proven)
 
 
 def _telling(ctx: StateContext[Any], label: str, chunks: Iterable[bytes], total: int) -> Iterator[bytes]:

@@ -7,9 +7,6 @@ that looks like a COPY block or like the trailer counts for nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-
-from orchestrator.errors import DatabaseError
 
 TRAILER = b"-- PostgreSQL database dump complete"
 
@@ -24,6 +21,7 @@ _OPENING = re.compile(
     rb"--.*|(?P<remark>/\*)|(?P<escaped>\b[eE]')|(?P<plain>')|(?P<name>\")"
     rb"|(?<![\w$])(?P<dollar>\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?\$)"
 )
+_QUOTING = re.compile(_OPENING.pattern.replace(rb"--.*|(?P<remark>/\*)|", b"(?P<remark>(?!))|"))
 _ESCAPED_CLOSING = re.compile(rb"(?:[^'\\]|\\.)*'", re.DOTALL)
 
 
@@ -120,23 +118,16 @@ class DumpScanner:
             self._spoiled = True
 
 
-def require_whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Pass on the chunks of a dump that is being loaded, and raise before their end if it was cut.
-
-    Raises:
-        DatabaseError: ``database.restore_failed``: raised while the loader still waits for more.
-    """
-    scanner = DumpScanner()
-    for chunk in chunks:
-        scanner.feed(chunk)
-        yield chunk
-    if not scanner.complete:
-        raise DatabaseError(
-            "database.restore_failed",
-            "The dump ends before its last line.",
-            meaning="The new database was dropped again; the live one was not touched.",
-            hint="Use another backup.",
-        )
+def find_unquoted(statement: bytes, *, backslashes: bool) -> bytes:
+    """What of a statement stands outside of all quotes; a comment counts as outside."""
+    found, position = bytearray(), 0
+    while opening := _QUOTING.search(statement, position):
+        found += statement[position : opening.start()] + b" "
+        close = _find_close(statement, opening.end(), _opened(opening, backslashes=backslashes) or b"")
+        if close < 0:
+            return bytes(found)
+        position = close
+    return bytes(found + statement[position:])
 
 
 def _held_back(text: bytes) -> bytes:

@@ -12,9 +12,9 @@ from orchestrator.adapters import postgres_evidence as evidence
 from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
-from orchestrator.adapters.dump_scan import require_whole
 from orchestrator.adapters.postgres_proof import PostgresProof
-from orchestrator.adapters.psql import OBJECT_IN_USE, Psql, find_reason, refuse_missing
+from orchestrator.adapters.psql import OBJECT_IN_USE, Psql, refuse_missing
+from orchestrator.adapters.restoring import Restoring
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
 from orchestrator.log import warn
@@ -119,7 +119,8 @@ class Postgres:
     # --- copies
 
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
-        """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
+        """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``.locked``, ``.client``."""
+        self._psql.require_fixed_client()
         user, name = self._psql.account()
         # The pipe outlives the session of a dump that was given up, so that pg_dump is not left waiting for a reader.
         with self._psql.inside(name), self._psql.executor.piped() as pipe:
@@ -147,16 +148,30 @@ class Postgres:
             self._discard(name)
             raise
 
-    def restore(self, chunks: Iterable[bytes], name: str, *, like: DatabaseProperties, deadline: Deadline) -> None:
+    def restore(
+        self,
+        chunks: Iterable[bytes],
+        name: str,
+        *,
+        like: DatabaseProperties,
+        deadline: Deadline,
+        proven: bool = True,
+    ) -> None:
         """Create ``name`` like ``like`` and load a plain dump, or leave nothing. ``database.restore_failed``."""
         maintenance = self._psql.maintenance()
-        self._create(name, sql.build_empty(name, like), maintenance, deadline, source=name)
+        restoring = Restoring(self._psql, name, like.owner, proven=proven, deadline=deadline)
         try:
-            self._load(chunks, name, deadline)
-            self._psql.ask(sql.build_equipment(name, like), maintenance, deadline)
-        except BaseException:
-            self._discard(name)
-            raise
+            stand_in = restoring.prepare()
+            empty = sql.build_empty(name, like.model_copy(update={"owner": stand_in}))
+            self._create(name, empty, maintenance, deadline, source=name)
+            try:
+                restoring.load(chunks)
+                self._psql.ask(sql.build_equipment(name, like), maintenance, deadline)
+            except BaseException:
+                self._discard(name)
+                raise
+        finally:
+            restoring.remove_roles()
 
     # --- fence, swap, end
 
@@ -216,20 +231,6 @@ class Postgres:
         if outcome.exit_code != 0:
             code = "database.no_space" if _NO_SPACE in outcome.errors else "database.failed"
             self._psql.refuse(outcome, maintenance, code)
-
-    def _load(self, chunks: Iterable[bytes], name: str, deadline: Deadline) -> None:
-        argv = programs.build_psql(self._psql.account()[0], name, "--single-transaction", "-o", "/dev/null")
-        outcome = self._psql.executor.run(
-            argv, stdin=require_whole(chunks), deadline=deadline, environment=self._psql.environment()
-        )
-        if self._psql.has_lost(outcome):
-            self._psql.refuse(outcome, name, "database.restore_failed")
-        if outcome.exit_code != 0:
-            raise DatabaseError(
-                "database.restore_failed",
-                f"The dump could not be loaded: {find_reason(outcome.errors)}",
-                meaning="The new database was dropped again; the live one was not touched.",
-            )
 
     # Our own loader may still be at work in it: a connection that is cut does not end the program.
     # What it fails of is logged, for the error that led here is the one to be read.

@@ -7,6 +7,7 @@ change what our words mean is asked for here. Operators and functions are found 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from orchestrator.adapters import postgres_sql as sql
@@ -61,6 +62,27 @@ UNLOGGED: Mapping[str, str] = {
 }
 
 
+_NEVER = 1000
+_FIRST_FIXED: Mapping[int, int] = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+_VERSION = re.compile(r"\(PostgreSQL\) (\d{1,3})\.(\d{1,3})")
+
+
+def find_fault(said: str) -> str | None:
+    """What is wrong with the clients whose ``--version`` said this; None: nothing.
+
+    Before these versions a name in a database could put commands of ``psql`` into a dump of it (CVE-2025-8714, -8715),
+    and ``psql`` had no way to leave them aside.
+    """
+    found = _VERSION.search(said)
+    if found is None:
+        return "a version that cannot be read; it must be one that has `\\restrict`"
+    major, minor = int(found[1]), int(found[2])
+    if major > max(_FIRST_FIXED) or minor >= _FIRST_FIXED.get(major, _NEVER):
+        return None
+    fixed = ", ".join(f"{one}.{first}" for one, first in _FIRST_FIXED.items() if one >= major)
+    return f"PostgreSQL {major}.{minor}; the first that are fixed: {fixed}"
+
+
 def build_environment(application: str, settings: Mapping[str, str]) -> dict[str, str]:
     """Environment of a program: a name of its own, and the settings of its session."""
     return {"PGAPPNAME": application, "PGOPTIONS": _build_options(settings), "PGCLIENTENCODING": "UTF8"}
@@ -76,6 +98,11 @@ def build_dump(user: str, database: str, *options: str) -> list[str]:
     """``pg_dump`` of one database as plain SQL."""
     dump = ["pg_dump", "--format=plain", "--encoding=UTF8", "--lock-wait-timeout=30s", "--no-password"]
     return [*dump, *options, "-U", user, "-d", sql.quote_connection(database)]
+
+
+def build_version() -> list[str]:
+    """``psql`` that tells its version."""
+    return ["psql", "--version"]
 
 
 def build_roles_dump(user: str) -> list[str]:

@@ -47,6 +47,7 @@ class Psql:
         self._account: tuple[str, str] | None = None
         self._session: PsqlSession | None = None
         self._offered: Mapping[str, str] | None = None
+        self._client: str | None = None
 
     def account(self) -> tuple[str, str]:
         """User and live database."""
@@ -90,6 +91,29 @@ class Psql:
                 break
             offered = {name: value for name, value in offered.items() if name not in refused}
         return offered
+
+    def require_fixed_client(self) -> None:
+        """Refuse clients with which a database could put commands into a dump of it. ``database.client``."""
+        fault = self._find_fault()
+        if fault is not None:
+            raise DatabaseError(
+                "database.client",
+                f"The database's container has {fault}. What a database holds can put commands into a dump of such a"
+                " version (CVE-2025-8714, CVE-2025-8715).",
+                meaning="No dump was made or loaded; nothing was touched.",
+                hint="Update the image of the database within its major version, and try again.",
+            )
+
+    def lock_out_commands(self) -> Iterator[bytes]:
+        """What is put before a text that is not ours: ``psql`` obeys no command of its own in it, where it can."""
+        if self._find_fault() is None:
+            yield f"\\restrict {secrets.token_hex(16)}\n".encode()
+
+    def _find_fault(self) -> str | None:
+        if self._client is None:
+            short = self.allow("Asking the database's client for its version")
+            self._client = self.executor.run(programs.build_version(), deadline=short).output.decode("utf-8", "replace")
+        return programs.find_fault(self._client)
 
     def allow(self, what: str, seconds: float = _SHORT_S) -> Deadline:
         """A deadline of our own, for what must not take long."""

@@ -15,10 +15,12 @@ def copy_roles(source: ContainerExec, user: str | None, target: ContainerExec, *
     Roles that are there already fail to be created and get their attributes all the same.
 
     Raises:
-        DatabaseError: ``database.roles_failed``: the roles could not be read, or nothing could be run;
+        DatabaseError: ``database.client``: names of roles could put commands into what is read;
+            ``database.roles_failed``: the roles could not be read, or nothing could be run;
             ``database.full``, ``database.unreachable``: the server let nobody in.
     """
     reader = Psql(source, user, None)
+    reader.require_fixed_client()
     dumping = programs.build_roles_dump(reader.account()[0])
     read = source.run(dumping, deadline=deadline, environment=reader.environment())
     if reader.has_lost(read):

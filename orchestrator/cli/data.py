@@ -92,7 +92,7 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
     "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), shell_complete=quietly(find_backups)
 )
 @plan_option
-@click.option("--foreign", is_flag=True, help="Take a file that no run here has proven: whatever is in it is run.")
+@click.option("--foreign", is_flag=True, help="Take a file that no run here has proven: its functions come with it.")
 @click.option("--force", is_flag=True, help="Do not ask.")
 @output_options
 def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, **output: bool) -> None:

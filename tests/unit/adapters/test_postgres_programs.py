@@ -70,3 +70,17 @@ def test_the_reader_of_the_log_is_told_timeline_and_both_ends() -> None:
         "--start=0/1",
         "--end=0/2",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("psql (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", None),
+        ("psql (PostgreSQL) 18.0", None),
+        ("psql (PostgreSQL) 15.13", "PostgreSQL 15.13; the first that are fixed: 15.14, 16.10, 17.6"),
+        ("psql (PostgreSQL) 12.22", "PostgreSQL 12.22; the first that are fixed: 13.22, 14.19, 15.14, 16.10, 17.6"),
+        ("", "a version that cannot be read; it must be one that has `\\restrict`"),
+    ],
+)
+def test_a_client_whose_dumps_may_hold_commands_is_named_with_the_fixed_version(said: str, fault: str | None) -> None:
+    assert programs.find_fault(said) == fault

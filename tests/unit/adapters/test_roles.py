@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
@@ -30,8 +31,8 @@ class Server:
     def read_environment(self) -> dict[str, str]:
         return {"POSTGRES_USER": "owner"}
 
-    def run(self, *_: object, **__: object) -> Outcome:
-        return self.outcome
+    def run(self, argv: Sequence[str], **_: object) -> Outcome:
+        return Outcome(0, b"psql (PostgreSQL) 15.14", "") if "--version" in argv else self.outcome
 
 
 @pytest.mark.parametrize(("errors", "code"), [(FULL, "database.full"), (QUOTING, "database.roles_failed")])
