@@ -36,6 +36,7 @@ from orchestrator.errors import (
     JournalError,
     StateError,
 )
+from orchestrator.fact_names import find_fact_names
 from orchestrator.facts import Facts
 from orchestrator.history import JournalHistory
 from orchestrator.journal import Journal
@@ -192,6 +193,7 @@ class Engine:
         return result, learned
 
     def _leave(self, run_id: str, spec: StateSpec, result: Result, learned: Facts, seconds: float) -> None:
+        self.world.mask.protect(find_fact_names(learned))
         reason = self.world.mask.text(result.reason)
         payload = {
             "kind": spec.kind,  # a run that was taken up may leave a state that it never entered

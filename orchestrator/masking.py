@@ -42,35 +42,39 @@ class Mask:
     def __init__(self, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._known: frozenset[str] = frozenset()
-        self._names: frozenset[str] = frozenset()
+        self._owners: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._needles: tuple[Needle, ...] = ()
         self._shields: tuple[Needle, ...] = ()
         self.learn(secrets)
-        self.protect(names)
+        self.protect(dict.fromkeys(names, "name"))
 
-    def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these too from now on."""
+    def learn(self, secrets: Iterable[str], owner: str = "") -> None:
+        """Mask these too from now on; ``owner`` is whose they are."""
         found = {secret for secret in secrets if _is_sought(secret)}
         with self._lock:
+            if owner:
+                self._owners |= dict.fromkeys(found, owner)
             if found - self._known:
                 self._known |= found
                 self._prepare()
 
-    def protect(self, names: Iterable[str]) -> None:
-        """Never mask these: what services, images, databases, roles, files, commands and versions are called."""
-        found = {name for name in names if len(name) >= SHORTEST}
+    def protect(self, names: Mapping[str, str]) -> None:
+        """Never mask these names, each with what it is: ``service``, ``image``, ``database``, ``role``, ``file`` …"""
+        found = {name: what for name, what in names.items() if len(name) >= SHORTEST}
         with self._lock:
-            if found - self._names:
-                self._names |= found
+            if found.keys() - self._names.keys():
+                self._names = {**found, **self._names}
                 self._prepare()
 
-    @property
-    def open_secrets(self) -> frozenset[str]:
-        """Those that are names too, and so cannot be kept."""
-        return self._known & self._names
+    def find_open_secrets(self) -> dict[str, tuple[str, str]]:
+        """Those that are names too, and so cannot be kept: name → whose secret it is, and what is called so."""
+        with self._lock:
+            found = sorted(self._known & self._names.keys())
+            return {name: (self._owners.get(name, ""), self._names[name]) for name in found}
 
     def _prepare(self) -> None:
-        needles = {form for secret in self._known - self._names for form in spell(secret)}
+        needles = {form for secret in self._known - self._names.keys() for form in spell(secret)}
         self._needles = tuple(sorted(needles, key=lambda one: len(one[0]), reverse=True))
         self._shields = tuple(
             (name, True)

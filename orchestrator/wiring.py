@@ -24,6 +24,7 @@ from orchestrator.adapters.http import DEFAULT_LIMITS, Limits
 from orchestrator.adapters.http_probe import HttpProbe
 from orchestrator.adapters.masked_feed import MaskedFeed
 from orchestrator.adapters.metrics_file import TextfileCollector
+from orchestrator.adapters.names import find_plan_names
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.project_files import is_environment
 from orchestrator.adapters.registry_tags import RegistryFeed
@@ -31,6 +32,7 @@ from orchestrator.adapters.release_file import FileFeed
 from orchestrator.adapters.secret_sources import (
     learn_run,
     read_logins,
+    read_project_names,
     read_project_secrets,
     read_token,
 )
@@ -43,7 +45,8 @@ from orchestrator.contract import World
 from orchestrator.deadline import Interruption
 from orchestrator.doctor.surgery import Surgery
 from orchestrator.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
-from orchestrator.facts import FrozenProject
+from orchestrator.fact_names import find_fact_names
+from orchestrator.facts import Facts, FrozenProject
 from orchestrator.files import read_file
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
@@ -132,6 +135,7 @@ def carry_out(proposal: Proposal, folder: Path, files: Sequence[str]) -> None:
 
 
 def _render(folder: Path, files: Sequence[str]) -> str:
+    PROCESS_MASK.protect(read_project_names(folder, ""))
     PROCESS_MASK.learn(read_project_secrets(folder, ""))
     try:
         return Compose(keep_trusted(os.environ), mask=PROCESS_MASK).render(
@@ -172,10 +176,11 @@ def find_confirmed_plan(path: Path) -> Plan | None:
             continue
         with closing(journal):
             run = journal.find_unfinished()
-            project = journal.facts(run.id).find(FrozenProject) if run is not None else None
+            facts = journal.facts(run.id) if run is not None else Facts()
+            project = facts.find(FrozenProject)
         if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
             confirmed = _read_confirmed(folder / "runs" / run.id, run, project)
-            learn_run(PROCESS_MASK, folder / "runs" / run.id, project)
+            _learn_run(folder / "runs" / run.id, facts)
             return confirmed
     return None
 
@@ -215,7 +220,7 @@ def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
         with closing(journal):
             run = journal.find_run(run_id)
             if run is not None:
-                learn_run(PROCESS_MASK, folder / "runs" / run.id, journal.facts(run.id).find(FrozenProject))
+                _learn_run(folder / "runs" / run.id, journal.facts(run.id))
                 return write_support(journal, run, PROCESS_MASK, output)
     raise unreadable or no_such_run(run_id, folders[0] if folders else path.absolute().parent / STATE_FOLDER)
 
@@ -305,8 +310,15 @@ def build_world(plan: Plan, operator: Operator) -> World:
     )
 
 
+def _learn_run(folder: Path, facts: Facts) -> None:
+    PROCESS_MASK.protect(find_fact_names(facts))
+    learn_run(PROCESS_MASK, folder, facts.find(FrozenProject))
+
+
 def _learn(plan: Plan) -> None:
     """Let nothing that this process tells hold a secret of the plan's app."""
+    PROCESS_MASK.protect(find_plan_names(plan))
+    PROCESS_MASK.protect(read_project_names(plan.target.project, plan.target.version_variable))
     PROCESS_MASK.learn(read_project_secrets(plan.target.project, plan.target.version_variable))
     PROCESS_MASK.learn(read_logins(os.environ))
     PROCESS_MASK.learn(read_token(plan.releases.token_variable, os.environ))

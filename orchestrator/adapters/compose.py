@@ -18,7 +18,7 @@ from orchestrator.adapters.compose_failure import (
     explain_no_project,
 )
 from orchestrator.adapters.engine_documents import RUN_LABEL
-from orchestrator.adapters.secret_sources import read_rendering_secrets
+from orchestrator.adapters.secret_sources import learn_rendering
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
 from orchestrator.files import NEW_FILE
@@ -161,7 +161,7 @@ class Compose:
                 f"Compose cannot read the project in {directory}: {ended.last_words}",
                 hint="`docker compose config` in that folder shows the same.",
             )
-        self.mask.learn(read_rendering_secrets(ended.output))
+        learn_rendering(self.mask, ended.output)
         return ended.output
 
     def read_hashes(

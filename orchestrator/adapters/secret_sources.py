@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 from orchestrator.adapters.env_file import read_environment
+from orchestrator.adapters.names import find_path_names, find_rendering_names, find_setting_names
 from orchestrator.adapters.project_files import read_marks
 from orchestrator.facts import FrozenProject
 from orchestrator.files import read_beginning
@@ -30,9 +31,21 @@ def learn_run(mask: Mask, folder: Path, project: FrozenProject | None) -> None:
     """Let ``mask`` know those of a run: in its copy of the project, and in the project as it is now."""
     variable = project.variable if project else ""
     mask.learn(read_env_secrets(_read(folder / "env"), variable))
-    mask.learn(read_rendering_secrets(_read(folder / "compose.template.json")))
+    learn_rendering(mask, _read(folder / "compose.template.json"))
     if project is not None:
         mask.learn(read_project_secrets(project.directory, variable))
+
+
+def learn_rendering(mask: Mask, rendering: str) -> None:
+    """Let ``mask`` know the secrets of a project as Compose renders it, and its names, which are none."""
+    try:
+        document = json.loads(rendering)
+    except (ValueError, RecursionError):
+        return
+    mask.protect(find_rendering_names(document))
+    for name, service in _entries(document, "services"):
+        mask.learn(_with_bare_dollars(find_in_document(service)), f"service {name}")
+    mask.learn(read_rendering_secrets(rendering))
 
 
 def read_project_secrets(directory: Path, variable: str) -> Iterator[str]:
@@ -40,6 +53,17 @@ def read_project_secrets(directory: Path, variable: str) -> Iterator[str]:
     for name in sorted(read_marks(directory, variable)):
         text = _read(Path(name))
         yield from _find_in_tree(text) if Path(name).suffix in _TREES else read_env_secrets(text, variable)
+
+
+def read_project_names(directory: Path, variable: str) -> dict[str, str]:
+    """What is called how in those files, as far as one line tells: images, roles, databases, the files themselves."""
+    found: dict[str, str] = {}
+    for name in sorted(read_marks(directory, variable)):
+        text = _read(Path(name))
+        pairs = _SETTING.findall(text) if Path(name).suffix in _TREES else read_environment(text).items()
+        found |= find_setting_names((key, value.strip().strip("\"'")) for key, value in pairs)
+        found |= find_path_names(name)
+    return found
 
 
 def read_env_secrets(text: str, variable: str) -> Iterator[str]:
@@ -51,10 +75,9 @@ def read_rendering_secrets(rendering: str) -> Iterator[str]:
     """Those in a project as Compose renders it, and in the files that it hands to containers as secrets."""
     try:
         document = json.loads(rendering)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
-    # Doubled there, because Compose would read it again as the name of a variable.
-    yield from chain.from_iterable((secret, secret.replace("$$", "$")) for secret in find_in_document(document))
+    yield from _with_bare_dollars(find_in_document(document))
     for secret in _mappings(document, "secrets"):
         if isinstance(file := secret.get("file"), str):
             yield from find_secrets("secret", _read(Path(file)))
@@ -93,8 +116,19 @@ def _find_in_tree(text: str) -> Iterator[str]:
 
 
 def _mappings(document: object, key: str) -> Iterator[Mapping[str, object]]:
+    yield from (value for _, value in _entries(document, key))
+
+
+def _entries(document: object, key: str) -> Iterator[tuple[str, Mapping[str, object]]]:
     found = document.get(key) if isinstance(document, Mapping) else None
-    yield from (one for one in (found.values() if isinstance(found, Mapping) else ()) if isinstance(one, Mapping))
+    for name, value in (found if isinstance(found, Mapping) else {}).items():
+        if isinstance(value, Mapping):
+            yield str(name), value
+
+
+# Doubled in a rendering, because Compose would read it again as the name of a variable.
+def _with_bare_dollars(secrets: Iterable[str]) -> Iterator[str]:
+    return chain.from_iterable((secret, secret.replace("$$", "$")) for secret in secrets)
 
 
 def _read(path: Path) -> str:

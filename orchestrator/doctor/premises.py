@@ -14,6 +14,7 @@ from orchestrator.doctor.findings import Doubt
 from orchestrator.errors import BusyError, JournalError, PlanError, UnfinishedRunError
 from orchestrator.journal import Journal
 from orchestrator.lock import find_owner
+from orchestrator.masking import Mask
 from orchestrator.ownership import require_own
 from orchestrator.plan.schema import Plan
 from orchestrator.reserve import RESERVE_BYTES, read_free_bytes
@@ -88,6 +89,22 @@ def check_clock(plan: Plan, now: datetime, published_at: datetime | None) -> str
     if latest - now > _CLOCK_TOLERANCE:
         raise Doubt("doctor.clock", f"The clock says {now:%Y-%m-%d %H:%M} UTC, but {latest:%Y-%m-%d %H:%M} has been.")
     return f"{now:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def check_secrets(mask: Mask) -> str:
+    """None of the app's passwords is a name too: names are told in every report, and cannot be masked."""
+    found = mask.find_open_secrets()
+    if found:
+        told = "; ".join(
+            f"a password of {owner or 'the project'} is also the name of a {what}, {name}"
+            for name, (owner, what) in found.items()
+        )
+        raise Doubt(
+            "doctor.open_secret",
+            f"{told[0].upper()}{told[1:]}: it cannot be masked in logs and reports.",
+            hint="Change that password to one that is no name; until then, look through what you pass on.",
+        )
+    return "none is a name too, so that each can be masked"
 
 
 def check_privacy(folder: Path) -> None:

@@ -65,6 +65,7 @@ class Surgery:
             Check("unfinished run", lambda: premises.check_unfinished(plan), ("journal",)),
             Check("engine", self._try_engine),
             Check("project", self._freeze),
+            Check("secrets", lambda: premises.check_secrets(self.world.mask), ("project",)),
             Check("version variable", self._look("pin", "can be set"), ("project",)),
             Check("services", self._find_running, ("engine", "project")),
             Check("version", self._look("version", "runs as set"), ("services",)),

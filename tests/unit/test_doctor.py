@@ -17,6 +17,7 @@ from orchestrator.doctor.surgery import Surgery
 from orchestrator.errors import DatabaseError, PlatformError, ReleaseError
 from orchestrator.journal import Journal
 from orchestrator.lock import project_lock
+from orchestrator.masking import Mask
 from states.registry import KINDS
 from tests.fakes.bench import Bench
 from tests.fakes.build import make_ports
@@ -173,3 +174,17 @@ def test_every_command_that_mends_can_be_pasted(tmp_path: Path) -> None:
     assert choose_mend("image.denied", plan) == "docker login registry.example"
     assert choose_mend("database.locked", plan).endswith("logs --tail 50 db")
     assert choose_mend("nothing.known", plan) == ""
+
+
+def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    mask = Mask()
+    mask.learn(["kinto"], "service db")
+    mask.protect({"kinto": "database"})
+    (tmp_path / "trial").mkdir()
+    world = replace(make_ports(bench.world), mask=mask)
+    surgery = Surgery(bench.plan, KINDS, world, (), tmp_path / "trial", Interruption())
+    found = {finding.name: finding for finding in examine(bench.plan, surgery.checks())}
+    assert found["secrets"].status is Status.WARNING
+    assert "password of service db is also the name of a database, kinto" in found["secrets"].what
+    assert is_healthy(list(found.values()))

@@ -208,14 +208,15 @@ def test_a_name_is_never_masked_and_a_secret_that_equals_one_is_told() -> None:
     mask = Mask(["kinto", "viewer", "hunter2"], ["kinto", "acme/kinto-viewer", "kinto-viewer"])
     text = "kinto__failed_1 of kinto, acme/kinto-viewer:3.1.0 and kinto-viewer; hunter2, a viewer"
     assert mask.text(text) == text.replace("hunter2", "***").replace("a viewer", "a ***")
-    assert mask.open_secrets == {"kinto"}
+    assert mask.find_open_secrets() == {"kinto": ("", "name")}
     assert mask.text("postgresql://kinto:kinto@db/kinto") == "postgresql://kinto:***@db/kinto"
 
 
 def test_names_and_secrets_may_be_learnt_in_any_order() -> None:
     mask = Mask()
-    mask.protect(["kinto"])
-    mask.learn(["kinto"])
+    mask.protect({"kinto": "service"})
+    mask.learn(["kinto"], "service db")
+    assert mask.find_open_secrets() == {"kinto": ("service db", "service")}
     assert mask.text("kinto") == "kinto"
     assert mask.document({"kinto": "kinto", "password": "kinto"}) == {"kinto": "kinto", "password": MARK}
 
