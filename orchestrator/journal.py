@@ -130,7 +130,7 @@ class Journal:
 
     def end(self, run_id: str, at: datetime, verdict: Verdict, end_state: str, exit_code: int, reason: str) -> None:
         """Record how a run ended; a run ends once. ``journal.end_not_written`` says in words how it ended."""
-        reason = self._mask.text(reason)
+        reason = self._mask.text(reason).encode("utf-8", "replace").decode()
         values = (at.isoformat(), verdict.value, end_state, exit_code, reason)
         try:
             self._write(partial(_end_run, run_id=run_id, values=values))

@@ -114,7 +114,7 @@ def _tell_run(run: Run, records: tuple[Record, ...], mask: Mask) -> Iterator[Ent
     yield _to_json("about.json", about, mask)
     yield _to_json("report.json", build_report(run, records).to_json(), mask)
     lines = [json.dumps(mask.document({**vars(one), "at": one.at.isoformat()}), ensure_ascii=False) for one in records]
-    yield Entry("journal.jsonl", "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+    yield Entry("journal.jsonl", _encode("".join(f"{line}\n" for line in lines)))
 
 
 def _read_folder(folder: Path, mask: Mask) -> Iterator[Entry]:
@@ -155,7 +155,15 @@ def _to_json(name: str, document: Mapping[str, Any], mask: Mask) -> Entry:
 
 def _dump(document: object, mask: Mask) -> bytes:
     text = json.dumps(mask.document(document), indent=2, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "surrogateescape")
+    return _encode(text)
+
+
+# Half a character, which JSON can spell, is no reason to have none.
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def _pack(stream: BinaryIO, entries: tuple[Entry, ...], run: Run) -> None:

@@ -16,6 +16,7 @@ from orchestrator.contract import HealthCheck, Observation, OptionsT, StateConte
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DeadlineExceededError, HealthError
 from orchestrator.facts import Serving, Started, Target
+from orchestrator.inert import make_inert
 from orchestrator.model import Gate, ServiceStatus
 from orchestrator.ports import Clock, Probe
 from states.patience import repeat_while_away
@@ -30,6 +31,7 @@ _SHORT_STEADY_S = 3.0
 _COMES_BACK_S = 60.0
 _STARTING = "starting"
 _WELL = range(200, 300)
+_VERSION_WIDTH = 64
 
 
 class Containers(Protocol):
@@ -252,6 +254,6 @@ def _said_version(check: HealthCheck, probe: Probe) -> str | None:
         value = json.loads(answer.body)
         for key in check.version_field.split("."):
             value = value[key]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return str(value).removeprefix("v")
+    return make_inert(str(value), max_lines=1, max_width=_VERSION_WIDTH).removeprefix("v")

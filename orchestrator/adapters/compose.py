@@ -22,9 +22,11 @@ from orchestrator.adapters.secret_sources import learn_rendering
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError
 from orchestrator.files import NEW_FILE
+from orchestrator.inert import keep_end
 from orchestrator.masking import Mask
 
 _QUICK_S = 60.0
+_SAID_AT_MOST = 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _NO_FILE = 14  # exit codes of Compose
 
@@ -192,7 +194,7 @@ class Compose:
             self._compose(argv, directory, variables or {}) as process,
             deadline.guarding(lambda: _end(process)),
         ):
-            ended = _collect(process, None)
+            ended = self._collect(process, None)
         if ended.exit_code != 0:
             raise explain_failure(ended)
 
@@ -248,11 +250,17 @@ class Compose:
     def _quick(self, argv: Sequence[str], directory: Path, variables: Mapping[str, str] | None = None) -> Ended:
         with self._compose(argv, directory, variables or {}) as process:
             try:
-                return _collect(process, _QUICK_S)
+                return self._collect(process, _QUICK_S)
             except subprocess.TimeoutExpired as error:
                 raise PlatformError(
                     "compose.failed", f"`docker compose` has not answered for {_QUICK_S:g} s."
                 ) from error
+
+    # Masked before anybody cuts it: half a secret is one that nobody would know.
+    def _collect(self, process: subprocess.Popen[bytes], timeout_s: float | None) -> Ended:
+        output, errors = process.communicate(timeout=timeout_s)
+        said = self.mask.text(keep_end(errors.decode(errors="replace"), _SAID_AT_MOST))
+        return Ended(process.returncode, output.decode(errors="replace"), said)
 
     @contextmanager
     def _started(
@@ -291,11 +299,6 @@ def _project(directory: Path, file: Path | None, name: str | None) -> list[str]:
 
 def _open_private(path: Path) -> int:
     return os.open(path, NEW_FILE, 0o600)
-
-
-def _collect(process: subprocess.Popen[bytes], timeout_s: float | None) -> Ended:
-    output, errors = process.communicate(timeout=timeout_s)
-    return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
 
 # The whole session: what Compose has started would keep its pipes open, and us waiting.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import PlatformError
+from orchestrator.inert import keep_end
 
 _SHOWN_CHARACTERS = 2000
 # It has no exit code for an engine that is away; older and newer releases say it in these words.
@@ -34,7 +35,7 @@ class Ended:
     @property
     def last_words(self) -> str:
         """The end of what it said, for an operator."""
-        return (self.errors.strip() or self.output.strip())[-_SHOWN_CHARACTERS:]
+        return keep_end(self.errors.strip() or self.output.strip(), _SHOWN_CHARACTERS)
 
 
 def explain_failure(ended: Ended) -> PlatformError:

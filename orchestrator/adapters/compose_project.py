@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from orchestrator.adapters.compose import Compose, job_command
@@ -21,7 +22,7 @@ from orchestrator.adapters.engine_documents import (
 from orchestrator.adapters.frozen import read_frozen
 from orchestrator.adapters.gate import build_url_past_gate, check_gate, is_gated, start_apart, start_gated
 from orchestrator.adapters.gated_rendering import build_gated_rendering, find_published
-from orchestrator.adapters.jobs import Jobs
+from orchestrator.adapters.jobs import Jobs, keep_tail
 from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
 from orchestrator.adapters.private_file import write_private
@@ -272,7 +273,8 @@ class ComposeProject:
 
     def read_logs(self, container_id: str, *, lines: int) -> str:
         """See `Platform.read_logs`."""
-        return b"".join(self._engine.read_log(container_id, lines=lines)).decode(errors="replace")
+        with closing(self._engine.read_log(container_id, lines=lines)) as chunks:
+            return keep_tail(self._compose.mask.stream(chunks)).decode(errors="replace")
 
     # --- jobs
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import docker
 from docker.errors import DockerException
+from pydantic import ValidationError
 
 from orchestrator.adapters.container_pipe import ContainerPipe, open_pipe
 from orchestrator.adapters.exec_program import Program
@@ -58,14 +59,14 @@ class ContainerExec:
         Raises:
             DatabaseError: ``database.unreachable``: no container runs, or the engine does not answer.
         """
-        with _translated():
+        with _translated(), _readable():
             client = self._client()
             entries = client.api.inspect_container(self._find(client))["Config"].get("Env") or []
-        return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+            return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
     def inspect_storage(self, directory: str) -> Storage:
         """In which volume a directory of the container lies, and who else may write there. Raises as above."""
-        with _translated():
+        with _translated(), _readable():
             client = self._client()
             mounts = MOUNTS.validate_python(client.api.inspect_container(self._find(client))["Mounts"])
             volume = find_volume(mounts, directory)
@@ -129,7 +130,7 @@ class ContainerExec:
     @contextmanager
     def piped(self) -> Iterator[ContainerPipe | None]:
         """A pipe for what a program writes much of; None where there can be none and `stream` has to do."""
-        with _translated():
+        with _translated(), _readable():
             client = self._client()
             process = int(client.api.inspect_container(self._find(client))["State"]["Pid"])
         with open_pipe(process, self._try) as pipe:
@@ -159,7 +160,8 @@ class ContainerExec:
                 meaning="The database cannot be looked at or changed.",
                 hint=f"Start it with `docker compose up -d {self.service}`; `docker compose ps -a` shows its state.",
             )
-        return str(found[0]["Id"])
+        with _readable():
+            return str(found[0]["Id"])
 
 
 class Conversation:
@@ -186,6 +188,19 @@ class Conversation:
     def close(self) -> None:
         """End it: its input is over. Repeating is harmless."""
         self._program.close()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (ValidationError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise DatabaseError(
+            "database.unreachable",
+            f"What the engine says of the container of the database cannot be read ({type(error).__name__}).",
+            meaning="The database cannot be looked at or changed.",
+            hint="Look whether `docker version` shows a release that is supported.",
+        ) from error
 
 
 @contextmanager

@@ -19,13 +19,17 @@ from docker.errors import DockerException, NotFound
 from docker.types import CancellableStream
 
 from orchestrator.adapters.drift.documents import ContainerSettings, ImageSettings
+from orchestrator.adapters.engine_answers import read, read_list
 from orchestrator.adapters.engine_documents import (
     ContainerDocument,
     DistributionDocument,
     EngineDocument,
     ImageDocument,
     ListedDocument,
+    NamedDocument,
+    NetworkKindDocument,
     PullEvent,
+    VolumesDocument,
 )
 from orchestrator.adapters.engine_failure import explain_lookup, explain_pull, translated
 from orchestrator.adapters.flow import Flow, call, run_aside
@@ -63,7 +67,7 @@ class DockerEngine:
     def inspect(self) -> EngineDocument:
         """Who the engine is."""
         with translated("say who it is"):
-            return EngineDocument.model_validate(self.client.api.info())
+            return read(EngineDocument, self.client.api.info())
 
     def free_bytes(self, folder: str) -> int | None:
         """Room in a folder of the engine's machine; None when that is another machine, or hidden from us."""
@@ -81,7 +85,7 @@ class DockerEngine:
     def find_image(self, reference: str) -> ImageDocument | None:
         """The local image of a reference or id."""
         with translated(f"inspect image {reference}"), suppress(NotFound):
-            return ImageDocument.model_validate(self._inspect_image(reference))
+            return read(ImageDocument, self._inspect_image(reference))
         return None
 
     def find_distribution(self, reference: str) -> DistributionDocument:
@@ -91,7 +95,7 @@ class DockerEngine:
             PlatformError: ``image.not_found``, ``image.denied``, ``image.unreachable``.
         """
         with translated(f"look up {reference}", explain_lookup(reference)):
-            return DistributionDocument.model_validate(self._inspect_distribution(reference))
+            return read(DistributionDocument, self._inspect_distribution(reference))
 
     def pull(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> None:
         """Download ``repository@digest``; the bytes of all layers are one progress.
@@ -109,7 +113,7 @@ class DockerEngine:
             client = _connect(self.host, self._environment)
             client.api.hooks["response"].append(lambda response, **_: responses.append(response))
             events = client.api.pull(repository, tag=pin.digest, stream=True, decode=True)
-            return (PullEvent.model_validate(event) for event in events)
+            return (read(PullEvent, event) for event in events)
 
         flow = Flow(produce, lambda: _close(responses)).read(deadline)
         with translated(f"pull {reference}", explain_pull(reference)), closing(flow) as events:
@@ -133,35 +137,35 @@ class DockerEngine:
     def find_containers(self, labels: Mapping[str, str]) -> tuple[ContainerDocument, ...]:
         """All containers with these labels, running or not, by name."""
         with translated("list containers"):
-            listed = self.client.api.containers(all=True, filters={"label": _pairs(labels)})
-        found = (self.find_container(entry["Id"]) for entry in listed)
+            listed = read_list(ListedDocument, self.client.api.containers(all=True, filters={"label": _pairs(labels)}))
+        found = (self.find_container(entry.id) for entry in listed)
         return tuple(sorted((one for one in found if one is not None), key=lambda one: one.name))
 
     def list_containers(self) -> tuple[ListedDocument, ...]:
         """All containers of the engine, running or not, in one call."""
         with translated("list containers"):
-            return tuple(ListedDocument.model_validate(entry) for entry in self.client.api.containers(all=True))
+            return read_list(ListedDocument, self.client.api.containers(all=True))
 
     def find_container(self, name: str) -> ContainerDocument | None:
         """A container by name or id."""
         with translated(f"inspect container {name}"), suppress(NotFound):
-            return ContainerDocument.model_validate(self.client.api.inspect_container(name))
+            return read(ContainerDocument, self.client.api.inspect_container(name))
         return None
 
     def find_settings(self, labels: Mapping[str, str]) -> tuple[ContainerSettings, ...]:
         """All settings of the containers with these labels, running or not, by name."""
         with translated("list containers"):
-            listed = self.client.api.containers(all=True, filters={"label": _pairs(labels)})
+            listed = read_list(ListedDocument, self.client.api.containers(all=True, filters={"label": _pairs(labels)}))
         found: list[ContainerSettings] = []
         for entry in listed:
-            with translated(f"inspect container {entry['Id'][:12]}"), suppress(NotFound):
-                found.append(ContainerSettings.model_validate(self.client.api.inspect_container(entry["Id"])))
+            with translated(f"inspect container {entry.id[:12]}"), suppress(NotFound):
+                found.append(read(ContainerSettings, self.client.api.inspect_container(entry.id)))
         return tuple(sorted(found, key=lambda one: one.name))
 
     def find_image_settings(self, image_id: str) -> ImageSettings | None:
         """What a container of this image has where nothing else is said."""
         with translated(f"inspect image {image_id}"), suppress(NotFound):
-            return ImageSettings.model_validate(self._inspect_image(image_id))
+            return read(ImageSettings, self._inspect_image(image_id))
         return None
 
     def read_file(self, container_id: str, path: str) -> bytes | None:
@@ -261,7 +265,7 @@ class DockerEngine:
     def find_network_driver(self, name: str) -> str | None:
         """What kind of network it is (``bridge``, ``macvlan`` …); None if there is none of this name."""
         with translated(f"inspect network {name}"), suppress(NotFound):
-            return str(self.client.api.inspect_network(name)["Driver"])
+            return read(NetworkKindDocument, self.client.api.inspect_network(name)).driver
         return None
 
     def start_placeholder(self, name: str, image: str, network: str, labels: Mapping[str, str]) -> None:
@@ -294,14 +298,14 @@ class DockerEngine:
     def find_networks(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the networks with these labels."""
         with translated("list networks"):
-            listed = self.client.api.networks(filters={"label": _pairs(labels)})
-        return tuple(str(entry["Name"]) for entry in listed)
+            listed = read_list(NamedDocument, self.client.api.networks(filters={"label": _pairs(labels)}))
+        return tuple(entry.name for entry in listed)
 
     def find_volumes(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Names of the volumes with these labels."""
         with translated("list volumes"):
-            listed = self.client.api.volumes(filters={"label": _pairs(labels)})["Volumes"]
-        return tuple(str(entry["Name"]) for entry in listed or ())
+            listed = read(VolumesDocument, self.client.api.volumes(filters={"label": _pairs(labels)}))
+        return tuple(entry.name for entry in listed.volumes)
 
     def remove_network(self, name: str) -> None:
         """Remove a network that nobody is connected to; nothing if it is gone."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
-from orchestrator.model import LocalImage, ServiceStatus
+from orchestrator.adapters.documents import clean, clean_text
+from orchestrator.model import Digest, LocalImage, ServiceStatus
 
 RUN_LABEL = "upgrade-orchestrator.run"
 HOLD_LABEL = "upgrade-orchestrator.holds-address"
@@ -26,7 +27,18 @@ _VERSION_LABEL = "org.opencontainers.image.version"
 _UP = frozenset({"running", "restarting", "paused"})
 
 
-class _Document(BaseModel):
+class Soft(BaseModel):
+    """A document of the engine: what is null in it is as if it were not there, and half characters are dropped."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _soften(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: _soften(inner) for name, inner in value.items() if inner is not None}
+
+
+class _Document(Soft):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_pascal, populate_by_name=True)
 
 
@@ -47,11 +59,6 @@ class ImageDocument(_Document):
     id: str
     repo_digests: tuple[str, ...] = ()
     size: int = 0
-
-    @field_validator("repo_digests", mode="before")
-    @classmethod
-    def _null_is_none(cls, value: object) -> object:
-        return value or ()
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -97,11 +104,6 @@ class NetworkDocument(_Document):
     aliases: tuple[str, ...] = ()
     ip_address: str = Field(default="", alias="IPAddress")
     ipv6_address: str = Field(default="", alias="GlobalIPv6Address")
-
-    @field_validator("links", "aliases", mode="before")
-    @classmethod
-    def _null_is_none(cls, value: object) -> object:
-        return value or ()
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -198,6 +200,24 @@ class ContainerDocument(_Document):
         )
 
 
+class NamedDocument(_Document):
+    """What is listed by its name: a network, a volume."""
+
+    name: str
+
+
+class NetworkKindDocument(_Document):
+    """``GET /networks/{name}``."""
+
+    driver: str
+
+
+class VolumesDocument(_Document):
+    """``GET /volumes``."""
+
+    volumes: tuple[NamedDocument, ...] = ()
+
+
 class _ListedHostConfig(_Document):
     network_mode: str = ""
 
@@ -252,7 +272,7 @@ class _Platform(_Document):
 class _Descriptor(_Document):
     model_config = ConfigDict(alias_generator=None)
 
-    digest: str
+    digest: Digest
 
 
 class DistributionDocument(_Document):
@@ -286,3 +306,19 @@ class PullEvent(_Document):
     status: str = ""
     error: str = ""
     progress: LayerProgress = Field(default=LayerProgress(), alias="progressDetail")
+
+
+def _soften(value: object) -> object:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [clean(one) for one in value if one is not None]
+    return clean(value)
+
+
+def explain_shape(error: Exception) -> str:
+    """Where a document is of another shape, without anything that it says."""
+    if not isinstance(error, ValidationError):
+        return "it is nested too deep"
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"

@@ -10,6 +10,7 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException, StreamParseError
 
+from orchestrator.adapters.engine_answers import UnreadableError
 from orchestrator.adapters.image_pull import explain_failure
 from orchestrator.errors import PlatformError
 
@@ -23,6 +24,13 @@ def translated(deed: str, explain: Callable[[APIError], PlatformError] | None = 
         if explain is not None:
             raise explain(error) from error
         raise PlatformError("engine.refused", f"The engine could not {deed}: {_say(error)}") from error
+    except (UnreadableError, UnicodeError) as error:
+        raise PlatformError(
+            "engine.refused",
+            f"The engine's answer cannot be read (asked to {deed}): {error}.",
+            meaning="What runs on it is not known.",
+            hint="Look whether `docker version` shows a release that is supported, and whether a proxy answers for it.",
+        ) from error
     except (
         DockerException,
         requests.RequestException,

@@ -97,7 +97,7 @@ class Program:
                 write(payload)
             elif stream == _STDERR:
                 errors = (errors + payload)[-_ERRORS_KEPT_BYTES:]
-        return errors.decode("utf-8", "replace").strip()
+        return _tell(errors)
 
     def exchange(self, question: bytes, end: bytes) -> tuple[bytes | None, str]:
         """What it says up to ``end``, None where it is over before; then what it said of errors."""
@@ -111,7 +111,7 @@ class Program:
             output += payload
             if output.endswith(end):
                 return bytes(output[: -len(end)]), ""
-        return None, errors.decode("utf-8", "replace").strip()
+        return None, _tell(errors)
 
     def end_input(self) -> None:
         """Let the program know that nothing more comes."""
@@ -171,3 +171,9 @@ class Program:
         except (OSError, ValueError):
             return b""
         return found if len(found) == size else b""
+
+
+# Of what was cut, from the beginning of a line: half a secret is one that no mask would know.
+def _tell(errors: bytes) -> str:
+    whole = errors if len(errors) < _ERRORS_KEPT_BYTES else errors.partition(b"\n")[2]
+    return whole.decode("utf-8", "replace").strip()

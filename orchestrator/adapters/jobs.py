@@ -12,6 +12,7 @@ from orchestrator.adapters.engine_documents import RUN_LABEL, ContainerDocument
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.files import NEW_FILE
+from orchestrator.inert import keep_end
 from orchestrator.masking import Mask
 from orchestrator.model import JobStatus
 
@@ -87,7 +88,8 @@ class Jobs:
     # For a person who waits: what cannot be heard is no verdict on the job.
     def _listen(self, name: str) -> str:
         with suppress(PlatformError):
-            return self._engine.read_last_line(name)[-LINE_BYTES:].decode(errors="replace").strip()
+            said = self._mask.text(self._engine.read_last_line(name).decode(errors="replace"))
+            return keep_end(said.strip(), LINE_BYTES)
         return ""
 
     # Told by the engine as soon as it is over; what the engine cannot tell is looked for.

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
+from orchestrator.adapters.documents import DocumentError, read_json
 from orchestrator.errors import PlatformError
 
 PLACEHOLDER = "v0.0.0-orchestrator-placeholder"
@@ -17,6 +18,7 @@ PLACEHOLDER = "v0.0.0-orchestrator-placeholder"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
+_VALUES_AT_MOST = 2_000_000
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
 
 
@@ -107,7 +109,10 @@ def build_job_project(rendering: str, service: str) -> str:
 
 def read_name(rendering: str) -> str:
     """Name of the project."""
-    return str(parse_rendering(rendering)["name"])
+    name = parse_rendering(rendering).get("name")
+    if not isinstance(name, str):
+        raise _unreadable("has no name")
+    return name
 
 
 def find_dependencies(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
@@ -132,17 +137,35 @@ def read_restart_policy(rendering: str, service: str) -> RestartPolicy:
         attempts = deploy.get("max_attempts")
         return RestartPolicy(_CONDITIONS.get(condition, condition), attempts if isinstance(attempts, int) else 0)
     name, _, attempts_text = str(found.get("restart") or "no").partition(":")
-    return RestartPolicy(name, int(attempts_text or 0))
+    return RestartPolicy(name, int(attempts_text) if attempts_text.isdecimal() else 0)
 
 
 def parse_rendering(rendering: str) -> JsonObject:
-    """A rendering as an object."""
-    return cast("JsonObject", json.loads(rendering))
+    """A rendering as an object.
+
+    Raises:
+        PlatformError: ``compose.invalid``: it is none.
+    """
+    try:
+        document = read_json(rendering.encode("utf-8", "replace"), values=_VALUES_AT_MOST)
+    except DocumentError as error:
+        raise _unreadable(str(error)) from error
+    if not isinstance(document, dict):
+        raise _unreadable("is no object")
+    return document
 
 
 def read_services(project: Mapping[str, Json]) -> dict[str, JsonObject]:
     """The services of a project; changing one changes the project."""
-    return cast("dict[str, JsonObject]", read_object(project.get("services")))
+    return {name: one for name, one in read_object(project.get("services")).items() if isinstance(one, dict)}
+
+
+def _unreadable(why: str) -> PlatformError:
+    return PlatformError(
+        "compose.invalid",
+        f"What `docker compose config` has printed {why}.",
+        hint="Look whether `docker compose version` shows a release that is supported.",
+    )
 
 
 def read_object(value: Json) -> JsonObject:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from orchestrator.adapters.engine_documents import PROJECT_LABEL
+from orchestrator.adapters.engine_documents import PROJECT_LABEL, Soft
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Storage:
     sharers: tuple[str, ...] = ()
 
 
-class Mount(BaseModel):
+class Mount(Soft):
     """One of ``Mounts`` of a container."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -31,7 +31,7 @@ class Mount(BaseModel):
     writable: bool = Field(default=True, alias="RW")
 
 
-class Mounter(BaseModel):
+class Mounter(Soft):
     """One container of ``GET /containers/json``."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -19,6 +19,11 @@ PACKAGES = ("orchestrator", "states", "webapi")
 
 AnyPattern: TypeAlias = "re.Pattern[str] | re.Pattern[bytes]"
 
+#: Patterns that are made at run time, of names that are escaped: module → one as it is made there.
+MADE: Mapping[str, AnyPattern] = {
+    "orchestrator.adapters.drift.documents": re.compile(r"(?:[0-9a-f]{12}_)?project[-_]service[-_]\d+"),
+}
+
 _SEARCHES = ("search", "finditer", "findall", "sub", "subn", "split")
 _NO_CALLS = frozenset({"compile", "escape"})
 
@@ -54,7 +59,7 @@ def find_patterns() -> tuple[Used, ...]:
         Used(f"{module}.{name}", pattern, ways.get(f"{module}.{name}", frozenset({"finditer", "match", "fullmatch"})))
         for module in read_modules()
         for name, pattern in _held_by(module)
-    )
+    ) + tuple(Used(f"{module}.made", pattern, frozenset({"fullmatch", "match"})) for module, pattern in MADE.items())
 
 
 def count_compiled(tree: ast.Module) -> int:

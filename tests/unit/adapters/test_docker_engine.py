@@ -75,7 +75,7 @@ def test_containers_are_stopped_side_by_side_and_a_failure_is_told_once_all_have
     both = threading.Barrier(2, timeout=5)
     ended: list[str] = []
 
-    def end(container: ContainerDocument) -> None:
+    def end(container: ContainerDocument, *, at_once: bool = False) -> None:
         both.wait()
         if container.id == "1":
             raise PlatformError("engine.refused", "It does not let itself be stopped.")
