@@ -86,11 +86,15 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 @dataclass(frozen=True)
 class Result:
-    """How ``perform`` ended and what it has proven; ``reason`` is one sentence for the operator."""
+    """How ``perform`` ended and what it has proven; ``reason`` is one sentence for the operator.
+
+    ``code``: that of an error, where it is a failure.
+    """
 
     outcome: str
     facts: tuple[Fact, ...] = ()
     reason: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,7 @@ class State(ABC, Generic[OptionsT]):
     ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
     ``interruptible``: whether a signal may cut it off; otherwise the wish to stop is deferred until it is over.
     ``opens_gate``: once it is done, users reach the new version, however it was started.
+    ``unseen_code``: the code of the failure where it was done, but is not seen to be.
     """
 
     kind: ClassVar[str]
@@ -227,6 +232,7 @@ class State(ABC, Generic[OptionsT]):
     needs_database: ClassVar[bool] = False
     interruptible: ClassVar[bool] = True
     opens_gate: ClassVar[bool] = False
+    unseen_code: ClassVar[str] = "run.not_observed"
     Options: ClassVar[type[Options]] = Options
 
     @classmethod

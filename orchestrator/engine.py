@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.blame import Blame, find_blame
 from orchestrator.contract import (
     DONE,
     FAILED,
@@ -166,7 +167,7 @@ class Engine:
         self.interruption.may_leave = self.interruption.may_leave or changes_app(state)
         if spec.attempts is not None and attempt > spec.attempts:
             result, learned = (
-                Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times."),
+                Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times.", code="run.exhausted"),
                 Facts(),
             )
         else:
@@ -179,22 +180,26 @@ class Engine:
             )
             with shield:
                 result, learned = self._find_obstacle(state, spec) or self._act(state, spec, build, facts)
-        self._leave(build.run_id, spec, result, learned, round(self.world.clock.monotonic() - began, 3))
+        seconds = round(self.world.clock.monotonic() - began, 3)
+        self._leave(build.run_id, spec, result, facts.joined(learned), learned, seconds)
         return result, learned
 
     def _settle(self, spec: StateSpec, move: Move, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         """Leave the state in which the run was cut off, without entering it again."""
-        result = Result(move.outcome, reason=f"{move.found} {move.reason}")
+        result = Result(move.outcome, reason=f"{move.found} {move.reason}", code="run.cut_off")
         if move.how is How.SALVAGE:
             deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}")
             result = self.kinds[spec.kind]().salvage(build(spec, facts, deadline)) or result
         learned = Facts.of(result.facts)
-        self._leave(build.run_id, spec, result, learned, 0.0)
+        self._leave(build.run_id, spec, result, facts.joined(learned), learned, 0.0)
         return result, learned
 
-    def _leave(self, run_id: str, spec: StateSpec, result: Result, learned: Facts, seconds: float) -> None:
+    def _leave(
+        self, run_id: str, spec: StateSpec, result: Result, facts: Facts, learned: Facts, seconds: float
+    ) -> None:
         self.world.mask.protect(find_fact_names(learned))
-        reason = self.world.mask.text(result.reason)
+        blame = self._find_blame(spec, result, facts)
+        reason = self.world.mask.text(blame.told(result.reason))
         payload = {
             "kind": spec.kind,  # a run that was taken up may leave a state that it never entered
             "outcome": result.outcome,
@@ -202,9 +207,14 @@ class Engine:
             "to": spec.then[result.outcome],
             "seconds": seconds,
             "facts": learned.to_json(),
+            **blame.to_json(result.code),
         }
         self._record(run_id, "left", spec, payload)
         self.listener.left(spec.name, result.outcome, reason, seconds)
+
+    def _find_blame(self, spec: StateSpec, result: Result, facts: Facts) -> Blame:
+        failed = result.outcome in (FAILED, TIMEOUT) and result.code
+        return find_blame(spec.kind, result.code, facts, self.world) if failed else Blame(None)
 
     def _find_obstacle(self, state: State[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
         """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
@@ -214,7 +224,7 @@ class Engine:
             self.journal.free_reserve()
             return None
         reason = f"The disk of the journal {self.journal.path} is full, so {spec.name} was not begun. Make room."
-        return Result(FAILED, reason=reason), Facts()
+        return Result(FAILED, reason=reason, code=NO_SPACE), Facts()
 
     def _act(self, state: State[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         learned = Facts()
@@ -231,9 +241,9 @@ class Engine:
                 result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
             result = self._heed(result, spec, deadline)
         except DeadlineExceededError as error:
-            return Result(TIMEOUT, reason=error.story()), learned
+            return Result(TIMEOUT, reason=error.story(), code=error.code), learned
         except StateError as error:
-            return Result(FAILED, reason=error.story()), learned
+            return Result(FAILED, reason=error.story(), code=error.code), learned
         if result.outcome not in spec.then:
             raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
         return result, learned
@@ -249,7 +259,7 @@ class Engine:
         if seen is Observation.DONE:
             return result
         reason = f"{ctx.state} reported that it was done, but what is there is {seen.value}."
-        return Result(FAILED, result.facts, reason)
+        return Result(FAILED, result.facts, reason, state.unseen_code)
 
     # Heard by the next state, a wish to stop would take the way back of that one, which may be longer.
     def _heed(self, result: Result, spec: StateSpec, deadline: Deadline) -> Result:
@@ -258,7 +268,7 @@ class Engine:
         try:
             deadline.check()
         except InterruptedByOperatorError as error:
-            return Result(FAILED, result.facts, error.story())
+            return Result(FAILED, result.facts, error.story(), error.code)
         except DeadlineExceededError:
             pass  # what is done is done, however late
         return result

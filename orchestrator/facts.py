@@ -325,10 +325,11 @@ class Leftovers(Word):
 
 
 class FailedRun(Word):
-    """A run that could not stay on its release, and why."""
+    """A run that could not stay on its release or was refused by its rehearsal, and why."""
 
     run_id: str
     reason: str
+    at: datetime | None = None
 
 
 class CommittedRun(Word):

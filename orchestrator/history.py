@@ -22,11 +22,14 @@ from orchestrator.facts import (
     Target,
     WayBack,
 )
+from orchestrator.failures import find_failure
 from orchestrator.journal import Journal, Run
 from orchestrator.model import Verdict
+from orchestrator.owners import Owner
 
 _FAILED = (Verdict.ROLLED_BACK, Verdict.NEEDS_OPERATOR)
 _CUT_OFF = "cut_off"  # end of a run that was killed: that says nothing about its release
+_TRIAL = "rehearse"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class JournalHistory:
         """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
         return _Past.read(self.journal).find_failure(digest)
 
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        """The newest run that tried the release with this digest on a copy, if the release failed there."""
+        return _Past.read(self.journal).find_failed_trial(digest)
+
     def last_commit(self) -> CommittedRun | None:
         """The newest run that changed the version for good."""
         return _Past.read(self.journal).last_commit
@@ -57,10 +64,11 @@ class _Past:
     """All runs, newest first, each with what it has proven."""
 
     runs: tuple[tuple[Run, Facts], ...]
+    journal: Journal
 
     @classmethod
     def read(cls, journal: Journal) -> _Past:
-        return cls(tuple((run, journal.facts(run.id)) for run in journal.runs()))
+        return cls(tuple((run, journal.facts(run.id)) for run in journal.runs()), journal)
 
     @cached_property
     def removed(self) -> Retention:
@@ -114,13 +122,31 @@ class _Past:
         for run, facts in self.runs:
             current, target = facts.find(Current), facts.find(Target)
             stayed = run.verdict is Verdict.COMMITTED
-            if target is not None and target.digest == digest and (stayed or _failed(run)):
+            if target is not None and target.digest == digest and (stayed or self._failed(run)):
                 return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
             returned = stayed and facts.find(Replacement) is not None
             if returned and target and current and current.digest == digest != target.digest:
                 reason = f"Its operator went back from it to {target.release.version}."
                 return FailedRun(run_id=run.id, reason=reason)
         return None
+
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        for run, facts in self.runs:
+            target = facts.find(Target)
+            if target is None or target.digest != digest:
+                continue
+            failure = find_failure(self.journal.records(run.id)) if run.verdict is Verdict.REFUSED else None
+            if failure is None or failure.kind != _TRIAL or failure.owner is not Owner.RELEASE:
+                return None
+            return FailedRun(run_id=run.id, reason=run.reason, at=run.ended_at)
+        return None
+
+    # Whatever it was that kept a run from staying: what is not the release's says nothing about it.
+    def _failed(self, run: Run) -> bool:
+        if run.verdict not in _FAILED or run.end_state == _CUT_OFF:
+            return False
+        failure = find_failure(self.journal.records(run.id))
+        return failure is None or failure.of_release
 
     def _leftovers(self, run: Run, facts: Facts) -> Leftovers:
         image, quarantine, intent = facts.find(PulledImage), facts.find(Quarantine), facts.find(Intent)
@@ -158,10 +184,6 @@ class _Past:
         """Name that data had before they were swapped in on request → where they are since that was taken back."""
         found = [(facts.find(Replacement), facts.find(Quarantine)) for run, facts in self.runs if _went_back(run)]
         return {one.database: other.database for one, other in found if one is not None and other is not None}
-
-
-def _failed(run: Run) -> bool:
-    return run.verdict in _FAILED and run.end_state != _CUT_OFF
 
 
 def _went_back(run: Run) -> bool:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from orchestrator.journal import Run
 from orchestrator.model import Verdict
+from orchestrator.owners import Owner
 from orchestrator.report import RunReport
 
 _PREFIX = "upgrade_orchestrator_"
@@ -89,6 +90,9 @@ def _collect_run(plan: str, report: RunReport) -> Iterator[tuple[str, str, Sampl
     run = report.run
     verdicts = {f'{plan},verdict="{verdict.value}"': float(verdict is run.verdict) for verdict in Verdict}
     yield "run_verdict", "How the newest run that is over has ended: 1 for its verdict, 0 for the others.", verdicts
+    owner = report.failure.owner if report.failure else None
+    owners = {f'{plan},owner="{each.value}"': float(each is owner) for each in Owner} if owner else {}
+    yield "run_failure", "Whose the failure of that run is: 1 for its owner, 0 for the others.", owners
     if run.ended_at is not None:
         yield "run_end_timestamp_seconds", "When that run ended.", {plan: run.ended_at.timestamp()}
         yield "run_duration_seconds", "How long that run took.", {plan: _duration_s(run, run.ended_at)}

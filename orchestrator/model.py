@@ -171,7 +171,10 @@ class LocalImage(Word):
 
 
 class DatabaseFacts(Word):
-    """The live database and its server. ``free_bytes`` is the room beside its files, None when it cannot be seen."""
+    """The live database and its server. ``free_bytes`` is the room beside its files, None when it cannot be seen.
+
+    ``server_began``: when the server was started, as in a mark.
+    """
 
     name: str
     service: str = ""
@@ -181,6 +184,7 @@ class DatabaseFacts(Word):
     system_identifier: str
     size_bytes: int
     free_bytes: int | None = None
+    server_began: str = ""
 
 
 class Grant(Word):

@@ -27,6 +27,8 @@ def build_notice(report: RunReport, host: str) -> Notice:
         lines.append(make_inert(run.reason.splitlines()[0], max_lines=1, max_width=_WIDTH))
     if report.outage_s is not None:
         lines.append(f"The app was away for {report.outage_s:.1f} s.")
+    if run.verdict in (Verdict.REFUSED, Verdict.ROLLED_BACK) and report.failure and report.failure.owner:
+        lines += report.next_steps
     if run.verdict is Verdict.NEEDS_OPERATOR:
         lines.append("Somebody must look after it now: the app may be down.")
     lines.append(f"orchestrator show {run.id}")

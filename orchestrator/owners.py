@@ -24,13 +24,13 @@ class Owner(StrEnum):
 #: What each owner does about it, as the last line of a report says it.
 ADVICE: Mapping[Owner, str] = {
     Owner.RELEASE: "wait for a better release, or ask its author",
-    Owner.PLAN: "correct the line of the plan or of the project that is named, and run the same command again",
-    Owner.HOST: "put right what is named on this host (room, memory, permissions, ports, the database server), and run"
+    Owner.PLAN: "correct the line of the plan or of the project that is named, then run the same command again",
+    Owner.HOST: "put right what is named on this host (room, memory, permissions, ports, the database server), then"
+    " run the same command again",
+    Owner.ENGINE: "look whether the container engine answers and what its log says, restart it if need be, then run"
     " the same command again",
-    Owner.ENGINE: "look whether the container engine answers and at its log, restart it if it does not, and run the"
-    " same command again",
-    Owner.REGISTRY: "log in where access was denied, or wait until it answers, and run the same command again",
-    Owner.OPERATOR: "run the same command again when you are ready; this was a person's doing and not the release's",
+    Owner.REGISTRY: "log in where access was denied or wait until it answers, then run the same command again",
+    Owner.OPERATOR: "decide or end what is named, then run the same command again",
     Owner.PROGRAM: "report it with `orchestrator support`; this is a mistake of the orchestrator",
 }
 
@@ -47,24 +47,25 @@ _CODES: Mapping[Owner, str] = {
         database.missing database.name database.version
         engine.plain_tcp engine.unknown_context
         env.missing env.variable_missing env.variable_unused
-        gate.impossible gate.no_address health.not_behind_gate
+        gate.impossible gate.no_address health.not_behind_gate migrate.program_missing
         plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe
         refused.gate refused.several_images refused.volume_anonymous refused.volume_shared releases.current_unknown
         service.unknown
     """,
     Owner.HOST: """
         backup.damaged backup.exists backup.incomplete backup.missing backup.no_space backup.not_writable
-        compose.failed compose.not_removed compose.not_written compose.port_taken compose.template_changed
+        compose.failed compose.not_removed compose.not_written compose.template_changed
         database.authentication database.client database.dump_failed database.failed database.full database.no_space
         database.restarted database.restore_failed database.rights database.roles_failed database.swap_failed
         database.unproven database.unreachable
         doctor.clock doctor.folder_open doctor.no_answer doctor.no_room
-        engine.no_compose env.not_writable gate.not_opened
+        engine.no_compose env.not_writable gate.not_opened health.killed
         journal.copy_changed journal.damaged journal.no_space journal.not_private journal.not_writable
         journal.run_vanished journal.unusable
-        metrics.not_written pull.no_space
-        refused.backup_folder refused.no_space refused.run_folder refused.unhealthy
-        rehearse.differs rehearse.no_space restore.backup_changed restore.rows_differ run.timeout
+        metrics.not_written migrate.killed pull.no_space
+        refused.backup_folder refused.no_space refused.run_folder refused.unhealthy service.killed
+        rehearse.differs rehearse.no_space restore.backup_changed restore.rows_differ run.cut_off run.exhausted
+        run.timeout
         snapshot.differs stage.database_failed stage.size_unknown
         trust.not_readable trust.other_owner trust.writable
     """,
@@ -85,7 +86,7 @@ _CODES: Mapping[Owner, str] = {
         refused.other_name refused.other_server refused.other_version refused.pin_differs refused.preflight
         refused.prepared refused.replication
         releases.downgrade releases.not_comparable releases.not_found
-        run.cut_off run.exhausted run.interrupted run.left run.other_place run.still_unfinished run.unfinished
+        run.interrupted run.left run.other_place run.still_unfinished run.unfinished
         usage.answer_invalid usage.answer_needed usage.app_images usage.app_is_built usage.cannot_listen
         usage.compose_text usage.edited_meanwhile usage.no_app usage.no_compose_file usage.no_database
         usage.no_folder usage.no_journal usage.no_plan usage.no_quarantine usage.no_receipt usage.no_such_run

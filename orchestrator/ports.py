@@ -419,5 +419,8 @@ class History(Protocol):
     def find_failure(self, digest: str) -> FailedRun | None:
         """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
 
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        """The newest run that tried the release with this digest on a copy, if the release failed there."""
+
     def last_commit(self) -> CommittedRun | None:
         """The newest run that changed the version for good."""

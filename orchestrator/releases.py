@@ -70,6 +70,19 @@ def refuse_failed(target: Target, history: History, request: ReleaseRequest) -> 
     )
 
 
+def tell_failed_trial(target: Target, history: History) -> str:
+    """What a release that failed on a copy is told with when it is tried again; empty where it did not.
+
+    It is not refused for that: a rehearsal costs no downtime, and what it failed for may be put right since.
+    """
+    failed = history.find_failed_trial(target.digest)
+    if failed is None:
+        return ""
+    first_line = (failed.reason.splitlines() or ["it gave no reason."])[0]
+    when = f" on {failed.at:%Y-%m-%d}" if failed.at else ""
+    return f"; it failed in the rehearsal of run {failed.run_id}{when} and is tried on a copy again: {first_line}"
+
+
 class ReleaseFinder:
     """Asks the platform what runs, the feed what is published and the registry what it is."""
 

@@ -19,11 +19,10 @@ from orchestrator.facts import (
     Target,
     WayBack,
 )
+from orchestrator.failures import Failure, choose_advice, find_failure
 from orchestrator.journal import Record, Run
 from orchestrator.model import EXIT_CODES, Verdict
 from orchestrator.runbook import build_runbook
-
-_WORDS_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,6 @@ class Outage:
         if self.ended_at is None:
             return None
         return round(max(0.0, (self.ended_at - self.began_at).total_seconds()), 3)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a run left the way forward: the state, its sentences, and the last log lines of what has failed there."""
-
-    state: str
-    kind: str
-    cause: str
-    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,7 @@ class RunReport:
             "ended_at": run.ended_at.isoformat() if run.ended_at else None,
             "outage_s": self.outage_s,
             "down_since": self.down_since.isoformat() if self.down_since else None,
-            "failure": {**vars(self.failure), "words": list(self.failure.words)} if self.failure else None,
+            "failure": self.failure.to_json() if self.failure else None,
             "backup": self.backup.model_dump(mode="json") if self.backup else None,
             "snapshot": self.snapshot,
             "quarantine": list(self.quarantine),
@@ -139,7 +128,7 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
         to_version=target.release.version.removeprefix("v") if target else None,
         outage_s=outage.seconds if outage else None,
         down_since=outage.began_at if outage and outage.ended_at is None else None,
-        failure=_find_failure(states),
+        failure=find_failure(records),
         backup=facts.find(Receipt),
         snapshot=snapshot.database if snapshot and not quarantine and not facts.find(Replacement) else None,
         quarantine=(quarantine.database,) if quarantine else (),
@@ -154,26 +143,28 @@ def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...]) -> tup
     """What the operator does now; a numbered runbook where he must act."""
     if run.verdict in (Verdict.COMMITTED, Verdict.UP_TO_DATE):
         return ()
-    if run.verdict is Verdict.REFUSED:
-        return ("Run the same command again when what is said above is mended or decided.",)
-    if run.verdict is Verdict.ROLLED_BACK:
-        return (f"Read what failed with `orchestrator show {run.id}`, and wait for a better release.",)
+    if run.verdict in (Verdict.REFUSED, Verdict.ROLLED_BACK):
+        return (_advise(run, find_failure(records)),)
     return build_runbook(run.id, facts, records)
+
+
+# What preflight refuses is a list, each line of it with what to do.
+def _advise(run: Run, failure: Failure | None) -> str:
+    if failure is None or failure.owner is None or failure.code == "refused.preflight":
+        advice = "wait for a better release" if run.verdict is Verdict.ROLLED_BACK else ""
+    else:
+        advice = choose_advice(failure, run.request)
+    if run.verdict is Verdict.ROLLED_BACK:
+        return f"Read what failed with `orchestrator show {run.id}`, and {advice}."
+    if not advice:
+        return "Run the same command again when what is said above is put right or decided."
+    return f"{advice[0].upper()}{advice[1:]}."
 
 
 def find_outage(facts: Facts) -> Outage | None:
     """Since when the app is or was away; None where it was never stopped."""
     stopped, serving = facts.find(StoppedServices), facts.find(Serving)
     return Outage(stopped.at, serving.at if serving else None) if stopped else None
-
-
-# Below the line of its sentences a reason has log lines: `StateError.story` puts them there.
-def _find_failure(states: tuple[StateLine, ...]) -> Failure | None:
-    failed = next((line for line in states if line.outcome in (FAILED, TIMEOUT)), None)
-    if failed is None:
-        return None
-    cause, _, words = failed.reason.partition("\n")
-    return Failure(failed.state, failed.kind, cause, tuple(words.splitlines()[-_WORDS_LINES:]))
 
 
 def _lines(records: tuple[Record, ...]) -> tuple[StateLine, ...]:

@@ -89,6 +89,9 @@ class NoHistory:
     def find_failure(self, digest: str) -> FailedRun | None:
         """None."""
 
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        """None."""
+
     def last_commit(self) -> CommittedRun | None:
         """None."""
 

@@ -3,7 +3,7 @@
 from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Thing
 from orchestrator.facts import Current, Target
-from orchestrator.releases import Choice, refuse_failed
+from orchestrator.releases import Choice, refuse_failed, tell_failed_trial
 from states.patience import BRIEF_S, repeat_while_away
 
 
@@ -44,6 +44,7 @@ class Check(State[Options]):
         refuse_failed(choice.target, ctx.history, ctx.request)
         ill = "" if choice.current.healthy else ", though what runs now is not healthy"
         reason = f"{choice.current.version} → {choice.target.release.version}{ill}{_tell_missing(choice)}"
+        reason += tell_failed_trial(choice.target, ctx.history)
         return Result("newer", (choice.current, choice.target), reason)
 
 

@@ -12,7 +12,7 @@ from orchestrator.plan.durations import Duration
 from orchestrator.ports import Probe
 from states.asking import PastGate
 from states.expecting import build_progress
-from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at
+from states.judgement import Look, await_serving, expect_target, explain_ill, is_behind_gate, look_at
 from states.patience import repeat_while_away
 
 _LOG_LINES = 30
@@ -41,6 +41,7 @@ class Health(State[HealthOptions]):
     crash_rule = CrashRule.JUDGE
     timeout_s = 300.0
     provides = (Serving,)
+    unseen_code = "health.not_steady"
     Options = HealthOptions
 
     @classmethod
@@ -85,7 +86,10 @@ def _probe(ctx: StateContext[HealthOptions]) -> Probe:
 
 
 def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
-    found = ctx.world.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
+    try:
+        found = ctx.world.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
+    except PlatformError as error:
+        raise _explain_no_address(ctx, error) from error
     if found is None:
         raise HealthError(
             "health.not_behind_gate",
@@ -93,6 +97,14 @@ def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
             hint="Name such an address for health, or write `gate: open` under `with:` of the start state.",
         )
     return found
+
+
+# A container that has ended has no address: why it has ended says more.
+def _explain_no_address(ctx: StateContext[HealthOptions], error: PlatformError) -> StateError:
+    if error.code != "gate.no_address":
+        return error
+    look = look_at(replace(_public_check(ctx), url=None), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+    return explain_ill(look) if look.fatal else error
 
 
 def _public_check(ctx: StateContext[HealthOptions]) -> HealthCheck:

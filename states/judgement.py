@@ -32,6 +32,7 @@ _COMES_BACK_S = 60.0
 _STARTING = "starting"
 _WELL = range(200, 300)
 _VERSION_WIDTH = 64
+_KILLED = (137, 143)  # by SIGKILL or SIGTERM
 
 
 class Containers(Protocol):
@@ -57,6 +58,7 @@ class Look:
     ``unhealthy``: the engine's own check has failed as often as it was told to try.
 
     ``answers``: all that is missing is the engine's own verdict; whoever asks is answered as he should be.
+    ``killed``: a container was ended by SIGKILL or SIGTERM, as the kernel does for want of memory.
     """
 
     problem: str = ""
@@ -64,6 +66,7 @@ class Look:
     fatal: bool = False
     wrong_version: bool = False
     unhealthy: bool = False
+    killed: bool = False
     fingerprint: tuple[tuple[str, int], ...] = ()
 
 
@@ -130,9 +133,7 @@ def await_steady(
         look = look_at(check, expected, platform, probe)
         now = clock.monotonic()
         if look.fatal:
-            raise HealthError(
-                "health.failed", look.problem, hint="Read its last log lines, then ask the author of the release."
-            )
+            raise explain_ill(look)
         wrong_since = (wrong_since if wrong_since is not None else now) if look.wrong_version else None
         if wrong_since is not None and now - wrong_since >= check.steady_for_s:
             raise HealthError(
@@ -170,6 +171,18 @@ def await_steady(
             ) from None
 
 
+def explain_ill(look: Look) -> HealthError:
+    """The error for an app that waiting cannot make well."""
+    if look.killed:
+        hint = (
+            "It was killed: by the kernel for want of memory (`docker inspect` says so), or by somebody. Give it more."
+        )
+        return HealthError("health.killed", look.problem, hint=hint)
+    return HealthError(
+        "health.failed", look.problem, hint="Read its last log lines, then ask the author of the release."
+    )
+
+
 # Of this no part is waited in vain, so the benchmarks know it by its name.
 def _watch(deadline: Deadline, left_s: float) -> None:
     deadline.pause(min(left_s, _CALM_POLL_S))
@@ -204,7 +217,8 @@ def look_at(check: HealthCheck, expected: Expectation, platform: Containers, pro
         looping = any(s.restart_count >= _RESTARTS_ALLOWED for s in statuses)
         gone = any(s.state in ("exited", "dead") and s.restart_policy == "no" for s in statuses)
         unhealthy = any(s.health == "unhealthy" for s in statuses)
-        return Look(problem, fatal=looping or gone, unhealthy=unhealthy, fingerprint=fingerprint)
+        killed = any(not s.running and s.exit_code in _KILLED for s in statuses)
+        return Look(problem, fatal=looping or gone, unhealthy=unhealthy, killed=killed, fingerprint=fingerprint)
     if starting and check.url is None:
         return Look(starting, fingerprint=fingerprint)
     problem = _answer_problem(check, probe)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import StateError
+from orchestrator.errors import DeadlineExceededError, StateError
 from orchestrator.facts import FrozenProject, MigrationReport, Target
 from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
 from states.expecting import build_progress
 from states.fencing import end_leftovers, fence_opened, name_sessions, require_untouched
-from states.migrating import job_name, migration_log, put_away
+from states.migrating import choose_code, explain_exit, job_name, migration_log, put_away
 from states.patience import repeat_while_away
 
 
@@ -63,8 +63,10 @@ class Migrate(State[MigrateOptions]):
             return Result(
                 "failed",
                 (report,),
-                f"The migration ended with exit code {status.exit_code}; its log is {log}. {left}".rstrip()
+                f"The migration ended with exit code {status.exit_code}; its log is {log}."
+                + f"{explain_exit(status.exit_code)} {left}".rstrip()
                 + f"\n{tail}",
+                choose_code(status.exit_code),
             )
         # It is over, but the server ends a statement of its own only when it wants to answer.
         working = end_leftovers(ctx)
@@ -74,6 +76,7 @@ class Migrate(State[MigrateOptions]):
                 (report,),
                 f"The migration ended with exit code 0, but {name_sessions(working)} was still at work in the database"
                 " and had to be ended, so what it was about to do is not done.",
+                "migrate.left_at_work",
             )
         return Result("done", (report,), left)
 
@@ -117,12 +120,19 @@ def _run(
     try:
         platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
         # It outlives the engine's answer as it outlives us.
-        status = repeat_while_away(ctx, lambda: platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline))
+        status = repeat_while_away(ctx, lambda: _await_end(ctx, name))
     except StateError as error:
         if error.code != "job.exists":
             _end(platform, name, log)
         raise
     return status, *put_away(platform, name, log)
+
+
+def _await_end(ctx: StateContext[MigrateOptions], name: str) -> JobStatus:
+    try:
+        return ctx.world.platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
+    except DeadlineExceededError as timeout:
+        raise DeadlineExceededError("migrate.timeout", timeout.what, hint=timeout.hint) from timeout
 
 
 # Two writers otherwise: what may still be migrating must be gone before anything is restored.

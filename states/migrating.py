@@ -9,6 +9,25 @@ from orchestrator.contract import StateContext
 from orchestrator.errors import StateError
 from orchestrator.ports import Platform
 
+_NOT_RUN = (126, 127)  # what a shell and the engine say of a program that cannot be run, or is not there
+_KILLED = (137, 143)  # by SIGKILL, as the kernel does for want of memory, or by SIGTERM
+
+
+def choose_code(exit_code: int | None, *, failed: str = "migrate.failed") -> str:
+    """The code of a migration that ended with this exit code, ``failed`` where it failed by itself."""
+    if exit_code in _NOT_RUN:
+        return "migrate.program_missing"
+    return "migrate.killed" if exit_code in _KILLED else failed
+
+
+def explain_exit(exit_code: int | None) -> str:
+    """What an exit code says beside its number; empty where it says nothing."""
+    if exit_code in _NOT_RUN:
+        return " The image has no such program, or it cannot be run: look at `migrate:` in the plan."
+    if exit_code in _KILLED:
+        return " It was killed: by the kernel for want of memory, or by somebody."
+    return ""
+
 
 def job_name(run_id: str) -> str:
     """Name of a run's migration container."""

@@ -14,7 +14,7 @@ T = TypeVar("T")
 #: How long is waited while an operator watches and nothing has been changed.
 BRIEF_S = 15.0
 #: On the way back the engine is asked again where it could not do something, too: there is no other way to go.
-GOING_BACK = frozenset({"compose.failed", "engine.refused"})
+GOING_BACK = frozenset({"compose.failed", "compose.program_missing", "engine.refused"})
 
 _AWAY = frozenset(
     {

@@ -22,6 +22,7 @@ from orchestrator.model import JobStatus, ServiceStatus
 from orchestrator.stages import Stage
 from states.expecting import build_progress
 from states.judgement import Expectation, await_steady
+from states.migrating import choose_code, explain_exit
 
 UNTOUCHED = "The old version went on serving; neither the app nor its database was touched."
 
@@ -145,8 +146,9 @@ def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], 
         words = make_inert(stage.save_log(name, log))
     if status.exit_code != 0:
         raise MigrationError(
-            "rehearse.migration_failed",
-            f"The migration ended with exit code {status.exit_code} on a copy of the data; its log is {log}.",
+            choose_code(status.exit_code, failed="rehearse.migration_failed"),
+            f"The migration ended with exit code {status.exit_code} on a copy of the data; its log is {log}."
+            + explain_exit(status.exit_code),
             meaning=UNTOUCHED,
             hint="Send the log to the author of the release.",
             words=words,

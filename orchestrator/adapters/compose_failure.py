@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _PORT_TAKEN = (
     " holds it: restart the engine, then do what is said below."
 )
 _NO_COMPOSE_FILE = "no configuration file provided"
+# What the engine says where the image has no program of this name.
+_NO_PROGRAM = re.compile(r'exec: "[^"\n]{1,200}": |exec format error')
 _PARTLY_UP = "The services may be partly up; `docker compose ps` in the project's folder shows it."
 
 
@@ -46,6 +49,12 @@ def explain_failure(ended: Ended) -> PlatformError:
             f"`docker compose` does not reach the engine: {ended.last_words}",
             meaning="What runs on it is not known.",
             hint="Look whether it runs (`docker info`) and whether this user may use it.",
+        )
+    if _NO_PROGRAM.search(ended.errors):
+        return PlatformError(
+            "compose.program_missing",
+            f"`docker compose` ended with exit code {ended.exit_code}: {ended.last_words}",
+            hint="The image has no such program: look at the command that the plan or the compose file names.",
         )
     return PlatformError(
         "compose.failed",

@@ -46,6 +46,7 @@ from orchestrator.model import Drift, EngineFacts, Gate, JobStatus, LocalImage, 
 from orchestrator.ports import Report
 
 _RENDERING = "what Compose reads of the project"
+_KILLED = {137, 143}  # exit codes after SIGKILL, as the kernel sends it for want of memory, and SIGTERM
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -353,12 +354,14 @@ class ComposeProject:
             self._engine.set_restart_policy(container.id, policy.name, policy.attempts)
 
     def _check_running(self, services: Sequence[str]) -> None:
-        running = {one.labels[SERVICE_LABEL] for one in self._containers(services) if one.up}
-        missing = [service for service in services if service not in running]
+        found = {one.labels[SERVICE_LABEL]: one for one in self._containers(services)}
+        missing = [service for service in services if service not in found or not found[service].up]
         if missing:
+            ended = [found[service].state.exit_code for service in missing if service in found]
+            told = f" (exit code {', '.join(map(str, ended))})" if ended else ""
             raise PlatformError(
-                "service.not_running",
-                f"Started, but not running any more: {', '.join(missing)}.",
+                "service.killed" if set(ended) & _KILLED else "service.not_running",
+                f"Started, but not running any more: {', '.join(missing)}{told}.",
                 hint="`docker compose logs` in the project's folder shows why.",
             )
 

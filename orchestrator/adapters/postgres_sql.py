@@ -65,7 +65,8 @@ def build_facts(name: str) -> str:
     return f"""SELECT json_build_object(
   'owner', pg_get_userbyid(datdba), 'server_version', current_setting('server_version'),
   'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
-  'size_bytes', pg_database_size(oid), 'directory', current_setting('data_directory'))
+  'size_bytes', pg_database_size(oid), 'directory', current_setting('data_directory'),
+  'server_began', pg_postmaster_start_time()::text)
 FROM pg_database WHERE datname = {quote_text(name)};"""
 
 

@@ -36,7 +36,11 @@ class FakeDatabase:
             system_identifier=world.system_identifier,
             size_bytes=live.size_bytes,
             free_bytes=world.database_free_bytes,
+            server_began=self._began(),
         )
+
+    def _began(self) -> str:
+        return f"{self._world.server_began}, boot {self._world.boots}"
 
     def read_system_identifier(self) -> str:
         return self._look("read_system_identifier").system_identifier

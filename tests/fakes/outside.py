@@ -114,6 +114,7 @@ class FakeHistory:
     kept_receipts: list[Receipt] = field(default_factory=list)
     ended_runs: list[Leftovers] = field(default_factory=list)
     failures: dict[str, FailedRun] = field(default_factory=dict)
+    failed_trials: dict[str, FailedRun] = field(default_factory=dict)
     committed: CommittedRun | None = None
 
     def receipts(self) -> tuple[Receipt, ...]:
@@ -124,6 +125,9 @@ class FakeHistory:
 
     def find_failure(self, digest: str) -> FailedRun | None:
         return self.failures.get(digest)
+
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        return self.failed_trials.get(digest)
 
     def last_commit(self) -> CommittedRun | None:
         return self.committed

@@ -93,8 +93,11 @@ def x14_rollback_is_durable(case: Evidence) -> Iterator[str]:
         yield f"after a reboot {serving.version if serving else 'nothing'} serves"
     if project is not None and world.pin.partition("@")[0] != project.pin_text.partition("@")[0]:
         yield f"the project is pinned to {world.pin}"
-    if target is not None and not _is_refused(case, target):
-        yield f"{target.release.version} would be tried again by itself"
+    failure = case.report.failure
+    of_release = failure is None or failure.of_release
+    if target is not None and of_release is not _is_refused(case, target):
+        word = "would be tried again by itself" if of_release else "is blamed for what is not its own"
+        yield f"{target.release.version} {word}: {failure}"
 
 
 def x15_nothing_left(case: Evidence) -> Iterator[str]:
