@@ -16,17 +16,11 @@ from orchestrator.owners import Owner, find_owner
 
 #: Failures of the new version at work, which has more around it than itself.
 _AT_WORK = frozenset(
-    {
-        *(
-            "gate.no_address",
-            "health.failed",
-            "health.not_steady",
-            "health.timeout",
-            "migrate.failed",
-            "migrate.left_at_work",
-        ),
-        *("migrate.timeout", "rehearse.migration_failed", "service.not_running"),
-    }
+    """
+    gate.no_address health.failed health.killed health.not_steady health.timeout
+    migrate.failed migrate.killed migrate.left_at_work migrate.timeout
+    rehearse.migration_failed service.killed service.not_running
+    """.split()
 )
 # The old version was started by the same lines: what the new one lacks of them is its own.
 _BY_KIND = {
@@ -58,7 +52,7 @@ class Blame:
 def find_blame(kind: str, code: str, facts: Facts, world: World) -> Blame:
     """Whose the failure of a state of this kind is, as its code says and as what is around it looks."""
     owner = _BY_KIND.get((kind, code), find_owner(code))
-    if owner is not Owner.RELEASE or code not in _AT_WORK:
+    if owner not in (Owner.RELEASE, Owner.HOST) or code not in _AT_WORK:
         return Blame(owner)
     return _look_at_engine(world) or _look_at_database(facts, world) or Blame(owner)
 

@@ -153,11 +153,15 @@ class Platform(Protocol):
         services: Sequence[str],
         pin: str,
         *,
+        images: Mapping[str, str] | None = None,
         gate: Gate = Gate.OPEN,
         apart: bool = False,
         deadline: Deadline,
     ) -> None:
         """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds.
+
+        ``images``: service → id of the image that its container must be of, whatever the name of that image leads to
+        by now; ``image.missing`` where it is not on this host any more.
 
         Gate open: containers that are right already are started and get their restart policy of the frozen
         project back. Gate closed: they publish nothing, nobody but they themselves finds them by name, and

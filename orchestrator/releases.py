@@ -18,6 +18,7 @@ from orchestrator.errors import PlatformError, RefusedError, ReleaseError
 from orchestrator.facts import Current, Target
 from orchestrator.model import Release, RemoteImage, ServiceStatus
 from orchestrator.ports import History, Platform, Registry, ReleaseFeed
+from orchestrator.references import Reference
 
 _PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")
 _COUNTED = re.compile(r"([A-Za-z]+)(\d+)", re.ASCII)
@@ -312,9 +313,7 @@ def _read_version(status: ServiceStatus) -> str:
 
 
 def _read_tag(image_reference: str) -> str | None:
-    name = image_reference.partition("@")[0].rpartition("/")[2]
-    tag = name.partition(":")[2]
-    return None if image_reference.startswith("sha256:") else tag or None
+    return Reference.parse(image_reference).tag or None
 
 
 def _read_repository(image_reference: str) -> str | None:

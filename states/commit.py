@@ -7,6 +7,7 @@ from orchestrator.facts import Committed, Fence, FrozenProject, Serving, Target
 from orchestrator.model import EffectScope, Gate, WriteMark
 from states.expecting import build_progress
 from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, observe_serving, shorten
+from states.new_version import find_new_images
 from states.patience import repeat_while_away
 
 _RETRY_S = 1.0
@@ -97,7 +98,9 @@ def _open_gate(ctx: StateContext[Options]) -> None:
     platform, project, pin = ctx.world.platform, ctx.require(FrozenProject), ctx.require(Committed).pin
     while True:
         try:
-            return platform.start_services(project, ctx.target.services, pin, gate=Gate.OPEN, deadline=ctx.deadline)
+            return platform.start_services(
+                project, ctx.target.services, pin, images=find_new_images(ctx), gate=Gate.OPEN, deadline=ctx.deadline
+            )
         except PlatformError as error:
             _wait_after(error, ctx)
 

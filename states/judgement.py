@@ -19,6 +19,7 @@ from orchestrator.facts import Serving, Started, Target
 from orchestrator.inert import make_inert
 from orchestrator.model import Gate, ServiceStatus
 from orchestrator.ports import Clock, Probe
+from states.new_version import find_new_image
 from states.patience import repeat_while_away
 
 _POLL_S = 0.25
@@ -84,9 +85,8 @@ def shorten(check: HealthCheck) -> HealthCheck:
 def expect_target(ctx: StateContext[OptionsT]) -> Expectation:
     """What must be seen of the new version."""
     target = ctx.require(Target)
-    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
     version = target.release.version.removeprefix("v") if ctx.target.health.version_url else None
-    return Expectation(ctx.target.services, image.image_id if image else "", version)
+    return Expectation(ctx.target.services, find_new_image(ctx) or "", version)
 
 
 def await_serving(

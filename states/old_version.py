@@ -1,9 +1,11 @@
 """The old version as it can be started again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.contract import StateContext
 from orchestrator.facts import Current, FrozenProject, StoppedServices
+from orchestrator.references import Reference
 
 
 def finish_stop(ctx: StateContext[Any]) -> None:
@@ -20,9 +22,14 @@ def finish_stop(ctx: StateContext[Any]) -> None:
 
 
 def find_old_pin(ctx: StateContext[Any]) -> str:
-    """The text as it was, unless it now leads to another image here: then the old digest is added."""
+    """The version variable as the containers ran with it, which is not always what was written down for them."""
     project, current = ctx.require(FrozenProject), ctx.require(Current)
-    tag = project.pin_text.partition("@")[0]
-    image = ctx.world.platform.find_image(f"{ctx.target.image}:{tag}")
-    moved = image is not None and image.image_id != current.image_id
-    return f"{tag}@{current.digest}" if moved and current.digest else project.pin_text
+    ran = {Reference.parse(one.image_reference).pin for one in current.services}
+    return ran.pop() if len(ran) == 1 and "" not in ran else project.pin_text
+
+
+def find_old_images(ctx: StateContext[Any]) -> Mapping[str, str]:
+    """Service → id of the image that it ran: what its name leads to by now does not matter."""
+    current = ctx.require(Current)
+    ran = {one.service: one.image_id for one in current.services}
+    return {service: ran.get(service, current.image_id) for service in ctx.target.services}

@@ -10,9 +10,9 @@ from orchestrator.errors import DatabaseError, HealthError, PlatformError
 from orchestrator.facts import Current, FrozenProject, Receipt, Rehearsal, Target
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
+from orchestrator.references import Reference
 from states.expecting import build_progress
 from states.judgement import Expectation
-from states.old_version import find_old_pin
 from states.patience import repeat_while_away
 from states.proving import find_other_contents, find_other_inventory, load_backup, prove_again
 from states.rehearsing import (
@@ -211,12 +211,21 @@ def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch, start
     patience_s = min(ctx.options.healthy_within, max(_OLD_AT_LEAST_S, _OLD_TIMES * start_s))
     within = ctx.deadline.sooner(patience_s, what=f"The start of {current.version} on the new schema")
     try:
-        try_version(ctx, watch, expected, find_old_pin(ctx), within)
+        try_version(ctx, watch, expected, _find_old_pin(ctx), within)
     except (HealthError, PlatformError) as error:
         if error.code.startswith("engine."):
             raise
         return error.what
     return ""
+
+
+# Names are left as they are in a rehearsal, so one that leads elsewhere by now is followed by its digest.
+def _find_old_pin(ctx: StateContext[RehearseOptions]) -> str:
+    project, current = ctx.require(FrozenProject), ctx.require(Current)
+    tag = Reference.parse(f"{ctx.target.image}:{project.pin_text}").tag
+    image = ctx.world.platform.find_image(f"{ctx.target.image}:{tag}")
+    moved = image is not None and image.image_id != current.image_id
+    return f"{tag}@{current.digest}" if moved and current.digest else project.pin_text
 
 
 def _expect(ctx: StateContext[RehearseOptions], image_id: str, version: str) -> Expectation:

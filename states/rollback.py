@@ -10,7 +10,7 @@ from orchestrator.model import EffectScope
 from states.expecting import build_progress
 from states.fencing import lift_fence
 from states.judgement import Expectation, Look, await_steady, look_at, observe_serving, shorten
-from states.old_version import find_old_pin, finish_stop
+from states.old_version import find_old_images, find_old_pin, finish_stop
 from states.patience import GOING_BACK, repeat_while_away
 
 
@@ -60,10 +60,12 @@ class Rollback(State[Options]):
 def _bring_up(ctx: StateContext[Options]) -> None:
     ctx.report(build_progress(ctx, "Starting the old version"))
     finish_stop(ctx)
-    pin = find_old_pin(ctx)
-    ctx.world.platform.write_pin(pin)
+    project = ctx.require(FrozenProject)
+    ctx.world.platform.write_pin(project.pin_text)
     lift_fence(ctx)
-    ctx.world.platform.start_services(ctx.require(FrozenProject), ctx.target.services, pin, deadline=ctx.deadline)
+    ctx.world.platform.start_services(
+        project, ctx.target.services, find_old_pin(ctx), images=find_old_images(ctx), deadline=ctx.deadline
+    )
 
 
 def _await_steady(ctx: StateContext[Options]) -> float:

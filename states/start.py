@@ -8,9 +8,10 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, Target
-from orchestrator.model import EffectScope, Gate, LocalImage
+from orchestrator.model import EffectScope, Gate
 from states.expecting import build_progress
 from states.fencing import lift_fence, require_untouched
+from states.new_version import find_new_image, find_new_images
 from states.patience import repeat_while_away
 
 
@@ -63,12 +64,9 @@ class Start(State[StartOptions]):
 
     def observe(self, ctx: StateContext[StartOptions]) -> Observation:
         """Every service has a container of the new image; whether it is well is for `health`."""
-        target = ctx.require(Target)
-        image: LocalImage | None = repeat_while_away(
-            ctx, lambda: ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
-        )
+        image_id: str | None = repeat_while_away(ctx, lambda: find_new_image(ctx))
         found = repeat_while_away(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
-        right = {s.service for s in found if image is not None and s.image_id == image.image_id}
+        right = {s.service for s in found if image_id is not None and s.image_id == image_id}
         if not right:
             return Observation.ABSENT
         return Observation.DONE if right == set(ctx.target.services) else Observation.PARTIAL
@@ -82,6 +80,7 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
         ctx.require(FrozenProject),
         ctx.target.services,
         str(ctx.require(Target).pin),
+        images=find_new_images(ctx),
         gate=ctx.options.gate,
         apart=rehearsal is not None and rehearsal.alone,
         deadline=ctx.deadline,

@@ -27,6 +27,7 @@ from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
 from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.project_files import find_changed, read_marks
+from orchestrator.adapters.ran_images import hold_images
 from orchestrator.adapters.rendering import (
     PLACEHOLDER,
     build_job_project,
@@ -244,13 +245,15 @@ class ComposeProject:
         services: Sequence[str],
         pin: str,
         *,
+        images: Mapping[str, str] | None = None,
         gate: Gate = Gate.OPEN,
         apart: bool = False,
         deadline: Deadline,
     ) -> None:
         """See `Platform.start_services`."""
         self._name = project.name
-        rendering, variables = self._fill(project, pin), {self._variable: pin}
+        rendering = hold_images(self._engine, self._fill(project, pin), images or {})
+        variables = {self._variable: pin}
         if gate is Gate.CLOSED:
             if not (
                 apart and start_apart(self._engine, self._compose, project, services, variables, rendering, deadline)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from orchestrator.errors import RefusedError
 from orchestrator.facts import Current, Target
+from orchestrator.model import Pin, ServiceStatus
+from orchestrator.references import Reference
 from states.looks.surroundings import Surroundings
 
 
@@ -26,13 +28,26 @@ def look_at_version(around: Surroundings) -> None:
     current = around.ctx.find(Current)
     if current is None:
         return
-    tag = around.ctx.world.platform.read_pin().partition("@")[0]
-    if not any(tag in status.image_reference for status in current.services):
+    text = around.ctx.world.platform.read_pin()
+    others = [status for status in current.services if not is_pinned_to(status, text)]
+    if others:
+        runs = ", ".join(f"{status.service} runs {status.image_reference}" for status in others)
         raise RefusedError(
             "refused.pin_differs",
-            f"The version variable says {tag}, but {current.version} runs.",
-            hint="Bring both together with `docker compose up -d`, then upgrade.",
+            f"The version variable says {text}, but {runs}.",
+            meaning="Going back would start another version than the one that runs.",
+            hint="Set the variable to what runs, or bring both together with `docker compose up -d`, then upgrade.",
         )
+
+
+def is_pinned_to(status: ServiceStatus, text: str) -> bool:
+    """Whether the text of a version variable stands for the image that a container runs: tag for tag, whole."""
+    runs = Reference.parse(status.image_reference)
+    try:
+        said = Pin.parse(text)
+    except ValueError:
+        return False
+    return said.tag == runs.tag and said.digest in {None, runs.digest, *status.digests}
 
 
 # Asked anew: it may have come up since `check` looked, or have gone down.

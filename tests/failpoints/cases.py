@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from orchestrator.model import Verdict
+from orchestrator.owners import Owner
 from orchestrator.resume import Mode
 from tests.failpoints.children import BROKEN, Death, Family, Tear
 from tests.failpoints.points import Point
@@ -99,7 +100,7 @@ def judge_killed(family: Family, case: Case) -> list[str]:
     if (again.exit_code, again.document.get("run", "a run")) != (0, None):
         problems.append(f"a second recover ended with {again.exit_code}: {again.said[-300:]}")
     if recovered.document.get("verdict") == Verdict.ROLLED_BACK and case.tear == "whole" and not case.second:
-        problems += _judge_retry(family)
+        problems += _judge_retry(family, recovered)
     return problems
 
 
@@ -132,8 +133,11 @@ def _judge_end(family: Family, recovered: Death, deaths: int) -> list[str]:
     return find_broken(evidence)
 
 
-def _judge_retry(family: Family) -> list[str]:
+def _judge_retry(family: Family, recovered: Death) -> list[str]:
     before = Things.of(family.outside().world)
+    failure = recovered.document.get("failure")
+    if not isinstance(failure, dict) or failure.get("owner") != Owner.RELEASE:
+        return []  # what is not its own is held against no release
     retried = family.run()
     if retried.exit_code != _REFUSED or "could not stay on" not in str(retried.document.get("reason")):
         return [f"the same release again ended with {retried.exit_code}: {retried.said[-300:]}"]

@@ -192,17 +192,20 @@ class FakePlatform:
         services: Sequence[str],
         pin: str,
         *,
+        images: Mapping[str, str] | None = None,
         gate: Gate = Gate.OPEN,
         apart: bool = False,
         deadline: Deadline,
     ) -> None:
         with self._world.script.effect("platform.start_services", *services, pin, gate):
             deadline.check()
-            image = self._image_as_frozen(project, pin)
+            held = {service: self._hold(pin, image_id) for service, image_id in (images or {}).items()}
             if gate is Gate.CLOSED:
                 self._check_closable()
             for service in services:
-                self._start(project, service, image, f"{self._world.repository}:{pin}", gate, apart=apart)
+                image = self._image_as_frozen(project, pin, held.get(service, ""))
+                reference = held.get(service, f"{self._world.repository}:{pin}")
+                self._start(project, service, image, reference, gate, apart=apart)
             down = [service for service in services if self._world.containers[service].state != "running"]
             if down:
                 raise PlatformError("service.not_running", f"Started, but not running any more: {', '.join(down)}.")
@@ -307,12 +310,27 @@ class FakePlatform:
             other.names.discard(name)
         image.names.add(name)
 
-    def _image_as_frozen(self, project: FrozenProject, pin: str) -> FakeImage:
+    def _hold(self, pin: str, image_id: str) -> str:
+        """The name under which the image is found; a tag that leads elsewhere is given back to it."""
+        world, reference = self._world, f"{self._world.repository}:{pin}"
+        image, found = world.find_image(image_id), world.find_image(reference)
+        if image is None:
+            raise PlatformError("image.missing", f"The image {reference}, which ran as {image_id}, is not here.")
+        if found is image:
+            return reference
+        named = f"{world.repository}:{Pin.parse(pin).tag}"
+        displaced = world.find_image(named)
+        if displaced is not None and displaced is not image:
+            self._name(displaced, f"upgrade-orchestrator/displaced:{displaced.image_id[-12:]}")
+        self._name(image, named)
+        return named
+
+    def _image_as_frozen(self, project: FrozenProject, pin: str, reference: str = "") -> FakeImage:
         if hashlib.sha256(project.template.read_bytes()).hexdigest() != project.template_sha256:
             raise PlatformError("compose.template_changed", f"{project.template} is not what was frozen.")
-        image = self._world.pinned_image(pin)
+        image = self._world.find_image(reference) if reference else self._world.pinned_image(pin)
         if image is None:
-            raise PlatformError("image.missing", f"The image {self._world.repository}:{pin} is not here.")
+            raise PlatformError("image.missing", f"The image {reference or pin} is not here.")
         return image
 
     def _start(
