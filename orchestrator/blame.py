@@ -16,11 +16,11 @@ from orchestrator.owners import Owner, find_owner
 
 #: Failures of the new version at work, which has more around it than itself.
 _AT_WORK = frozenset(
-    """
-    gate.no_address health.failed health.killed health.not_steady health.timeout
-    migrate.failed migrate.killed migrate.left_at_work migrate.timeout
-    rehearse.migration_failed service.killed service.not_running
-    """.split()
+    {
+        *("health.failed", "health.killed", "health.not_steady", "health.timeout", "gate.no_address"),
+        *("migrate.failed", "migrate.killed", "migrate.left_at_work", "migrate.timeout"),
+        *("rehearse.migration_failed", "service.killed", "service.not_running"),
+    }
 )
 # The old version was started by the same lines: what the new one lacks of them is its own.
 _BY_KIND = {

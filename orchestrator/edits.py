@@ -8,7 +8,7 @@ from orchestrator.contract import World
 from orchestrator.errors import PlatformError
 from orchestrator.facts import Facts, FrozenProject, Target
 from orchestrator.journal import Journal
-from orchestrator.model import Pin, Verdict
+from orchestrator.model import Verdict
 from orchestrator.plan.schema import Plan
 
 _SOMETHING_RUNS = frozenset({Verdict.COMMITTED, Verdict.ROLLED_BACK, Verdict.NEEDS_OPERATOR})
@@ -61,12 +61,4 @@ def _tell(name: str, project: FrozenProject, plan: Plan) -> str:
 
 
 def _is_foreign(text: str, project: FrozenProject, target: Target | None) -> bool:
-    ours = {_find_tag(project.pin_text), *([target.pin.tag] if target else [])}
-    return _find_tag(text) not in ours
-
-
-def _find_tag(text: str) -> str:
-    try:
-        return Pin.parse(text).tag
-    except ValueError:
-        return text
+    return text not in {project.pin_text, *([str(target.pin)] if target else [])}

@@ -31,7 +31,7 @@ def _choose(code: str, plan: Plan) -> Sequence[str]:
         "env.not_writable": ["ls", "-ld", project, f"{project}/.env"],
         "refused.not_running": [*compose, "up", "-d", *plan.target.services],
         "refused.mixed_versions": [*compose, "up", "-d", *plan.target.services],
-        "refused.pin_differs": [*compose, "up", "-d", *plan.target.services],
+        "refused.pin_differs": ["grep", "-n", plan.target.version_variable, f"{project}/.env"],
         "refused.drift": [*compose, "config"],
         "refused.unhealthy": [*compose, "logs", "--tail", "50", *plan.target.services],
         "doctor.no_answer": [*compose, "logs", "--tail", "50", *plan.target.services],

@@ -15,7 +15,7 @@ def look_at_image(around: Surroundings) -> None:
     wanted = f"linux/{around.engine.architecture}"
     if target is None or not target.platforms:
         return
-    if not any(platform.startswith(wanted) for platform in target.platforms):
+    if not any(platform == wanted or platform.startswith(f"{wanted}/") for platform in target.platforms):
         raise RefusedError(
             "refused.architecture",
             f"Release {target.release.version} has no image for {wanted}, only for {', '.join(target.platforms)}.",

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.docker.installation import Ended, orchestrator
 from tests.docker.trouble import verdict_of
 
 NUMBERED = re.compile(r"^\s+(?:next\s+)?\d+\. (.+)$", re.MULTILINE)
-SET_ASIDE = re.compile(r'RENAME TO "(\w+__failed_\w+)"')
+SET_ASIDE = re.compile(r'RENAME TO "(\w+__aside_\w+)"')
 PASTE_S = 180
+
+
+def paste_lines(steps: Sequence[str]) -> str:
+    """Give the lines to a shell, all at once; what was pasted."""
+    script = "\n".join(steps)
+    pasted = subprocess.run(
+        ["bash", "-e"], input=script, cwd="/", capture_output=True, text=True, timeout=PASTE_S, check=False
+    )
+    assert pasted.returncode == 0, f"{script}\n{pasted.stdout}{pasted.stderr}"
+    return script
 
 
 def paste(plan: Path, ended: Ended, environment: Mapping[str, str] | None = None) -> Ended:
@@ -22,11 +32,7 @@ def paste(plan: Path, ended: Ended, environment: Mapping[str, str] | None = None
     shown = orchestrator("show", str(ended.document["run"]), "--plan", str(plan), environment=environment)
     steps = NUMBERED.findall(shown.stdout)
     assert steps == ended.document["next"]
-    script = "\n".join(steps)
-    pasted = subprocess.run(
-        ["bash", "-e"], input=script, cwd="/", capture_output=True, text=True, timeout=PASTE_S, check=False
-    )
-    assert pasted.returncode == 0, f"{script}\n{pasted.stdout}{pasted.stderr}"
+    script = paste_lines(steps)
     named = ended.document["quarantine"]
     assert isinstance(named, list)
     aside = sorted({*named, *SET_ASIDE.findall(script)})

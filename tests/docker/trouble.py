@@ -109,6 +109,11 @@ class Running:
         yield
         self.resume(state)
 
+    def kill(self) -> None:
+        """End it as SIGKILL does; what it has left at work goes on."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> Ended:
         """Wait for its end; pauses do not hold it up any more."""
         for state in self._pauses:
@@ -268,8 +273,9 @@ class Site:
 
     def tidy(self) -> None:
         """Drop what earlier cases have set aside; what was acknowledged into it is remembered."""
-        for (name,) in self.ask(DATABASES, r"%\_\_failed\_%"):
-            self._remember(name)
+        for aside in (r"%\_\_failed\_%", r"%\_\_aside\_%"):
+            for (name,) in self.ask(DATABASES, aside):
+                self._remember(name)
         for (name,) in self.ask(DATABASES, r"%\_\_%"):
             self.host.psql(f'DROP DATABASE "{name}"', database="postgres")
 

@@ -188,3 +188,11 @@ def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_p
     assert found["secrets"].status is Status.WARNING
     assert "password of service db is also the name of a database, kinto" in found["secrets"].what
     assert is_healthy(list(found.values()))
+
+
+def test_a_variable_that_says_a_part_of_the_version_that_runs_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.world.pin = "v1.0"
+    found = look(bench, tmp_path)["version"]
+    assert (found.status, found.code) == (Status.FAILED, "refused.pin_differs")
+    assert found.mend == f"grep -n APP_VERSION {bench.plan.target.project}/.env"

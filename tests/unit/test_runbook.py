@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import BackupError, DatabaseError, PlatformError
-from orchestrator.facts import Facts
+from orchestrator.facts import Facts, FrozenProject
+from orchestrator.journal import Journal
 from orchestrator.model import Verdict
 from orchestrator.report import RunReport
 from orchestrator.runbook import build_runbook
+from orchestrator.runbook_lines import Shell
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
+from tests.runbooks.shapes import PROVEN, find_shape
 
 NO_ENGINE = PlatformError("engine.unreachable", "The engine does not answer.")
 NO_SWAP = DatabaseError("database.swap_failed", "No.")
@@ -31,12 +36,6 @@ def stranded(bench: Bench, version: str, *, retry: bool = False) -> RunReport:
     return report
 
 
-def programs(steps: tuple[str, ...]) -> list[str]:
-    """What the steps call, each line as a shell would split it."""
-    words = (shlex.split(step, comments=True) for step in steps)
-    return [line[4] if line[:2] == ["docker", "compose"] else line[0] for line in words if line]
-
-
 def lose_the_snapshot(bench: Bench) -> None:
     for name in [name for name in bench.world.databases if "snapshot" in name]:
         del bench.world.databases[name]
@@ -45,19 +44,9 @@ def lose_the_snapshot(bench: Bench) -> None:
 def test_a_swap_that_failed_is_done_by_hand_before_the_old_version_is_let_in(bench: Bench) -> None:
     bench.world.fail("database.swap", NO_SWAP)
     steps = stranded(bench, "v1.2.0").next_steps
-    assert programs(steps) == [
-        "stop",
-        "up",
-        "exec",
-        "up",
-        "exec",
-        "sed",
-        "docker",
-        "up",
-        "ps",
-    ]
+    assert PROVEN[find_shape(steps)] == "swap, tag"
     swap = next(step for step in steps if "RENAME TO" in step)
-    assert swap.index('"ledger" RENAME TO "ledger__failed_') < swap.rindex("__snapshot_")
+    assert swap.index('"ledger" RENAME TO "ledger__aside_') < swap.rindex("__snapshot_")
     assert " -U app -d postgres " in swap
     assert all(step.endswith(" </dev/null") for step in steps if " exec " in step)
     assert steps.index(swap) < next(n for n, step in enumerate(steps) if '"ledger" ALLOW_CONNECTIONS true' in step)
@@ -112,10 +101,63 @@ def test_after_the_commit_the_way_leads_forward(bench: Bench) -> None:
     bench.world.happen("platform.start_services", shut, when="after")
     steps = stranded(bench, "v1.1.0").next_steps
     assert "v1.1.0 is committed and stays" in steps[0]
+    assert steps[1].startswith("# first put right what is named on this host")
     assert not any("RENAME" in step or " stop " in step for step in steps)
     assert any("APP_VERSION" in step and "v1.1.0@sha256:" in step for step in steps)
 
 
 def test_a_run_that_was_cut_off_before_it_knew_anything_has_a_look_for_a_runbook() -> None:
     (step,) = build_runbook("r-1", Facts(), ())
-    assert step.startswith("docker compose ps")
+    assert step.startswith("docker ps")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A=v2@sha256:ab\n", "A=v1\n"),
+        ("A='v2' # x\n", "A='v1' # x\n"),
+        ('  export A = "v2"  # why\n', '  export A = "v1"  # why\n'),
+        ("A=v0\nAA=v2\nA=v2\nA_B=v2\n", "A=v0\nAA=v2\nA=v1\nA_B=v2\n"),
+        ("# A=v2\nA=\n", "# A=v2\nA=v1\n"),
+        ("B=v2\n", "B=v2\n"),
+    ],
+)
+def test_the_line_for_the_version_variable_keeps_every_other_byte_of_the_file(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    real, env = tmp_path / "real", folder / ".env"
+    real.write_text(before, encoding="utf-8")
+    env.symlink_to(real)
+    project = FrozenProject(
+        name="p", directory=folder, template=folder / "t", template_sha256="", pin_text="v1", services=(), variable="A"
+    )
+    (line,) = Shell(project, None, "r-1").pin("v1")
+    subprocess.run(["bash", "-e"], input=line, text=True, check=True)
+    assert (real.read_text(encoding="utf-8"), env.is_symlink()) == (after, True)
+
+
+def test_every_line_is_one_that_a_shell_can_read(bench: Bench) -> None:
+    bench.world.fail("database.swap", NO_SWAP)
+    steps = stranded(bench, "v1.2.0").next_steps
+    subprocess.run(["bash", "-n"], input="\n".join(steps), text=True, check=True)
+    assert all(set(step) & set("'\"`();&|<>!") == set() for step in steps if step.startswith("#"))
+
+
+def test_every_runbook_that_a_test_pastes_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    missing = [case for case in PROVEN.values() if f"| {case.partition(', ')[0]} |" not in page]
+    assert missing == []
+
+
+def test_a_run_that_was_cut_off_before_the_stop_has_nothing_to_be_taken_back(bench: Bench) -> None:
+    report = bench.run("v1.1.0")
+    with closing(Journal.open(bench.plan.journal_directory)) as journal:
+        records = journal.records(report.run.id)
+    cut = next(number for number, record in enumerate(records) if record.state == "stop")
+    facts = Facts()
+    for record in records[:cut]:
+        facts = facts.joined(Facts(record.payload.get("facts")))
+    (step,) = build_runbook(report.run.id, facts, records[:cut])
+    assert shlex.split(step)[-1] == "ps"

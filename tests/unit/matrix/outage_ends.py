@@ -9,6 +9,7 @@ from orchestrator.model import Verdict
 from orchestrator.resume import Mode
 from orchestrator.takeover import Takeover
 from tests.fakes.bench import serving_version
+from tests.runbooks.shapes import tell_unproven
 from tests.unit.matrix.scene import Scene, Trace, Trouble
 from tests.unit.matrix.table import Cell
 from tests.unit.matrix.variants import Length, Variant
@@ -136,7 +137,7 @@ def find_broken_promise(scene: Scene, trace: Trace) -> str:
     if world.lost():
         return f"lost {world.lost()}"
     if trace.verdict is Verdict.NEEDS_OPERATOR:
-        return "" if scene.report.next_steps else "nobody is told what to do"
+        return tell_unproven(scene.report.next_steps) if scene.report.next_steps else "nobody is told what to do"
     if world.databases[world.live].fenced:
         return f"{tell(trace)} with a closed database"
     pin, schema = PINS_AND_SCHEMAS[trace.verdict]

@@ -12,6 +12,7 @@ from orchestrator.report import RunReport
 from orchestrator.resume import Mode
 from states.registry import KINDS
 from tests.fakes.script import Call
+from tests.runbooks.shapes import tell_unproven
 from tests.unit.matrix.scene import Scene, Trace
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d_\d{6}")
@@ -57,6 +58,8 @@ def keep_promise(promise: str, end: End) -> None:
     if end.report.run.verdict is not Verdict.COMMITTED:
         assert end.report.run.reason, f"nothing is said {end}"
         assert end.report.next_steps, f"nothing is said {end}"
+    if end.report.run.verdict is Verdict.NEEDS_OPERATOR:
+        assert not tell_unproven(end.report.next_steps), f"{tell_unproven(end.report.next_steps)} {end}"
 
 
 def _is_usual(end: End) -> bool:

@@ -1,0 +1,1 @@
+"""Which runbooks there are, and which of them have been pasted into a shell on a real engine."""
