@@ -416,7 +416,7 @@ def test_a_job_whose_command_does_not_exist_is_not_started(
     name = f"{host.project}-none"
     with pytest.raises(PlatformError) as caught:
         start(platform, project, name, "/no/such/command")
-    assert caught.value.code == "compose.failed"
+    assert caught.value.code == "compose.program_missing"
     status = platform.inspect_job(name)
     assert status is not None
     assert (status.running, status.exit_code) == (False, None)
