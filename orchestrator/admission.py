@@ -25,7 +25,7 @@ def admit_project(plan: Plan) -> None:
     metrics = [plan.metrics.file.parent] if plan.metrics else []
     named = [plan.releases.path, plan.notify.urls_file if plan.notify else None]
     files = [*filter(None, named), *_find_programs(plan)]
-    require_trusted(*files, folders=(project, plan.backups.directory, *metrics))
+    require_trusted(*files, folders=(project, plan.journal_directory, plan.backups.directory, *metrics))
     try:
         require_own(plan.journal_directory)
     except OSError as error:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from orchestrator.trust import TRUST, require_trusted
 
+#: What they name decides whom we believe to be the engine, a registry or a source of releases.
+_TRUSTED_FILES = frozenset({"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
+_TRUSTED_FOLDERS = frozenset({"SSL_CERT_DIR", "DOCKER_CERT_PATH"})
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -29,11 +32,16 @@ def keep_trusted(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def require_trusted_settings(environment: Mapping[str, str]) -> None:
-    """See that only trusted users can change what Docker reads and runs from the folder of its settings.
+    """See that only trusted users can change Docker's settings and plugins, and the certificates that are believed.
 
     Raises:
         TrustError: as `orchestrator.trust.require_trusted`.
     """
+    named = {name: Path(environment[name]) for name in (*_TRUSTED_FILES, *_TRUSTED_FOLDERS) if environment.get(name)}
+    require_trusted(
+        *(path for name, path in named.items() if name in _TRUSTED_FILES),
+        folders=tuple(path for name, path in named.items() if name in _TRUSTED_FOLDERS),
+    )
     home = environment.get("DOCKER_CONFIG") or (f"{environment['HOME']}/.docker" if environment.get("HOME") else "")
     if home:
         folder = Path(home)

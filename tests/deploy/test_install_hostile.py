@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -55,24 +54,32 @@ def assert_nothing_was_done(bench: Bench, ended: Ended, said: str) -> None:
     assert not (bench.home / "planted").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "option"),
-    [*((name, ()) for name in (*MADE, ".orchestrator")), (".env", ("--dry-run",)), ("backups", ("--uninstall",))],
-)
-def test_no_link_in_the_folder_is_followed(installed: Bench, name: str, option: tuple[str, ...]) -> None:
-    path, elsewhere = installed.folder / name, installed.home / "elsewhere"
-    if path.is_dir():
-        shutil.rmtree(path)
-        elsewhere.mkdir(mode=0o755)
-    else:
-        path.unlink(missing_ok=True)
-        elsewhere.write_text("theirs")
-        elsewhere.chmod(0o644)
-    path.symlink_to(elsewhere)
-    before = elsewhere.stat()
-    assert_nothing_was_done(installed, installed.run(*option), f"{path} is a link")
-    after = elsewhere.stat()
-    assert (after.st_mode, after.st_uid, after.st_mtime_ns) == (before.st_mode, before.st_uid, before.st_mtime_ns)
+def test_no_link_in_the_folder_is_followed(installed: Bench) -> None:
+    for name, option in [
+        *((name, ()) for name in (*MADE, ".orchestrator")),
+        (".env", ("--dry-run",)),
+        ("backups", ("--uninstall",)),
+    ]:
+        path, kept, elsewhere = (
+            place / name for place in (installed.folder, installed.home / "kept", installed.home / "elsewhere")
+        )
+        for folder in (kept.parent, elsewhere.parent):
+            folder.mkdir(exist_ok=True)
+        if path.exists():
+            path.rename(kept)
+        if name in ("workspaces", "ssh-keys", "backups", ".orchestrator"):
+            elsewhere.mkdir(mode=0o755, exist_ok=True)
+        else:
+            elsewhere.write_text("theirs")
+            elsewhere.chmod(0o644)
+        path.symlink_to(elsewhere)
+        before = elsewhere.stat()
+        assert_nothing_was_done(installed, installed.run(*option), f"{path} is a link")
+        after = elsewhere.stat()
+        assert (after.st_mode, after.st_uid, after.st_mtime_ns) == (before.st_mode, before.st_uid, before.st_mtime_ns)
+        path.unlink()
+        if kept.exists():
+            kept.rename(path)
 
 
 def test_the_folder_itself_is_no_link(bench: Bench) -> None:
@@ -100,33 +107,36 @@ def test_a_folder_of_somebody_else_is_refused(bench: Bench, where: str) -> None:
     assert bench.names() == []
 
 
-@pytest.mark.parametrize("name", ["upgrade.sh", ".env", "docker-compose.yml", "upgrade.yaml", ".installed.sha256"])
-def test_a_file_of_somebody_else_is_neither_read_nor_run(installed: Bench, name: str) -> None:
+def test_a_file_of_somebody_else_is_neither_read_nor_run(installed: Bench) -> None:
     (installed.folder / ".orchestrator").mkdir()
     (installed.folder / "upgrade.sh").write_text(PLANTED)
-    belongs_to_another(installed, installed.folder / name)
-    assert_nothing_was_done(installed, installed.run(), f"{installed.folder / name} belongs to user {OTHER}")
+    for name in ("upgrade.sh", ".env", "docker-compose.yml", "upgrade.yaml", ".installed.sha256"):
+        belongs_to_another(installed, installed.folder / name)
+        assert_nothing_was_done(installed, installed.run(), f"{installed.folder / name} belongs to user {OTHER}")
 
 
-@pytest.mark.parametrize(
-    ("place", "mode", "said"),
-    [
-        ("", 0o777, "everybody may write to"),
-        ("", 0o1777, "everybody may write to"),
-        ("..", 0o777, "everybody may write to"),
-        ("..", 0o1777, None),
-        ("upgrade.sh", 0o757, "everybody may write to"),
-        (".env", 0o606, "everybody may write to"),
-    ],
-)
-def test_what_everybody_may_write_is_refused(installed: Bench, place: str, mode: int, said: str | None) -> None:
-    path = (installed.folder / place).resolve()
-    path.chmod(mode)
-    ended = installed.run()
-    if said is None:
-        assert ended.exit_code == 0, ended.stderr
-    else:
-        assert_nothing_was_done(installed, ended, f"{said} {path}")
+#: Where, with which mode → whether that is right.
+MODES = {
+    ("", 0o777): False,
+    ("", 0o1777): False,
+    ("..", 0o777): False,
+    ("..", 0o1777): True,
+    ("upgrade.sh", 0o757): False,
+    (".env", 0o606): False,
+}
+
+
+def test_what_everybody_may_write_is_refused(installed: Bench) -> None:
+    for (place, mode), is_right in MODES.items():
+        path = (installed.folder / place).resolve()
+        before = path.stat().st_mode
+        path.chmod(mode)
+        ended = installed.run("--dry-run")
+        if is_right:
+            assert ended.exit_code == 0, ended.stderr
+        else:
+            assert_nothing_was_done(installed, ended, f"everybody may write to {path}")
+        path.chmod(before)
 
 
 def test_the_person_who_called_sudo_is_no_stranger_but_their_script_is_not_run(installed: Bench) -> None:

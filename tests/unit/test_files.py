@@ -6,6 +6,8 @@ import ast
 import os
 import signal
 import socket
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -210,6 +212,35 @@ def test_a_file_that_is_exchanged_between_look_and_opening_is_refused(
     monkeypatch.setattr(os, "open", exchange)
     with pytest.raises(NotRegularError):
         read_file(path)
+
+
+def test_whatever_is_put_in_its_place_meanwhile_only_a_regular_file_is_read(tmp_path: Path) -> None:
+    path, victim = tmp_path / "x", tmp_path / "victim"
+    victim.write_text("secret")
+    is_over = threading.Event()
+
+    def exchange() -> None:
+        makers = (lambda place: place.write_text("right"), os.mkfifo, lambda place: place.symlink_to(victim))
+        while not is_over.is_set():
+            for make in makers:
+                fresh = tmp_path / "fresh"
+                make(fresh)
+                fresh.replace(path)
+
+    path.write_text("right")
+    exchanger = threading.Thread(target=exchange)
+    exchanger.start()
+    read: Counter[bytes] = Counter()
+    try:
+        for _ in range(3000):
+            try:
+                read[read_file(path, follow=False)] += 1
+            except OSError:
+                read[b"refused"] += 1
+    finally:
+        is_over.set()
+        exchanger.join()
+    assert set(read) == {b"right", b"refused"}
 
 
 def test_a_link_is_followed_only_where_that_was_asked_for(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ SUBJECTS = {
     "an extended file": "home/app/base.yml",
     "an env_file": "home/app/app.settings",
     "the backups": "home/backups/",
+    "the journal": "home/records/",
     "the releases": "home/feed/releases.json",
     "the addresses": "home/secrets/addresses",
     "the metrics": "home/metrics/",
@@ -100,7 +101,7 @@ class Seen:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     seen = Seen(tmp_path)
-    for folder in ("plans", "app/more", "backups", "feed", "secrets", "metrics"):
+    for folder in ("plans", "app/more", "backups", "records", "feed", "secrets", "metrics"):
         (tmp_path / "home" / folder).mkdir(parents=True, mode=0o755)
     contents = {
         "its .env": "APP_VERSION=v1.0.0\n",
@@ -140,7 +141,8 @@ def _build_plan(home: Path) -> str:
     text = text.replace("  repository: yourorg/remote-agent ", "  # ")
     text = text.replace(
         "# maintenance_window",
-        f"notify: {{urls_file: {home}/secrets/addresses}}\nmetrics: {{file: {home}/metrics/a.prom}}\n# maintenance",
+        f"journal: {{directory: {home}/records}}\nnotify: {{urls_file: {home}/secrets/addresses}}\n"
+        f"metrics: {{file: {home}/metrics/a.prom}}\n# maintenance",
     )
     hook = "  hook: {kind: command, with: {run: [./hook.sh], on: host, changes: nothing},"
     hook += " then: {done: prefetch, failed: refused}}"
