@@ -58,7 +58,7 @@ _CODES: Mapping[Owner, str] = {
         database.authentication database.client database.dump_failed database.failed database.full database.no_space
         database.restarted database.restore_failed database.rights database.roles_failed database.swap_failed
         database.unproven database.unreachable
-        doctor.clock doctor.folder_open doctor.no_answer doctor.no_room
+        doctor.clock doctor.folder_open doctor.open_secret doctor.no_answer doctor.no_room
         engine.no_compose env.not_writable gate.not_opened health.killed
         journal.copy_changed journal.damaged journal.no_space journal.not_private journal.not_writable
         journal.run_vanished journal.unusable
