@@ -24,6 +24,7 @@ from orchestrator.deadline import Deadline
 from orchestrator.effects import Effects, Setting
 from orchestrator.errors import InvariantError
 from orchestrator.facts import Fact, Facts, FactT
+from orchestrator.foresight import PlannedCommand
 from orchestrator.masking import Mask
 from orchestrator.model import EffectScope, Gate
 from orchestrator.ports import (
@@ -122,6 +123,8 @@ class Target:
     health: HealthCheck
     version_variable: str
     disconnect: tuple[str, ...] = ()
+    database_service: str = ""
+    commands: tuple[PlannedCommand, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,8 +153,9 @@ class World:
 class StateContext(Generic[OptionsT]):
     """What a state gets to work with. ``directory`` is the run's own folder for logs.
 
-    ``gated``: a state of this plan starts the new version with a closed gate. ``report`` is told how far the state
-    is, ``tell`` the newest line of what works for it or what it sees while it waits.
+    ``gated``: a state of this plan starts the new version with a closed gate; ``rehearsed``: one tries it on a copy.
+    ``report`` is told how far the state is, ``tell`` the newest line of what works for it or what it sees while it
+    waits.
     """
 
     run_id: str
@@ -171,6 +175,7 @@ class StateContext(Generic[OptionsT]):
     deadline: Deadline
     report: Report
     tell: Callable[[str], None]
+    rehearsed: bool = False
 
     def find(self, kind: type[FactT]) -> FactT | None:
         """What an earlier state has proven, if it has."""
@@ -217,7 +222,8 @@ class State(ABC, Generic[OptionsT]):
     ``outcomes`` says in words what each outcome means; ``scope`` is what ``perform`` may change;
     ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
     ``interruptible``: whether a signal may cut it off; otherwise the wish to stop is deferred until it is over.
-    ``opens_gate``: once it is done, users reach the new version, however it was started.
+    ``opens_gate``: once it is done, users reach the new version, however it was started. ``rehearses``: it tries the
+    new version on a copy.
     ``unseen_code``: the code of the failure where it was done, but is not seen to be.
     """
 
@@ -233,12 +239,18 @@ class State(ABC, Generic[OptionsT]):
     interruptible: ClassVar[bool] = True
     opens_gate: ClassVar[bool] = False
     unseen_code: ClassVar[str] = "run.not_observed"
+    rehearses: ClassVar[bool] = False
     Options: ClassVar[type[Options]] = Options
 
     @classmethod
     def closes_gate(cls, options: BaseModel) -> bool:
         """Whether these options say ``gate: closed``: it leaves the new version where no user reaches it."""
         return getattr(options, "gate", Gate.OPEN) is Gate.CLOSED
+
+    @classmethod
+    def find_commands(cls, name: str, options: OptionsT, migrate: tuple[str, ...]) -> tuple[PlannedCommand, ...]:
+        """The programs that a state of this ``name`` runs; ``migrate`` is the migration of the plan's target."""
+        return ()
 
     @classmethod
     @abstractmethod

@@ -316,13 +316,14 @@ class ContextBuilder:
             history=self.history,
             deadline=deadline,
             report=partial(self.listener.progressed, spec.name),
+            rehearsed=self._rehearsed,
             tell=lambda line: self.listener.said(spec.name, self.world.mask.text(line)),
         )
 
     # Once a run: each of them goes through all states, and each state asks for its context three times.
     @cached_property
     def _target(self) -> Target:
-        return build_target(self.plan)
+        return build_target(self.plan, self.kinds)
 
     @cached_property
     def _steps(self) -> tuple[str, ...]:
@@ -333,13 +334,18 @@ class ContextBuilder:
         return worst_case_downtime_s(self.plan, self.kinds)
 
     @cached_property
+    def _rehearsed(self) -> bool:
+        return any(self.kinds[spec.kind].rehearses for spec in self.plan.states.values())
+
+    @cached_property
     def _gated(self) -> bool:
         return is_gated(self.plan, self.kinds)
 
 
-def build_target(plan: Plan) -> Target:
+def build_target(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> Target:
     """What the states need to know of the plan's target."""
-    health = plan.target.health
+    health, migrate = plan.target.health, plan.target.migrate
+    found = (kinds[spec.kind].find_commands(spec.name, spec.options, migrate) for spec in plan.states.values())
     version = health.version
     return Target(
         services=plan.target.services,
@@ -347,6 +353,8 @@ def build_target(plan: Plan) -> Target:
         migrate=plan.target.migrate,
         version_variable=plan.target.version_variable,
         disconnect=plan.target.disconnect,
+        database_service=plan.database.service if plan.database else "",
+        commands=tuple(dict.fromkeys(command for commands in found for command in commands)),
         health=HealthCheck(
             url=health.url,
             steady_for_s=health.steady_for_s,

@@ -289,13 +289,20 @@ class Changes(Word):
 
 
 class Session(Word):
-    """Somebody who is connected to the database. ``address`` is empty for a local socket."""
+    """Somebody who is connected to a database of the server. ``address`` is empty for a local socket.
+
+    ``process`` is what kind of process of the server it is where it is no client's; ``age_s`` since when it is
+    connected.
+    """
 
     pid: int
     user: str
     application: str
     address: str = ""
     active: bool = False
+    database: str = ""
+    process: str = ""
+    age_s: float = 0.0
 
 
 class DatabaseLoad(Word):

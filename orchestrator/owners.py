@@ -50,12 +50,15 @@ _CODES: Mapping[Owner, str] = {
         gate.impossible gate.no_address health.not_behind_gate migrate.program_missing
         plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe
         refused.gate refused.several_images refused.volume_anonymous refused.volume_shared releases.current_unknown
-        service.unknown
+        service.unknown command.empty service.image_not_here service.other_image refused.other_database
+        rehearse.host_network
     """,
     Owner.HOST: """
         backup.damaged backup.exists backup.incomplete backup.missing backup.no_space backup.not_writable
         compose.failed compose.not_removed compose.not_written compose.template_changed
         database.authentication database.client database.dump_failed database.failed database.full database.no_space
+        database.collation database.invalid database.limits database.read_only database.standby database.template
+        rehearse.tablespace
         database.restarted database.restore_failed database.rights database.roles_failed database.swap_failed
         database.unproven database.unreachable
         doctor.clock doctor.folder_open doctor.open_secret doctor.no_answer doctor.no_room
@@ -81,10 +84,9 @@ _CODES: Mapping[Owner, str] = {
         database.fenced database.in_use database.locked database.prepared
         doctor.plan_warning image.missing job.exists job.foreign journal.newer_format lock.held
         refused.connections refused.drift refused.edited refused.foreign_backup refused.long_transaction
-        refused.mixed_versions
-        refused.no_commit refused.no_digest refused.no_image refused.no_snapshot refused.not_running
-        refused.other_name refused.other_server refused.other_version refused.pin_differs refused.preflight
-        refused.prepared refused.replication
+        refused.mixed_versions refused.no_commit refused.no_digest refused.no_image refused.no_snapshot
+        refused.not_running refused.other_name refused.other_server refused.other_version refused.pin_differs
+        refused.preflight refused.prepared refused.replication refused.in_use
         releases.downgrade releases.not_comparable releases.not_found
         run.interrupted run.left run.other_place run.still_unfinished run.unfinished
         usage.answer_invalid usage.answer_needed usage.app_images usage.app_is_built usage.cannot_listen

@@ -7,23 +7,20 @@ Every method that can wait takes a `Deadline` and raises its errors (`DeadlineEx
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.database_port import Database as Database  # noqa: PLC0414 - part of what is found here
 from orchestrator.deadline import Deadline
 from orchestrator.facts import CommittedRun, FailedRun, FrozenProject, Leftovers, Receipt
+from orchestrator.foresight import Neighbourhood, Obstacle, PlannedUse
 from orchestrator.model import (
-    Changes,
-    DatabaseFacts,
-    DatabaseLoad,
-    DatabaseProperties,
     Drift,
     EngineFacts,
     FolderFacts,
     Gate,
-    Inventory,
     JobStatus,
     LocalImage,
     Notice,
@@ -34,8 +31,6 @@ from orchestrator.model import (
     Release,
     RemoteImage,
     ServiceStatus,
-    Session,
-    WriteMark,
 )
 
 Report = Callable[[Progress], None]
@@ -87,6 +82,9 @@ class Platform(Protocol):
         out of account. Reads only.
         """
 
+    def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
+        """What would keep a run from doing what the plan names. Reads only."""
+
     def check_pin_writable(self) -> None:
         """Raise ``env.not_writable`` if the pin could not be replaced. Changes nothing."""
 
@@ -116,6 +114,9 @@ class Platform(Protocol):
 
     def check_name(self, services: Sequence[str]) -> None:
         """Raise ``refused.other_name`` if these services run, but under another name of the project."""
+
+    def inspect_neighbourhood(self, service: str) -> Neighbourhood:
+        """Who can be connected to what a service's container serves. Reads only."""
 
     def find_image(self, reference: str) -> LocalImage | None:
         """The local image of ``repository:tag``, ``repository@digest`` or an image id; None if there is none."""
@@ -231,92 +232,6 @@ class Registry(Protocol):
 
         ``image.not_found``, ``image.denied``, ``image.unreachable``.
         """
-
-
-class Database(Protocol):
-    """The app's database and its server. ``name`` arguments are names of databases. Raises `DatabaseError`."""
-
-    def inspect(self) -> DatabaseFacts:
-        """``database.unreachable``, ``database.authentication``, ``database.missing``, ``database.version``."""
-
-    def read_system_identifier(self) -> str:
-        """Which server this is, `DatabaseFacts.system_identifier`, in one short question."""
-
-    def sizes(self) -> Mapping[str, int]:
-        """All databases of the server with their sizes in bytes."""
-
-    def sessions(self, name: str) -> tuple[Session, ...]:
-        """Who is connected, ourselves left out."""
-
-    def inspect_load(self, name: str) -> DatabaseLoad:
-        """What would keep us from having the database to ourselves."""
-
-    def properties(self, name: str) -> DatabaseProperties:
-        """Encoding, locale, owner, grants, settings."""
-
-    # The next six reach into a fenced database too: they open the fence for themselves, close it behind them,
-    # and all but `mark` and `changes` raise ``database.in_use`` when somebody else has slipped in meanwhile.
-
-    def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
-        """What is in the database, its rows left out."""
-
-    def mark(self, name: str) -> WriteMark:
-        """This moment, for `changes`. It proves something later where the database was closed to everybody then."""
-
-    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
-        """What was written to the database since a mark of it; what cannot be proven is no ``untouched``.
-
-        ``ours``: databases that the run has made since, of which nothing is told in `Changes.beyond`.
-        """
-
-    def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
-        """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""
-
-    def longest_lock_s(self, name: str) -> float:
-        """Age of the oldest transaction that keeps others from writing to a table now; 0 if there is none."""
-
-    def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
-        """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
-
-    def copy(self, source: str, name: str, *, deadline: Deadline) -> None:
-        """Copy a database nobody is connected to, with owner, grants and settings; the copy is fenced.
-
-        ``database.in_use``, ``database.no_space``; on any error nothing of it is left.
-        """
-
-    def restore(
-        self,
-        chunks: Iterable[bytes],
-        name: str,
-        *,
-        like: DatabaseProperties,
-        deadline: Deadline,
-        proven: bool = True,
-    ) -> None:
-        """Create ``name`` with encoding, locale, owner, grants and settings of ``like`` and load a plain dump.
-
-        All or nothing: on any error the new database is dropped again. ``database.restore_failed``.
-        What the dump holds is run by roles without rights of their own. What only a superuser can make is made where
-        the dump is ``proven``, one that was taken here and read back; of any other it is refused.
-        """
-
-    def fence(self, name: str) -> None:
-        """Let nobody connect any more, superusers included; who is connected stays. Repeating is harmless."""
-
-    def unfence(self, name: str) -> None:
-        """Let everybody connect again. Repeating is harmless."""
-
-    def swap(self, live: str, replacement: str, aside: str) -> None:
-        """In one transaction: ``live`` → ``aside``, which can be looked into, and ``replacement`` → ``live``."""
-
-    def terminate_sessions(self, name: str, pids: Sequence[int] | None = None) -> int:
-        """End these sessions on the database, or (None) every one but our own; how many there were."""
-
-    def end_abandoned(self) -> None:
-        """End what programs still do on the server that an earlier process of ours has begun and not outlived."""
-
-    def drop(self, name: str) -> None:
-        """Drop a database. The caller knows from the journal that it is ours. Repeating is harmless."""
 
 
 class BackupStore(Protocol):

@@ -8,6 +8,7 @@ from orchestrator.contract import CrashRule, Options, Result, State, StateContex
 from orchestrator.effects import Effects, Setting, Step
 from orchestrator.errors import CommandError
 from orchestrator.facts import FrozenProject, Target
+from orchestrator.foresight import PlannedCommand
 from orchestrator.model import EffectScope
 from orchestrator.plan.words import check_place, check_program
 from states.fencing import fence_opened
@@ -36,6 +37,12 @@ class Command(State[CommandOptions]):
     crash_rule = CrashRule.RESTORE
     timeout_s = 600.0
     Options = CommandOptions
+
+    @classmethod
+    def find_commands(cls, name: str, options: CommandOptions, migrate: tuple[str, ...]) -> tuple[PlannedCommand, ...]:
+        """The program."""
+        service = None if options.on == "host" else options.on
+        return (PlannedCommand(place=f"states: {name}: with: run", service=service, argv=options.run),)
 
     @classmethod
     def effects(cls, options: CommandOptions, setting: Setting) -> Effects:

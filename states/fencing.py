@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from orchestrator.contract import StateContext
-from orchestrator.errors import DatabaseError, DeadlineExceededError
+from orchestrator.errors import DatabaseError, DeadlineExceededError, StateError
 from orchestrator.facts import Fence, Serving, Snapshot, Started
 from orchestrator.model import ServiceStatus, Session
 from orchestrator.ports import Database
 from states.evidence import find_changes
+from states.strangers import Strangers
 
-_GRACE_S = 10.0
+GRACE_S = 10.0
 _FINISH_S = 5.0
 _POLL_S = 0.1
 
@@ -34,14 +35,14 @@ def close_fence(ctx: StateContext[Any], name: str, app: tuple[ServiceStatus, ...
     database.fence(name)
     ours = {address for service in app for address in service.addresses} | find_bystanders(ctx)
     _refuse_prepared(database, name)
-    grace = ctx.deadline.sooner(_GRACE_S, what="Waiting for everybody else to leave the database")
+    grace = ctx.deadline.sooner(GRACE_S, what="Waiting for everybody else to leave the database")
     try:
         grace.poll(lambda: _all_gone(database, name, ours), every_s=_POLL_S)
     except DeadlineExceededError as timeout:
         ctx.deadline.check()
         raise DatabaseError(
             "database.in_use",
-            f"With the app stopped, {name_sessions(database.sessions(name))} is still connected to {name}.",
+            f"With the app stopped, {_name_strangers(ctx, database.sessions(name))} is still connected to {name}.",
             hint="Stop what uses the database beside the app, or list its service under `target: disconnect:`.",
         ) from timeout
 
@@ -129,6 +130,14 @@ def name_sessions(sessions: tuple[Session, ...]) -> str:
     """Who they are, for a sentence."""
     named = [f"{one.user} ({one.application or 'pid'} {one.pid})" for one in sessions]
     return ", ".join(named) or "somebody"
+
+
+def _name_strangers(ctx: StateContext[Any], sessions: tuple[Session, ...]) -> str:
+    try:
+        around = ctx.world.platform.inspect_neighbourhood(ctx.require(Fence).service)
+    except StateError:
+        return name_sessions(sessions)
+    return ", ".join(Strangers(around, ()).tell(one) for one in sessions) or "somebody"
 
 
 def _all_gone(database: Database, name: str, ours: set[str]) -> bool | None:

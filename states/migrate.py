@@ -7,6 +7,7 @@ from orchestrator.contract import CrashRule, Observation, Options, Result, State
 from orchestrator.effects import Effects, Setting, Step, Thing
 from orchestrator.errors import DeadlineExceededError, StateError
 from orchestrator.facts import FrozenProject, MigrationReport, Target
+from orchestrator.foresight import PlannedCommand
 from orchestrator.model import EffectScope, JobStatus
 from orchestrator.ports import Platform
 from states.expecting import build_progress
@@ -32,6 +33,15 @@ class Migrate(State[MigrateOptions]):
     timeout_s = 1800.0
     provides = (MigrationReport,)
     Options = MigrateOptions
+
+    @classmethod
+    def find_commands(cls, name: str, options: MigrateOptions, migrate: tuple[str, ...]) -> tuple[PlannedCommand, ...]:
+        """The migration, where the app does not migrate as it starts."""
+        place = f"states: {name}: with: command" if options.command else "target: migrate"
+        command = options.command or migrate
+        if not command:
+            return ()
+        return (PlannedCommand(place=place, service=command[0], argv=command[1:], migrates=True),)
 
     @classmethod
     def effects(cls, options: MigrateOptions, setting: Setting) -> Effects:

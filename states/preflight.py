@@ -26,7 +26,8 @@ class Preflight(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Look at each precondition; any that is not met ends in ``failed`` with all of them."""
-        problems = repeat_while_away(ctx, lambda: find_problems(ctx), at_most_s=BRIEF_S)
+        found = repeat_while_away(ctx, lambda: find_problems(ctx), at_most_s=BRIEF_S)
+        problems = found.problems
         if len(problems) == 1:
             raise problems[0]
         if problems:
@@ -34,4 +35,4 @@ class Preflight(State[Options]):
                 f"({number}) {problem.what} {problem.hint}".rstrip() for number, problem in enumerate(problems, 1)
             )
             raise RefusedError("refused.preflight", f"{len(problems)} preconditions are not met: {listed}")
-        return Result("done", reason="Every precondition is met.")
+        return Result("done", reason=" ".join(("Every precondition is met.", *found.doubts)))

@@ -51,6 +51,7 @@ class Rehearse(State[RehearseOptions]):
     """
 
     kind = "rehearse"
+    rehearses = True
     summary = "Restore the backup into a scratch server and try migration, new and old version on it."
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN

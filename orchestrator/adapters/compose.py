@@ -133,6 +133,11 @@ class Compose:
         self.mask = mask or Mask()
         self._version: str | None = None
 
+    @property
+    def search_path(self) -> str:
+        """Where a program without a folder in its name is looked for, as in ``PATH``."""
+        return self._environment.get("PATH", os.defpath)
+
     def read_version(self) -> str:
         """Compose's version, which it is asked for once.
 

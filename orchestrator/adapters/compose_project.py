@@ -23,8 +23,10 @@ from orchestrator.adapters.frozen import read_frozen
 from orchestrator.adapters.gate import build_url_past_gate, check_gate, is_gated, start_apart, start_gated
 from orchestrator.adapters.gated_rendering import build_gated_rendering, find_published
 from orchestrator.adapters.jobs import Jobs, keep_tail
+from orchestrator.adapters.neighbours import find_neighbourhood
 from orchestrator.adapters.open_start import start_open
 from orchestrator.adapters.pin_file import PinFile
+from orchestrator.adapters.planned import Lookup, find_obstacles, read_profiles
 from orchestrator.adapters.private_file import write_private
 from orchestrator.adapters.project_files import find_changed, read_marks
 from orchestrator.adapters.ran_images import hold_images
@@ -43,6 +45,7 @@ from orchestrator.adapters.rendering import (
 from orchestrator.deadline import Deadline
 from orchestrator.errors import InvariantError, PlatformError
 from orchestrator.facts import FrozenProject
+from orchestrator.foresight import Neighbourhood, Obstacle, PlannedUse
 from orchestrator.model import Drift, EngineFacts, Gate, JobStatus, LocalImage, Pin, ServiceStatus
 from orchestrator.ports import Report
 
@@ -144,6 +147,26 @@ class ComposeProject:
         template = build_template(self._render(PLACEHOLDER), self._variable, self._pin.read())
         return () if is_same_project(template, read_frozen(project)) else (_RENDERING,)
 
+    def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
+        """See `Platform.find_obstacles`."""
+        looked_up = Lookup(
+            rendering=self._fill(project, use.pin),
+            template=read_frozen(project),
+            released=self._services,
+            folder=self._directory,
+            search_path=self._compose.search_path,
+            read_hidden=self._read_profiles,
+            is_here=lambda image: self._engine.find_image(image) is not None,
+        )
+        return find_obstacles(use, looked_up)
+
+    # With every profile switched on: only asked where a service was not found without.
+    def _read_profiles(self) -> Mapping[str, Sequence[str]]:
+        try:
+            return read_profiles(self._compose.render(self._directory, {"COMPOSE_PROFILES": "*"}))
+        except PlatformError:
+            return {}
+
     def check_pin_writable(self) -> None:
         """See `Platform.check_pin_writable`."""
         self._pin.check_writable()
@@ -224,6 +247,10 @@ class ComposeProject:
         found = self._containers(services)
         return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
 
+    def inspect_neighbourhood(self, service: str) -> Neighbourhood:
+        """See `Platform.inspect_neighbourhood`."""
+        return find_neighbourhood(self._engine, self.name(), service)
+
     def stop_services(
         self,
         services: Sequence[str],
@@ -296,7 +323,9 @@ class ComposeProject:
         if self._engine.find_container(name) is not None:
             raise PlatformError("job.exists", f"There is a container named {name} already.")
         file = project.template.with_name(f"compose.{name}.json")
-        rendering = build_job_project(self._fill(project, pin), command[0])
+        rendering = build_job_project(
+            self._fill(project, pin), command[0], log_driver=self._engine.inspect().logging_driver
+        )
         write_private(file, rendering.encode())
         argv = job_command(project.directory, name, command, file=file, name=project.name, run_id=run_id)
         self._compose.run(argv, project.directory, deadline=deadline)

@@ -84,6 +84,12 @@ class _Config(_Document):
     image: str
     labels: dict[str, str] | None = None
     stop_timeout: int | None = None
+    env: tuple[str, ...] = ()
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: object) -> object:
+        return value or ()
 
 
 class _RestartPolicy(_Document):
@@ -104,12 +110,24 @@ class NetworkDocument(_Document):
     aliases: tuple[str, ...] = ()
     ip_address: str = Field(default="", alias="IPAddress")
     ipv6_address: str = Field(default="", alias="GlobalIPv6Address")
+    gateway: str = ""
+    ipv6_gateway: str = Field(default="", alias="IPv6Gateway")
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The links as container and name."""
         parted = (link.partition(":") for link in self.links)
         return tuple((container, name) for container, _, name in parted)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its addresses there, of both kinds."""
+        return tuple(text for text in (self.ip_address, self.ipv6_address) if text)
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The addresses under which it meets the host there."""
+        return tuple(text for text in (self.gateway, self.ipv6_gateway) if text)
 
     @property
     def address(self) -> str:
@@ -149,6 +167,11 @@ class ContainerDocument(_Document):
     def labels(self) -> dict[str, str]:
         """Its own labels and those of its image."""
         return self.config.labels or {}
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """Its variables, ``NAME=value`` each."""
+        return self.config.env
 
     @property
     def needs(self) -> frozenset[str]:
@@ -223,7 +246,7 @@ class _ListedHostConfig(_Document):
 
 
 class _ListedNetworks(_Document):
-    networks: dict[str, object] | None = None
+    networks: dict[str, NetworkDocument] | None = None
 
 
 class _ListedMount(_Document):
@@ -234,6 +257,7 @@ class ListedDocument(_Document):
     """An entry of ``GET /containers/json``."""
 
     id: str
+    names: tuple[str, ...] = ()
     state: str = ""
     labels: dict[str, str] | None = None
     host_config: _ListedHostConfig = _ListedHostConfig()
@@ -244,6 +268,22 @@ class ListedDocument(_Document):
     def networks(self) -> frozenset[str]:
         """Names of the networks that it is made for."""
         return frozenset(self.network_settings.networks or ())
+
+    @property
+    def name(self) -> str:
+        """Its own name, as `docker ps` shows it."""
+        return next((name.lstrip("/") for name in self.names if name.count("/") == 1), self.id[:12])
+
+    @property
+    def endpoints(self) -> tuple[NetworkDocument, ...]:
+        """How it is connected to each of its networks."""
+        return tuple((self.network_settings.networks or {}).values())
+
+    @property
+    def lodges_with(self) -> str:
+        """The id of the container whose network it has for its own; empty where it has one itself."""
+        kind, _, container = self.host_config.network_mode.partition(":")
+        return container if kind == "container" else ""
 
     @property
     def on_host(self) -> bool:

@@ -67,12 +67,18 @@ class Jobs:
         """All that it said, 0600; the last `TAIL_LINES` lines, `TAIL_BYTES` at most.
 
         A full disk is no verdict on the job: the lines are given then, and as much of the log as there is room for.
+        Nor is a log that the engine cannot read: then one line says so.
         """
         self._find_own(name)
-        with suppress(OSError):
-            self._write_log(name, path)
-        with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:
-            return keep_tail(self._mask.stream(chunks)).decode(errors="replace").rstrip("\n")
+        try:
+            with suppress(OSError):
+                self._write_log(name, path)
+            with closing(self._engine.read_log(name, lines=TAIL_LINES)) as chunks:
+                return keep_tail(self._mask.stream(chunks)).decode(errors="replace").rstrip("\n")
+        except PlatformError as error:
+            if error.code != "engine.refused" or self._engine.find_container(name) is None:
+                raise
+            return f"(what it said cannot be read: {error.what})"
 
     def remove(self, name: str) -> None:
         """Remove the container with its anonymous volumes."""

@@ -9,14 +9,22 @@ from typing import NoReturn
 from pydantic import TypeAdapter
 
 from orchestrator.adapters import postgres_evidence as evidence
+from orchestrator.adapters import postgres_looks as looks
 from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.postgres_obstacles import (
+    Contents,
+    Standing,
+    find_contents_obstacles,
+    find_standing_obstacles,
+)
 from orchestrator.adapters.postgres_proof import PostgresProof
 from orchestrator.adapters.psql import OBJECT_IN_USE, Psql, refuse_missing
 from orchestrator.adapters.restoring import Restoring
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
+from orchestrator.foresight import Obstacle
 from orchestrator.log import warn
 from orchestrator.model import Changes, DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 
@@ -70,6 +78,24 @@ class Postgres:
     def sessions(self, name: str) -> tuple[Session, ...]:
         """Who is connected, ourselves left out."""
         return _SESSIONS.validate_json(self._psql.ask(sql.build_sessions(name), self._psql.maintenance(name)))
+
+    def connections(self) -> tuple[Session, ...]:
+        """Who is connected to any database of the server, programs of ours left out."""
+        return _SESSIONS.validate_json(self._psql.ask(looks.build_connections(), self._psql.maintenance()))
+
+    def find_obstacles(self, name: str, *, rehearsed: bool) -> tuple[Obstacle, ...]:
+        """What would keep an upgrade from copying, swapping or migrating the database."""
+        maintenance = self._psql.maintenance(name)
+        found = self._psql.ask(looks.build_standing(name, self._version(maintenance)), maintenance)
+        if not found:
+            refuse_missing(name)
+        standing = Standing.model_validate_json(found)
+        obstacles = find_standing_obstacles(name, standing)
+        # What is closed, or is no server of its own, cannot be asked any further.
+        if not standing.admits or standing.standby or not standing.superuser:
+            return tuple(obstacles)
+        contents = Contents.model_validate_json(self._psql.ask(looks.build_contents(), name))
+        return (*obstacles, *find_contents_obstacles(name, contents, rehearsed=rehearsed))
 
     def inspect_load(self, name: str) -> DatabaseLoad:
         """What would keep us from having the database to ourselves."""

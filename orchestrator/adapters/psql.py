@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from orchestrator.adapters import postgres_programs as programs
 from orchestrator.adapters import postgres_sql as sql
 from orchestrator.adapters.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.postgres_port import find_other_place
 from orchestrator.adapters.psql_session import PsqlSession
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, StateError
@@ -48,6 +49,7 @@ class Psql:
         self._session: PsqlSession | None = None
         self._offered: Mapping[str, str] | None = None
         self._client: str | None = None
+        self._place: Mapping[str, str] = {}
 
     def account(self) -> tuple[str, str]:
         """User and live database."""
@@ -74,7 +76,7 @@ class Psql:
     def environment(self, more: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """What each program of ours gets: a name of its own, and settings that nobody else's can take the place of."""
         settings = {**programs.PINNED, **self._find_offered(), **(more or {})}
-        return programs.build_environment(self._application, settings)
+        return {**programs.build_environment(self._application, settings), **self._place}
 
     # A log-in may run a trigger from PostgreSQL 17 on, so the settings against it are not put off until the version
     # is known: they are asked for, and left out where the server refuses one by its name.
@@ -82,10 +84,13 @@ class Psql:
         offered = self._offered if self._offered is not None else dict(programs.OFFERED)
         argv = programs.build_psql(self.account()[0], self.maintenance(), "-c", "SELECT")
         while self._offered is None and offered:
-            environment = programs.build_environment(self._application, {**programs.PINNED, **offered})
+            settings = programs.build_environment(self._application, {**programs.PINNED, **offered})
+            environment = {**settings, **self._place}
             short = self.allow("A first question to the database server")
             outcome = self.executor.run(argv, deadline=short, environment=environment)
             refused = [name for name in offered if name in outcome.errors] if outcome.exit_code else []
+            if not refused and outcome.exit_code and self._learn_place():
+                continue
             if not refused:
                 self._offered = offered if outcome.exit_code == 0 else None
                 break
@@ -114,6 +119,13 @@ class Psql:
             short = self.allow("Asking the database's client for its version")
             self._client = self.executor.run(programs.build_version(), deadline=short).output.decode("utf-8", "replace")
         return programs.find_fault(self._client)
+
+    # After a first question that failed: whether the server listens elsewhere than where everybody looks.
+    def _learn_place(self) -> bool:
+        before = self._place
+        with suppress(StateError):
+            self._place = find_other_place(self.executor)
+        return self._place != before
 
     def allow(self, what: str, seconds: float = _SHORT_S) -> Deadline:
         """A deadline of our own, for what must not take long."""
@@ -226,8 +238,9 @@ class Psql:
 
     # The client gives no code for a refused connection, so most of it is found out by asking elsewhere.
     def _refuse_connection(self, outcome: Outcome, database: str) -> NoReturn:
+        self._offered = self._session = None  # when it is back, it may know other settings, and listen elsewhere
         short = self.allow("A question to the database")
-        ready = self.executor.run(["pg_isready", "-q"], deadline=short).exit_code == 0
+        ready = self.executor.run(["pg_isready", "-q"], deadline=short, environment=self._place).exit_code == 0
         asked = self.run(sql.build_exists(database), self.maintenance(database), short)
         if ready and asked.exit_code == 0 and asked.output.strip() == b"f":
             refuse_missing(database)

@@ -19,6 +19,8 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 JsonObject: TypeAlias = "dict[str, Json]"
 
 _VALUES_AT_MOST = 2_000_000
+_LOCAL_LOGS = frozenset({"json-file", "local", "journald"})
+_READABLE_LOG = "local"
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
 
 
@@ -89,10 +91,12 @@ def check_template(template: str, services: Sequence[str], variable: str) -> Non
             )
 
 
-def build_job_project(rendering: str, service: str) -> str:
+def build_job_project(rendering: str, service: str, *, log_driver: str = "json-file") -> str:
     """The rendering for a one-off container: the image is there or it fails, and nothing restarts it.
 
-    `docker compose run` has no ``--pull never`` and would build a service that has a ``build:``.
+    `docker compose run` has no ``--pull never`` and would build a service that has a ``build:``. What it says must be
+    readable by us: where its log driver keeps nothing that is, it gets one that does. ``log_driver`` is the engine's
+    own, for a service that names none.
 
     Raises:
         PlatformError: ``service.unknown``.
@@ -104,7 +108,20 @@ def build_job_project(rendering: str, service: str) -> str:
     known[service].pop("build", None)
     known[service].pop("deploy", None)
     known[service].update({"pull_policy": "never", "restart": "no"})
+    if not is_log_readable(known[service], log_driver):
+        known[service]["logging"] = {"driver": _READABLE_LOG}
     return json.dumps(project, indent=2)
+
+
+def is_log_readable(service: JsonObject, default: str) -> bool:
+    """Whether the engine can be asked for what a service's container said; ``default`` is the engine's log driver.
+
+    It keeps a copy of what goes elsewhere (syslog, fluentd …) unless the service says that it must not.
+    """
+    logging = read_object(service.get("logging"))
+    driver = str(logging.get("driver") or default)
+    uncached = str(read_object(logging.get("options")).get("cache-disabled", "")).lower() == "true"
+    return driver != "none" and (driver in _LOCAL_LOGS or not uncached)
 
 
 def read_name(rendering: str) -> str:

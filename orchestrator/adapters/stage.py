@@ -22,6 +22,7 @@ from orchestrator.adapters.frozen import read_frozen
 from orchestrator.adapters.gated_rendering import Published, find_published
 from orchestrator.adapters.jobs import Jobs
 from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.postgres_port import find_other_place
 from orchestrator.adapters.relay import Relay
 from orchestrator.adapters.rendering import fill_template
 from orchestrator.adapters.roles import copy_roles
@@ -227,8 +228,12 @@ class ComposeStage:
                 words=make_inert(words.decode(errors="replace")),
             )
         short = self.executor.allow(_QUICK_S, "A question to a scratch database server")
-        ready = self.executor.run(["pg_isready", "-q", "-h", "127.0.0.1"], deadline=short)
-        return True if ready.exit_code == 0 else None
+        asked = ["pg_isready", "-q", "-h", "127.0.0.1"]
+        if self.executor.run(asked, deadline=short).exit_code == 0:
+            return True
+        port = find_other_place(self.executor).get("PGPORT")
+        elsewhere = {"PGPORT": port} if port else None
+        return True if port and self.executor.run(asked, deadline=short, environment=elsewhere).exit_code == 0 else None
 
     def _containers(self, services: Sequence[str]) -> tuple[ContainerDocument, ...]:
         labels = _labels(self._plan.run_id) | {ONE_OFF_LABEL: "False"}

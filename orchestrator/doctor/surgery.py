@@ -14,8 +14,9 @@ from orchestrator.contract import Options, State, StateContext, World
 from orchestrator.deadline import Deadline, Interruption
 from orchestrator.doctor import premises
 from orchestrator.doctor.examination import Check
+from orchestrator.doctor.findings import Doubt
 from orchestrator.engine import ContextBuilder
-from orchestrator.errors import HealthError, StateError
+from orchestrator.errors import HealthError, RefusedError, StateError
 from orchestrator.facts import Current, Fact, Facts, FrozenProject, Target
 from orchestrator.model import Release
 from orchestrator.plan.schema import Plan, StateSpec
@@ -67,6 +68,9 @@ class Surgery:
             Check("project", self._freeze),
             Check("secrets", lambda: premises.check_secrets(self.world.mask), ("project",)),
             Check("version variable", self._look("pin", "can be set"), ("project",)),
+            Check(
+                "names", self._look("names", "every service and command of the plan is there"), ("engine", "project")
+            ),
             Check("services", self._find_running, ("engine", "project")),
             Check("version", self._look("version", "runs as set"), ("services",)),
             Check("containers", self._look("drift", "as they would be made now"), ("services",)),
@@ -85,7 +89,10 @@ class Surgery:
         yield Check("database", self._inspect_database, ("engine",))
         yield Check("database rights", self._try_rights, ("database",))
         yield Check("database volume", self._look("database volume", "its own, and named"), ("database",))
+        yield Check("database state", self._look("database state", "can be copied and swapped"), ("database",))
         yield Check("database load", self._look("database load", "nothing in the way"), ("database",))
+        yield Check("sessions", self._look("sessions", "nobody but the app"), ("database",))
+        yield Check("other databases", self._look("other databases", "the app uses this one"), ("database",))
         yield Check("room for backups", self._look("room for backups", "enough"), ("database", "backup folder"))
         yield Check("room for the copy", self._look("room for the copy", "enough"), ("database",))
         if any(spec.kind == "rehearse" for spec in self.plan.states.values()):
@@ -101,7 +108,16 @@ class Surgery:
 
     def _look(self, name: str, well: str) -> Callable[[], str]:
         def look() -> str:
-            preconditions.choose_looks(self._ctx)[name](self._around)
+            found = preconditions.choose_looks(self._ctx)[name](self._around) or ()
+            blocking = [one for one in found if one.blocks]
+            if blocking:
+                raise RefusedError(
+                    blocking[0].code,
+                    " ".join(one.what for one in blocking),
+                    hint=" ".join(dict.fromkeys(one.hint for one in blocking)),
+                )
+            if found:
+                raise Doubt(found[0].code, " ".join(one.what for one in found), hint=found[0].hint)
             return well
 
         return look

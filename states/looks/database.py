@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.errors import RefusedError
+from orchestrator.foresight import Obstacle
 from states.looks.surroundings import Surroundings
 
 _LONG_TRANSACTION_S = 300.0
@@ -25,6 +28,11 @@ def look_at_volume(around: Surroundings) -> None:
             " one when its container is made anew.",
             hint="Move it into a named volume: stop the app, copy the data over, and list it under `volumes:`.",
         )
+
+
+def look_at_state(around: Surroundings) -> Sequence[Obstacle]:
+    """It can be copied, closed, swapped and migrated."""
+    return around.ctx.database().find_obstacles(around.database.name, rehearsed=around.ctx.rehearsed)
 
 
 def look_at_load(around: Surroundings) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from orchestrator.contract import StateContext
-from orchestrator.model import DatabaseFacts, DatabaseLoad, EngineFacts
+from orchestrator.foresight import Neighbourhood
+from orchestrator.model import DatabaseFacts, DatabaseLoad, EngineFacts, Session
 
 
 @dataclass(frozen=True)
@@ -32,5 +32,16 @@ class Surroundings:
         """Raises `DatabaseError`."""
         return self.ctx.database().inspect_load(self.database.name)
 
+    @cached_property
+    def neighbourhood(self) -> Neighbourhood:
+        """Raises `PlatformError`."""
+        return self.ctx.world.platform.inspect_neighbourhood(self.database.service)
 
-Look = Callable[[Surroundings], None]
+    @cached_property
+    def connections(self) -> tuple[Session, ...]:
+        """Raises `DatabaseError`."""
+        return self.ctx.database().connections()
+
+    def forget_connections(self) -> None:
+        """Let `connections` be asked for anew."""
+        self.__dict__.pop("connections", None)

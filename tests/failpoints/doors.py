@@ -40,7 +40,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 _DATABASE_LOOKS = _words(
-    "inspect read_system_identifier sizes sessions inspect_load properties inventory mark changes rows longest_lock_s"
+    "inspect read_system_identifier sizes sessions connections inspect_load find_obstacles properties"
+    " inventory mark changes rows longest_lock_s"
     # It only reads; what is done with the bytes is the effect of whoever takes them.
     " dump"
 )
@@ -54,7 +55,8 @@ DOORS: Mapping[str, Door] = {
             "platform",
             ports.Platform,
             _words(
-                "inspect_engine read_engine_id adopt find_edits check_pin_writable read_pin find_image inspect_services"
+                "inspect_engine read_engine_id adopt find_edits find_obstacles check_pin_writable"
+                " read_pin find_image inspect_services inspect_neighbourhood"
                 " find_drift check_name"
                 " check_gate find_private_url inspect_job wait_job read_logs"
             ),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, DeadlineExceededError
+from orchestrator.foresight import Obstacle
 from orchestrator.model import Changes, DatabaseFacts, DatabaseLoad, DatabaseProperties, Inventory, Session, WriteMark
 from tests.fakes.dump import build_dump, parse_dump
 from tests.fakes.things import FakeDb
@@ -53,6 +54,17 @@ class FakeDatabase:
         self._look("sessions")
         self._get(name)
         return tuple(self._world.connected(name))
+
+    def connections(self) -> tuple[Session, ...]:
+        world = self._look("connections")
+        return tuple(
+            one.model_copy(update={"database": name}) for name in world.databases for one in world.connected(name)
+        )
+
+    def find_obstacles(self, name: str, *, rehearsed: bool) -> tuple[Obstacle, ...]:
+        self._look("find_obstacles")
+        self._get(name)
+        return tuple(one for one in self._world.database_obstacles if rehearsed or not one.code.startswith("rehearse."))
 
     def inspect_load(self, name: str) -> DatabaseLoad:
         self._look("inspect_load")

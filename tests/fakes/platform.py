@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from orchestrator.deadline import Deadline
 from orchestrator.errors import CommandError, PlatformError, RefusedError
 from orchestrator.facts import FrozenProject
+from orchestrator.foresight import Neighbourhood, Obstacle, Peer, PlannedUse
 from orchestrator.model import Difference, Drift, EngineFacts, Gate, JobStatus, LocalImage, Pin, Progress, ServiceStatus
 from orchestrator.ports import Report
 from tests.fakes.jobs import FakeJobs, write_private
@@ -79,6 +80,22 @@ class FakePlatform:
         self._world.script.look("platform.find_edits")
         return tuple(self._world.edited)
 
+    def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
+        self._world.script.look("platform.find_obstacles")
+        services = {**use.named, **{one.place: (one.service,) for one in use.commands if one.service is not None}}
+        unknown = [
+            Obstacle(code="service.unknown", what=f"`{place}` names the service {name}, and there is none.")
+            for place, names in services.items()
+            for name in names
+            if name not in self._world.containers
+        ]
+        programs = [
+            Obstacle(code="command.not_started", what=f"`{one.place}` could not start {one.argv[0]}.")
+            for one in use.commands
+            if one.service is None and one.argv[0] not in self._world.host_commands
+        ]
+        return (*unknown, *programs)
+
     def check_pin_writable(self) -> None:
         self._world.script.look("platform.check_pin_writable")
         self._check_pin_writable()
@@ -122,6 +139,18 @@ class FakePlatform:
             raise RefusedError("refused.other_name", f"It runs as {self._world.other_name}.")
 
     # --- images
+
+    def inspect_neighbourhood(self, service: str) -> Neighbourhood:
+        self._world.script.look("platform.inspect_neighbourhood")
+        peers = [
+            Peer(name=f"the service {name}", cure=f"Stop {name}.", service=name, addresses=(address_of(name),))
+            for name, container in self._world.containers.items()
+            if name != service and container.state == "running"
+        ]
+        peers += self._world.neighbours
+        inside = Peer(name=f"a program inside the container of {service}", cure="Let it end.")
+        outside = Peer(name="a program of this host", cure="Let it end.")
+        return Neighbourhood(inside=inside, outside=outside, peers=tuple(peers), gateways=("172.30.0.1",))
 
     def find_image(self, reference: str) -> LocalImage | None:
         self._world.script.look("platform.find_image")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from orchestrator.foresight import Obstacle, Peer
 from orchestrator.model import DatabaseLoad, Difference, Pin, Session
 from tests.fakes.clock import FakeClock
 from tests.fakes.script import Call, Script, StagedScript, When
@@ -58,6 +59,8 @@ class FakeWorld:
     migrate_command: tuple[str, ...] = ("app", "migrate")
     other_commands: dict[tuple[str, ...], Migration] = field(default_factory=dict)
     edited: list[str] = field(default_factory=list)
+    database_obstacles: list[Obstacle] = field(default_factory=list)
+    neighbours: list[Peer] = field(default_factory=list)
     host_commands: dict[str, Callable[[Mapping[str, str]], int]] = field(default_factory=dict)
     acknowledged: list[str] = field(default_factory=list)
 

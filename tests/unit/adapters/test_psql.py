@@ -29,9 +29,13 @@ class Server:
         self.program = program
         self.sessions: list[str] = []
         self.programs: list[str] = []
+        self.pid_file = b""
 
     def allow(self, seconds: float, what: str) -> Deadline:
         return Deadline(SystemClock(), seconds, what=what)
+
+    def read_environment(self) -> dict[str, str]:
+        return {}
 
     def run(
         self,
@@ -43,6 +47,8 @@ class Server:
     ) -> Outcome:
         if "SELECT" in argv:
             return self.greet((environment or {})["PGOPTIONS"])
+        if argv[0] == "cat":
+            return Outcome(0 if self.pid_file else 1, self.pid_file, "")
         self.programs.append(f"{argv[-1]} {b''.join(stdin).decode().strip()}")
         return self.program if argv[0] == "psql" else Outcome(0, b"", "")
 
@@ -194,3 +200,12 @@ def test_a_server_that_is_away_is_asked_again_what_it_knows() -> None:
     assert "event_triggers" in psql.environment()["PGOPTIONS"]
     del server.greet
     assert "event_triggers" not in psql.environment()["PGOPTIONS"]
+
+
+def test_a_server_on_another_port_is_found_and_asked_there() -> None:
+    server = Server()
+    server.pid_file = b"1\n/data\n170\n5433\n/var/run/postgresql\n*\n1 2\nready\n"
+    environment = psql_to(server).environment()
+    assert "PGPORT" not in environment, "where it answers at once nothing is looked for"
+    server.greet = lambda options: Outcome(2, b"", ON_SOCKET)  # type: ignore[method-assign]
+    assert psql_to(server).environment()["PGPORT"] == "5433"

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.errors import DatabaseError
 from orchestrator.model import DatabaseLoad, ServiceStatus, Session, Verdict
-from tests.fakes.bench import Bench
+from tests.fakes.bench import Bench, serving_version
 from tests.fakes.platform import FakePlatform
 from tests.fakes.world import FakeWorld
 
@@ -96,6 +96,36 @@ def test_each_missing_precondition_is_refused(tmp_path: Path, break_it: Callable
     assert bench.path() == ["check", "preflight"]
     assert told in report.run.reason
     assert bench.world.chain() == ["platform.freeze"]
+
+
+STEP = """\
+initial: check
+states:
+  check:     {{kind: check, then: {{newer: preflight, current: same, failed: no}}}}
+  preflight: {{kind: preflight, then: {{done: tidy, failed: no}}}}
+  tidy:      {{kind: command, then: {{done: no, failed: no}}, with: {with_}}}
+  same: {{end: up_to_date}}
+  no: {{end: refused}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("migrate", "machine", "told"),
+    [
+        ("migrate: [ledgers, migrate]", "", "`target: migrate` names the service ledgers"),
+        ("migrate: [app, migrate]\n  disconnect: [metrics]", "", "`target: disconnect` names the service metrics"),
+        ("", STEP.format(with_="{run: [./tidy], changes: nothing}"), "`states: tidy: with: run` could not start"),
+        ("", STEP.format(with_="{run: [tidy], on: tools, changes: nothing}"), "names the service tools"),
+    ],
+)
+def test_what_the_plan_names_and_is_not_there_is_refused_before_the_stop(
+    tmp_path: Path, migrate: str, machine: str, told: str
+) -> None:
+    bench = Bench(tmp_path, machine, migrate=migrate)
+    report = bench.run("v1.1.0")
+    assert report.run.verdict is Verdict.REFUSED
+    assert told in report.run.reason
+    assert serving_version(bench.world) == "v1.0.0"
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
