@@ -16,7 +16,9 @@ from orchestrator.model import EffectScope
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, PlanForm, StateForm
 from orchestrator.plan.schema import COMMON_OUTCOMES
+from states.preconditions import LOOKS, LOOKS_AT_DATABASE
 from states.registry import KINDS
+from tests.docs.foreseen import BETWEEN, ELSEWHERE, OTHER_LOOKS, REFUSED_FOR_ITS_OWN_SAKE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 Schema = Mapping[str, Any]
@@ -35,6 +37,12 @@ _HEAD_OF_STATES = """# The kinds of states
 What a state of a plan does is its *kind*. A state reports one *outcome* when it is over, and `then` says where each
 outcome leads; `timeout` goes where `failed` goes unless the plan says otherwise. Every kind is one module of
 `states/`. [plan.md](plan.md) has the keys that all of them share.
+"""
+_HEAD_OF_FORESEEN = """# What is foreseen
+
+Every error that a run can meet between `stop` and `commit`, with the app down, and the look that would have shown it
+while the old version served; where none could, or where something is left that none can, the last column says why.
+`preflight` makes the looks of the second table and tells all that they find at once; `orchestrator doctor` shows each.
 """
 _SCOPES: Mapping[EffectScope, str] = {
     EffectScope.NOTHING: "nothing; it only looks",
@@ -85,7 +93,35 @@ def render_states_page() -> str:
     return _GENERATED + "\n".join([*parts, *(line for kind in KINDS.values() for line in _render_kind(kind))])
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"plan.md": render_plan_page, "states.md": render_states_page}
+def render_foreseen_page() -> str:
+    """``docs/foreseen.md``."""
+    rows = [
+        f"| `{code}` | {', '.join(row.looks) or '–'} | {_cell(row.rest)} |" for code, row in sorted(BETWEEN.items())
+    ]
+    looks = {**LOOKS, **LOOKS_AT_DATABASE}
+    described = {name: (inspect.getdoc(look) or "").splitlines()[0] for name, look in looks.items()}
+    parts = [
+        _HEAD_OF_FORESEEN,
+        "| Error | Foreseen by | What is left |\n|---|---|---|",
+        *rows,
+        "\n## The looks\n",
+        "| Look | What it sees to |\n|---|---|",
+        *(f"| {name} | {_cell(text)} |" for name, text in described.items()),
+        *(f"| {name} | {_cell(text)} |" for name, text in OTHER_LOOKS.items()),
+        "\nThese foresee no error: without them a run would end well, and be wrong.\n",
+        *(f"- {name}: {text}" for name, text in REFUSED_FOR_ITS_OWN_SAKE.items()),
+        "\n## Errors that cannot be raised there\n",
+        "| Where they are | Codes |\n|---|---|",
+        *(f"| {where} | {', '.join(f'`{code}`' for code in codes.split())} |" for where, codes in ELSEWHERE.items()),
+    ]
+    return _GENERATED + "\n".join(parts) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "foreseen.md": render_foreseen_page,
+    "plan.md": render_plan_page,
+    "states.md": render_states_page,
+}
 
 
 def _render_part(path: str, part: Schema | None, root: Schema) -> Iterator[str]:
