@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from orchestrator.adapters.compose import Compose, job_command
@@ -149,7 +149,7 @@ class ComposeProject:
 
     def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
         """See `Platform.find_obstacles`."""
-        looked_up = Lookup(
+        at = Lookup(
             rendering=self._fill(project, use.pin),
             template=read_frozen(project),
             released=self._services,
@@ -158,14 +158,13 @@ class ComposeProject:
             read_hidden=self._read_profiles,
             is_here=lambda image: self._engine.find_image(image) is not None,
         )
-        return find_obstacles(use, looked_up)
+        return find_obstacles(use, at)
 
-    # With every profile switched on: only asked where a service was not found without.
+    # Only asked where a service was not found without.
     def _read_profiles(self) -> Mapping[str, Sequence[str]]:
-        try:
+        with suppress(PlatformError):
             return read_profiles(self._compose.render(self._directory, {"COMPOSE_PROFILES": "*"}))
-        except PlatformError:
-            return {}
+        return {}
 
     def check_pin_writable(self) -> None:
         """See `Platform.check_pin_writable`."""

@@ -86,11 +86,6 @@ class _Config(_Document):
     stop_timeout: int | None = None
     env: tuple[str, ...] = ()
 
-    @field_validator("env", mode="before")
-    @classmethod
-    def _null_is_none(cls, value: object) -> object:
-        return value or ()
-
 
 class _RestartPolicy(_Document):
     name: str = ""

@@ -66,6 +66,7 @@ compose.not_removed | - | It is raised as old runs are cleaned up, and costs no 
 compose.not_written | journal | A run holds 1 MiB in reserve for what it still has to write.
 compose.template_changed | freeze | {meanwhile}
 database.authentication | database | {meanwhile}
+database.client | backup | {meanwhile}
 database.dump_failed | backup | The same dump was taken before the stop.
 database.failed | database rights, rehearsal | {asked}
 database.fenced | database state | {meanwhile}
