@@ -64,6 +64,7 @@ compose.missing | freeze | {meanwhile}
 compose.not_regular | freeze | {meanwhile}
 compose.not_removed | - | It is raised as old runs are cleaned up, and costs no run its end.
 compose.not_written | journal | A run holds 1 MiB in reserve for what it still has to write.
+compose.program_missing | rehearsal | Which programs an image has is known when it is here; without a rehearsal, there.
 compose.template_changed | freeze | {meanwhile}
 database.authentication | database | {meanwhile}
 database.client | backup | {meanwhile}
@@ -96,7 +97,9 @@ gate.impossible | gate | {meanwhile}
 gate.no_address | gate | The new version may end as it starts; the rehearsal shows most of that.
 gate.not_opened | gate | {asked}
 health.failed | services, rehearsal | How a version behaves on this host is seen there alone.
+health.killed | rehearsal | The kernel ends what needs more memory than there is at that moment.
 health.not_behind_gate | gate | The address is that of the plan and does not change.
+health.not_steady | rehearsal | How a version behaves on this host is seen there alone.
 health.timeout | gate, rehearsal | How a version behaves on this host is seen there alone.
 health.unhealthy | services, rehearsal | How a version behaves on this host is seen there alone.
 health.wrong_version | rehearsal | How a version behaves on this host is seen there alone.
@@ -104,6 +107,11 @@ image.missing | prefetch | {meanwhile}
 job.exists | - | The name carries the run; somebody would have to make it.
 job.foreign | - | The name carries the run; somebody would have to make it.
 job.missing | - | {meanwhile}
+migrate.failed | names, rehearsal | A migration may meet data that came after the backup.
+migrate.killed | rehearsal | The kernel ends what needs more memory than there is at that moment.
+migrate.left_at_work | rehearsal | What a migration leaves behind on the server is seen there alone.
+migrate.program_missing | names, rehearsal | Which programs an image has is known when it is here.
+migrate.timeout | rehearsal | How long it takes is known from the rehearsal; it can take longer.
 pull.denied | check, prefetch | Without a `prefetch` in the plan, `lint` warns (W1).
 pull.digest_mismatch | prefetch | Without a `prefetch` in the plan, `lint` warns (W1).
 pull.failed | check, prefetch | Without a `prefetch` in the plan, `lint` warns (W1).
@@ -112,11 +120,15 @@ pull.not_found | check, prefetch | Without a `prefetch` in the plan, `lint` warn
 pull.rate_limited | prefetch | Without a `prefetch` in the plan, `lint` warns (W1).
 restore.backup_changed | - | {meanwhile}
 restore.rows_differ | rehearsal | The same dump was compared in a scratch server.
+run.cut_off | - | {away}
+run.exhausted | lint | A plan says how often a state may be entered.
 run.interrupted | - | A person asks for it.
 run.left | - | A person or the host's shutdown asks for it.
+run.not_observed | - | What was done is looked at again because nothing else could show it.
 run.other_place | engine, database | {meanwhile}
 run.timeout | lint, rehearsal | How long a step takes is known from the rehearsal; it can take longer.
 service.drift | drift | {meanwhile}
+service.killed | rehearsal | The kernel ends what needs more memory than there is at that moment.
 service.not_running | rehearsal | How a version behaves on this host is seen there alone.
 service.unknown | freeze, names | The frozen project is used; what is edited since is left alone.
 snapshot.differs | - | A copy is compared because nothing else could show it.
