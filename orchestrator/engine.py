@@ -162,6 +162,8 @@ class Engine:
         state = self.kinds[spec.kind]()
         began = self.world.clock.monotonic()
         entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
+        if changes := getattr(spec.options, "changes", ""):  # of a step of the operator's own: a runbook goes by it
+            entered["changes"] = changes
         self._record(build.run_id, "entered", spec, entered)
         self.listener.entered(spec.name, spec.kind)
         self.interruption.may_leave = self.interruption.may_leave or changes_app(state)

@@ -29,8 +29,8 @@ from orchestrator.owners import ADVICE, Owner
 from orchestrator.runbook_lines import KeptImage, Shell
 
 # Kinds of states after which the database may be another one than the snapshot is of.
-_WRITERS = frozenset({"migrate", "start", "reinstate", "command"})
-_CHANGES_APP = frozenset({*_WRITERS, "stop", "restore", "rollback", "commit"})
+_WRITERS = frozenset({"migrate", "start", "reinstate"})
+_CHANGES_APP = frozenset({*_WRITERS, "restore", "rollback", "commit"})
 _NAME_AT_MOST = 30
 
 
@@ -89,7 +89,7 @@ def _advise(failure: Failure) -> str:
 
 def _build_data_steps(shell: Shell, run_id: str, facts: Facts, records: Sequence[Record]) -> tuple[str, ...]:
     """The data as it was when the app stopped, where something may have been written to it since."""
-    if not any(one.record == "entered" and one.payload["kind"] in _WRITERS for one in records):
+    if not _has_entered(records, _WRITERS, "database"):
         return ()
     snapshot, way, named = facts.find(Snapshot), facts.find(WayBack), run_id.replace("-", "_")
     if facts.find(Replacement) is not None:
@@ -112,8 +112,8 @@ def _build_swap(shell: Shell, named: str, facts: Facts) -> tuple[str, ...]:
     unless = mark.database if mark else None
     if lost is None and snapshot is not None and snapshot.database is not None:
         return shell.swap(live, snapshot.database, aside, away_from=unless)
-    if not live:
-        return ()
+    if not live or fence is None:
+        return ()  # nobody has stopped the app
     loading = _build_load_steps(shell, facts, lost, side)
     return (*loading, *shell.swap(live, side, aside, away_from=unless)) if loading else ()
 
@@ -154,4 +154,10 @@ def _find_new_images(facts: Facts, committed: Committed) -> tuple[KeptImage, ...
 def _may_have_changed(facts: Facts, records: Sequence[Record]) -> bool:
     if facts.find(StoppedServices) is not None:
         return True
-    return any(one.record == "entered" and one.payload["kind"] in _CHANGES_APP - {"stop"} for one in records)
+    return _has_entered(records, _CHANGES_APP, "app", "database")
+
+
+def _has_entered(records: Sequence[Record], kinds: frozenset[str], *changes: str) -> bool:
+    """Whether a state of these kinds was entered, or a step of the operator's own that may change this much."""
+    entered = [one.payload for one in records if one.record == "entered"]
+    return any(payload["kind"] in kinds or payload.get("changes") in changes for payload in entered)

@@ -60,10 +60,15 @@ def site(install: Install) -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def old_version(site: Site) -> Iterator[None]:
+    site.host.up("db")
     site.tidy()
     yield
-    if not site.serves(OLD):
+    site.host.up("db")
+    if site.serves(NEW):
         site.reset()
+    elif not site.serves(OLD):
+        site.host.pin(f"v{OLD}")
+        site.host.up()
 
 
 def lose_snapshot(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,15 @@ def test_a_run_that_was_cut_off_before_the_stop_has_nothing_to_be_taken_back(ben
         facts = facts.joined(Facts(record.payload.get("facts")))
     (step,) = build_runbook(report.run.id, facts, records[:cut])
     assert shlex.split(step)[-1] == "ps"
+
+
+@pytest.mark.parametrize(("changes", "written"), [("nothing", False), ("app", False), ("database", True)])
+def test_a_step_of_the_operators_own_has_written_only_where_it_may(bench: Bench, changes: str, written: bool) -> None:
+    bench.world.fail("database.copy", DatabaseError("database.in_use", "Somebody is there."), when="after")
+    bench.world.fail("platform.start_services", NO_ENGINE, times=999)
+    run_id = stranded(bench, "v1.1.0").run.id
+    with closing(Journal.open(bench.plan.journal_directory)) as journal:
+        facts, records = journal.facts(run_id), journal.records(run_id)
+    step = replace(records[-1], record="entered", state="mine", payload={"kind": "command", "changes": changes})
+    steps = build_runbook(run_id, facts, (*records, step))
+    assert any("RENAME TO" in line for line in steps) is written
