@@ -111,7 +111,7 @@ def test_what_came_from_another_file_a_shell_a_scale_or_a_network_is_named_with_
     (folder / "prod.yml").write_text(
         "services:\n  app:\n    volumes: [uploads:/uploads]\n    environment: {MODE: production}\n"
         "  helper:\n    image: ${IMAGE}:${APP_VERSION}\n    entrypoint: [sleep, '600']\n    init: true\n"
-        "    healthcheck: {disable: true}\n"
+        "    healthcheck: {test: [CMD, 'true'], interval: 1s}\n"
         "volumes:\n  uploads: {}\n",
         encoding="utf-8",
     )

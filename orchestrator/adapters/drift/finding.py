@@ -23,7 +23,7 @@ from orchestrator.adapters.drift.comparison import BEHIND_GATE, Deviation, compa
 from orchestrator.adapters.drift.documents import ContainerSettings, ImageSettings
 from orchestrator.adapters.drift.rendered import Rendered
 from orchestrator.adapters.drift.texts import find_changed_texts
-from orchestrator.adapters.drift.values import LIMIT, LOG_DRIVER, LOG_OPTION, RUNTIME, SHARED_MEMORY, Item
+from orchestrator.adapters.drift.values import IMAGE, LIMIT, LOG_DRIVER, LOG_OPTION, RUNTIME, SHARED_MEMORY, Item
 from orchestrator.adapters.engine_documents import GATE_LABEL, ONE_OFF_LABEL, PROJECT_LABEL
 from orchestrator.errors import PlatformError
 from orchestrator.files import read_file
@@ -31,7 +31,7 @@ from orchestrator.model import Drift
 from orchestrator.secrecy import find_in_document
 
 _DAEMON_FILE = Path("/etc/docker/daemon.json")
-_FOLDER = Item("project's folder")
+_FOLDER, _IMAGE = Item("project's folder"), Item(IMAGE)
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class DriftFinder:
             ignored=BEHIND_GATE if gated else (),
         )
         found = self._keep_real(rendered.name, found) if found else []
+        found = [one for one in found if one.item != _IMAGE or (services is None and self._is_other_image(one))]
         found += find_changed_texts(self.engine, rendered, containers, self.directory, services)
         if services is None:
             found += self._find_other_folder(rendered, containers)
@@ -88,6 +89,11 @@ class DriftFinder:
                 and any(known.get(one.service) == one.container.config_hash for known in hashes)
             )
         ]
+
+    # A way back gives the image that ran another name where its own leads elsewhere; its id is what `health` looks at.
+    def _is_other_image(self, one: Deviation) -> bool:
+        image = self.engine.find_image(one.rendered)
+        return image is None or one.container is None or image.id != one.container.image
 
     def _read_hashes(self, name: str, file: Path | None) -> Mapping[str, str]:
         with suppress(PlatformError):

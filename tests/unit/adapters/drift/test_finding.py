@@ -15,7 +15,7 @@ from orchestrator.adapters.docker_engine import DockerEngine
 from orchestrator.adapters.drift.documents import ContainerSettings, ImageSettings
 from orchestrator.adapters.drift.finding import DriftFinder
 from orchestrator.adapters.drift.naming import check_name, tell_origin
-from orchestrator.adapters.engine_documents import EngineDocument, ListedDocument
+from orchestrator.adapters.engine_documents import EngineDocument, ImageDocument, ListedDocument
 from orchestrator.errors import PlatformError, RefusedError
 from orchestrator.masking import Mask
 from orchestrator.model import Drift
@@ -34,6 +34,9 @@ class Engine:
 
     def find_image_settings(self, image_id: str) -> ImageSettings:
         return ImageSettings(id=image_id)
+
+    def find_image(self, reference: str) -> ImageDocument | None:
+        return ImageDocument(id="sha256:1") if reference in ("shop:v1", "shop:same") else None
 
     def find_networks(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         return ()
@@ -140,6 +143,12 @@ def test_a_setting_that_is_changed_on_the_container_is_one_whatever_the_hash_say
     there["HostConfig"]["Memory"] = 1000
     drift = find(folder, project(), there, compose=Renders({}, {"web": "h1"}))
     assert {one.item for one in drift.differences} == {"restart policy", "memory limit"}
+
+
+def test_another_name_of_the_image_that_runs_is_no_difference(folder: Path) -> None:
+    assert not find(folder, project(image="shop:same"), container(folder))
+    (found,) = find(folder, project(image="shop:v2"), container(folder)).differences
+    assert str(found) == "web: image: shop:v1 now, shop:v2 after a start"
 
 
 def test_the_default_log_driver_of_the_engine_is_no_difference(folder: Path) -> None:
