@@ -91,20 +91,21 @@ def look_at_other_databases(around: Surroundings) -> Sequence[Obstacle]:
 _MAINTENANCE = frozenset({"postgres", "template1"})
 
 
-# Whoever leaves within the time that the fence gives is in nobody's way.
+# Whoever leaves within the time that the fence gives is in nobody's way, and neither is who comes and goes.
 def _await_strangers(around: Surroundings, strangers: Strangers, name: str) -> tuple[list[Session], list[Session]]:
     patience = around.ctx.deadline.sooner(GRACE_S)
-    while True:
-        foreign = strangers.find_foreign(_of(around, name))
-        lasting = [one for one in foreign if one.age_s >= GRACE_S]
-        if len(lasting) == len(foreign):
-            return foreign, lasting
+    first = strangers.find_foreign(_of(around, name))
+    staying = first
+    while staying and not all(one.age_s >= GRACE_S for one in staying):
         try:
             patience.pause(_POLL_S)
         except DeadlineExceededError:
             around.ctx.deadline.check()
-            return foreign, lasting
+            break
         around.forget_connections()
+        pids = {one.pid for one in staying}
+        staying = [one for one in strangers.find_foreign(_of(around, name)) if one.pid in pids]
+    return first, [one for one in staying if one.age_s >= GRACE_S]
 
 
 def _of(around: Surroundings, name: str) -> list[Session]:

@@ -154,10 +154,13 @@ def test_what_is_wrong_beforehand_is_said_and_nothing_is_touched(
 
 
 def test_a_dump_goes_on_when_a_lock_is_released_and_a_stranger_may_leave_while_the_app_stops(site: Site) -> None:
-    with site.upgrading(Setting(migrate=NO_MIGRATION)) as upgrade, site.connect(user="analyst", password="a") as idle:
+    with site.upgrading(Setting(migrate=NO_MIGRATION, pauses=("backup",))) as upgrade, ExitStack() as held:
+        upgrade.await_pause("backup")
+        idle = held.enter_context(site.connect(user="analyst", password="a"))
         idle.execute("BEGIN")
         idle.execute("SELECT count(*) FROM schema_version")
         with dump_held(site):
+            upgrade.resume("backup")
             upgrade.await_query("LOCK TABLE%")
         upgrade.until(lambda: site.host.container("app").status != "running")
         idle.close()
@@ -172,8 +175,9 @@ def test_a_dump_goes_on_when_a_lock_is_released_and_a_stranger_may_leave_while_t
 
 @pytest.mark.soak
 def test_a_dump_gives_up_when_a_table_stays_locked(site: Site) -> None:
-    with site.upgrading(Setting(pauses=("backup",))) as upgrade, site.connect() as locker:
+    with site.upgrading(Setting(pauses=("backup",))) as upgrade, ExitStack() as held:
         with upgrade.paused("backup"):
+            locker = held.enter_context(site.connect())
             locker.execute("CREATE TABLE held (a int)")
             locker.execute("BEGIN")
             locker.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
@@ -253,14 +257,16 @@ def test_a_dump_that_is_cut_off_is_no_backup(site: Site, fault: Callable[[Site],
 
 
 def test_a_stranger_who_stays_is_named_and_not_thrown_out(site: Site) -> None:
-    with site.upgrading(Setting()) as upgrade, site.connect(user="analyst", password="a") as stranger:
-        stranger.execute("BEGIN")
-        stranger.execute("SELECT count(*) FROM entries")
+    with site.upgrading(Setting(pauses=("stop",))) as upgrade, ExitStack() as held:
+        with upgrade.paused("stop"):
+            stranger = held.enter_context(site.connect(user="analyst", password="a"))
+            stranger.execute("BEGIN")
+            stranger.execute("SELECT count(*) FROM entries")
         ended = upgrade.end()
         assert stranger.execute("SELECT 1").fetchone() == (1,)
         stranger.execute("ROLLBACK")
     assert verdict_of(ended) == ROLLED_BACK, ended.said
-    for word in ("analyst (stranger", "still connected to ledger", "target: disconnect:"):
+    for word in ("at a published port as analyst (stranger", "still connected to ledger", "target: disconnect:"):
         assert word in reason_of(ended, "stop")
     site.assert_whole(ended)
 
@@ -333,9 +339,12 @@ def test_a_server_that_does_not_come_back_needs_the_operator_who_is_told_what_to
 
 @pytest.mark.parametrize("subject", ["DATABASE", pytest.param("ROLE", marks=pytest.mark.soak)])
 def test_a_migration_that_may_only_read_is_taken_back_without_a_swap(site: Site, subject: str) -> None:
-    site.host.psql(f"ALTER {subject} ledger SET default_transaction_read_only = on", database="postgres")
+    read_only = f"ALTER {subject} ledger SET default_transaction_read_only = on"
     try:
-        ended = site.upgrade(Setting())
+        with site.upgrading(Setting(pauses=("stop",))) as upgrade:
+            with upgrade.paused("stop"):
+                site.host.psql(read_only, database="postgres")
+            ended = upgrade.end()
     finally:
         with site.connect("postgres", options="-c default_transaction_read_only=off") as connection:
             connection.execute(f"ALTER {subject} ledger RESET default_transaction_read_only")
@@ -484,9 +493,9 @@ def crowded_site(site: Site) -> Iterator[Site]:
 @pytest.mark.soak
 def test_a_pooler_that_the_plan_does_not_name_keeps_the_upgrade_from_being_done(crowded_site: Site) -> None:
     ended = crowded_site.upgrade(Setting(migrate=NO_MIGRATION))
-    assert verdict_of(ended) == ROLLED_BACK, ended.said
-    for word in ("ledger (pooler", "still connected", "target: disconnect:"):
-        assert word in reason_of(ended, "stop")
+    assert verdict_of(ended) == REFUSED, ended.said
+    for word in ("the service pooler (container", "as ledger (pooler", "target: disconnect: [pooler]"):
+        assert word in reason_of(ended, "preflight")
     crowded_site.assert_whole(ended)
 
 

@@ -142,9 +142,9 @@ def test_the_app_is_away_from_its_last_answer_on(
     moments: dict[str, datetime] = {}
     get = FakeProbe.get
 
-    def ask(probe: FakeProbe, url: str, *, timeout_s: float) -> ProbeAnswer:
+    def ask(probe: FakeProbe, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
         silent = not answers and "before" in moments and "after" not in moments
-        return ProbeAnswer(status=None, error="silent") if silent else get(probe, url, timeout_s=timeout_s)
+        return ProbeAnswer(status=None, error="silent") if silent else get(probe, url, timeout_s=timeout_s, asked=asked)
 
     def note(which: str) -> None:
         moments.setdefault(which, bench.world.clock.now())
