@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.adapters.compose import Compose, job_command
 from orchestrator.adapters.dependencies import order_stops
 from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.drift.finding import DriftFinder
+from orchestrator.adapters.drift.finding import DriftFinder, find_frozen
 from orchestrator.adapters.drift.naming import check_name, tell_origin
 from orchestrator.adapters.engine_documents import (
     FOLDER_LABEL,
@@ -20,8 +20,8 @@ from orchestrator.adapters.engine_documents import (
     ContainerDocument,
 )
 from orchestrator.adapters.frozen import read_frozen
-from orchestrator.adapters.gate import build_url_past_gate, check_gate, is_gated, start_apart, start_gated
-from orchestrator.adapters.gated_rendering import build_gated_rendering, find_published
+from orchestrator.adapters.gate import build_url_past_gate, check_gate, start_apart, start_gated
+from orchestrator.adapters.gated_rendering import find_published
 from orchestrator.adapters.jobs import Jobs, keep_tail
 from orchestrator.adapters.neighbours import find_neighbourhood
 from orchestrator.adapters.open_start import start_open
@@ -190,22 +190,14 @@ class ComposeProject:
     ) -> Drift:
         """See `Platform.find_drift`."""
         if project is None:
-            return self._drifts({}).find(self._render(None))
-        text = project.pin_text if pin is None else pin
-        rendering, gated = self._fill(project, text), gate is Gate.CLOSED
-        files = [project.template.with_name("compose.services.json")]
-        if gated and services is not None and is_gated(self._engine, project.name, services):
-            rendering = build_gated_rendering(rendering, services)
-            files = [project.template.with_name("compose.gated.json")]
-        return self._drifts({self._variable: text}, files).find(rendering, services=services, gated=gated)
+            return DriftFinder(self._engine, self._compose, self._directory, {}).find(self._render(None))
+        text, gated = project.pin_text if pin is None else pin, gate is Gate.CLOSED
+        rendering, variables = self._fill(project, text), {self._variable: text}
+        return find_frozen(self._engine, self._compose, project, rendering, variables, services, gated=gated)
 
     def check_name(self, services: Sequence[str]) -> None:
         """See `Platform.check_name`."""
         check_name(self._engine, self.name(), self._directory, services)
-
-    def _drifts(self, variables: Mapping[str, str], files: Sequence[Path] = ()) -> DriftFinder:
-        there = [file for file in files if file.is_file()]
-        return DriftFinder(self._engine, self._compose, self._directory, variables, there)
 
     # --- images
 

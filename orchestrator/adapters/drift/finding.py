@@ -25,7 +25,10 @@ from orchestrator.adapters.drift.rendered import Rendered
 from orchestrator.adapters.drift.texts import find_changed_texts
 from orchestrator.adapters.drift.values import IMAGE, LIMIT, LOG_DRIVER, LOG_OPTION, RUNTIME, SHARED_MEMORY, Item
 from orchestrator.adapters.engine_documents import GATE_LABEL, ONE_OFF_LABEL, PROJECT_LABEL
+from orchestrator.adapters.gate import is_gated
+from orchestrator.adapters.gated_rendering import build_gated_rendering
 from orchestrator.errors import PlatformError
+from orchestrator.facts import FrozenProject
 from orchestrator.files import read_file
 from orchestrator.model import Drift
 from orchestrator.secrecy import find_in_document
@@ -149,6 +152,25 @@ class DriftFinder:
             profiles = Rendered.of(text, os.path.realpath).services.get(service, {}).get("profiles")
             return tuple(map(str, profiles)) if isinstance(profiles, list) else ()
         return ()
+
+
+def find_frozen(
+    engine: DockerEngine,
+    compose: Compose,
+    project: FrozenProject,
+    rendering: str,
+    variables: Mapping[str, str],
+    services: Sequence[str] | None,
+    *,
+    gated: bool,
+) -> Drift:
+    """How the containers differ from a frozen project, in the form in which an upgrade starts it behind the gate."""
+    file = project.template.with_name("compose.services.json")
+    if gated and services is not None and is_gated(engine, project.name, services):
+        rendering = build_gated_rendering(rendering, services)
+        file = project.template.with_name("compose.gated.json")
+    finder = DriftFinder(engine, compose, project.directory, variables, [file] if file.is_file() else [])
+    return finder.find(rendering, services=services, gated=gated)
 
 
 class _State:
