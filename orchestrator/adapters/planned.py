@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from orchestrator.adapters.rendering import PLACEHOLDER, parse_rendering, read_services
+from orchestrator.files import read_beginning
 from orchestrator.foresight import Obstacle, PlannedCommand, PlannedUse
 
 _HEAD_BYTES = 256
@@ -175,8 +176,7 @@ def explain_program(command: PlannedCommand, problem: str) -> Obstacle:
 # A script without a line that names its interpreter, or with one that is not there, fails as it is started.
 def _find_script_problem(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = read_beginning(path, _HEAD_BYTES)
     except OSError:
         return ""  # it may be run without being readable
     if head.startswith(b"#!"):
