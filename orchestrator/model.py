@@ -220,6 +220,7 @@ class DatabaseProperties(Word):
     connection_limit: int
     grants: tuple[Grant, ...] | None
     settings: tuple[Setting, ...]
+    comment: str | None = None
 
 
 class Sequence(Word):
@@ -309,6 +310,7 @@ class DatabaseLoad(Word):
     """What would keep an upgrade from having the database to itself.
 
     ``prepared``: names of prepared transactions; ``slots``: names of logical replication slots;
+    ``subscriptions``: those of logical replication into it;
     ``oldest_s``: age of the oldest open transaction of somebody else, ``oldest`` whose it is; ``sharers``: containers
     of others that may write into its volume; ``anonymous``: that volume, where it has no name that would keep it;
     ``admits_any``: whoever may log in may do so from any network.
@@ -316,6 +318,7 @@ class DatabaseLoad(Word):
 
     prepared: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
     oldest_s: float = 0.0
     oldest: Session | None = None
     sharers: tuple[str, ...] = ()

@@ -18,6 +18,9 @@ def build_load(name: str) -> str:
     FROM pg_prepared_xacts WHERE database = {database}),
   'slots', (SELECT coalesce(json_agg(slot_name ORDER BY 1), '[]')
     FROM pg_replication_slots WHERE database = {database}),
+  'subscriptions', (SELECT coalesce(pg_catalog.json_agg(s.subname ORDER BY s.subname), '[]')
+    FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+    WHERE d.datname = {database}),
   'oldest_s', coalesce((SELECT max(extract(epoch FROM now() - xact_start))
     FROM pg_stat_activity WHERE {foreign_sessions(name)}), 0),
   'oldest', (SELECT json_build_object('pid', pid, 'user', coalesce(usename, ''),

@@ -128,7 +128,7 @@ def build_properties(name: str, version: int) -> str:
     return f"""SELECT json_build_object('version', {version}, 'owner', pg_get_userbyid(datdba),
   'encoding', pg_encoding_to_char(encoding), 'collate', datcollate, 'ctype', datctype, {provider} {locale} {rules}
   'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = dattablespace),
-  'connection_limit', datconnlimit,
+  'connection_limit', datconnlimit, 'comment', pg_catalog.shobj_description(d.oid, 'pg_database'),
   'grants', CASE WHEN datacl IS NULL THEN NULL ELSE (SELECT coalesce(json_agg(json_build_object(
     'role', CASE WHEN grantee <> 0 THEN pg_get_userbyid(grantee) END,
     'privilege', privilege_type, 'grantable', is_grantable)), '[]') FROM aclexplode(datacl)) END,
@@ -174,6 +174,8 @@ def build_equipment(name: str, properties: DatabaseProperties) -> str:
         lines.append(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC, {quote_name(properties.owner)};")
         lines += [_grant(database, grant) for grant in properties.grants]
     lines += [_setting(database, setting) for setting in properties.settings]
+    if properties.comment is not None:
+        lines.append(f"COMMENT ON DATABASE {database} IS {quote_text(properties.comment)};")
     return "\n".join(lines)
 
 

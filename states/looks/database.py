@@ -50,6 +50,13 @@ def look_at_load(around: Surroundings) -> None:
             f"Logical replication reads from {name} (slots {', '.join(load.slots)}) and would not follow a way back.",
             hint="Drop the slots for the upgrade and set the replication up anew after it.",
         )
+    if load.subscriptions:
+        raise RefusedError(
+            "refused.replication",
+            f"Logical replication writes into {name} (subscriptions {', '.join(load.subscriptions)}), and would go on"
+            " writing into what a way back sets aside.",
+            hint="Drop the subscriptions for the upgrade and set the replication up anew after it.",
+        )
     if load.oldest is not None and load.oldest_s > _LONG_TRANSACTION_S:
         raise RefusedError(
             "refused.long_transaction",

@@ -22,7 +22,7 @@ from orchestrator.model import Progress
 
 pytestmark = pytest.mark.docker
 
-ROLES = """
+ROLES = r"""
 CREATE ROLE keeper; CREATE ROLE reader; CREATE ROLE passer;
 CREATE DATABASE app OWNER keeper;
 REVOKE CONNECT ON DATABASE app FROM PUBLIC;
@@ -32,6 +32,7 @@ ALTER DATABASE app CONNECTION LIMIT 42;
 ALTER DATABASE app SET search_path TO "$user", public, "Odd Schema";
 ALTER DATABASE app SET app.motto TO 'it''s = \\ fine';
 ALTER ROLE reader IN DATABASE app SET work_mem TO '8MB';
+COMMENT ON DATABASE app IS E'it''s\n\\! kept';
 """
 TABLES = r"""
 CREATE EXTENSION IF NOT EXISTS plpgsql;
@@ -55,7 +56,8 @@ GRANT SELECT ON public.entries TO reader;
 ALTER TABLE public.entries OWNER TO keeper;
 """
 PROPERTIES = """SELECT json_build_array(pg_get_userbyid(datdba), datacl::text, datconnlimit, datcollate, datctype,
-  encoding, (SELECT json_agg(json_build_array(setrole::regrole::text, setconfig) ORDER BY setrole)
+  shobj_description(oid, 'pg_database'), encoding,
+  (SELECT json_agg(json_build_array(setrole::regrole::text, setconfig) ORDER BY setrole)
     FROM pg_db_role_setting WHERE setdatabase = d.oid)) FROM pg_database d WHERE datname = '{}';"""
 
 
@@ -265,8 +267,12 @@ def test_a_copy_has_the_catalog_of_the_original(database: Postgres) -> None:
 def test_what_stands_in_the_way_of_an_upgrade_is_named(server: Server, database: Postgres) -> None:
     before = database.inspect_load("app")
     assert before.admits_any
-    assert (before.prepared, before.slots, before.oldest) == ((), (), None)
+    assert (before.prepared, before.slots, before.subscriptions, before.oldest) == ((), (), (), None)
     assert before.free_connections > 50
+    subscribe = "CREATE SUBSCRIPTION news CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false, slot_name = NONE);"
+    server.psql(subscribe, "app")
+    assert database.inspect_load("app").subscriptions == ("news",)
+    server.psql("DROP SUBSCRIPTION news;", "app")
     other = server.client.api.exec_create(
         server.container.id, ["psql", "-U", "owner", "-d", "app", "-c", "BEGIN", "-c", "SELECT pg_sleep(60)"]
     )

@@ -52,6 +52,10 @@ def a_subscriber_reads_from_the_database(world: FakeWorld) -> None:
     world.database_load = DatabaseLoad(slots=("warehouse",), free_connections=90)
 
 
+def the_database_reads_from_another_server(world: FakeWorld) -> None:
+    world.database_load = DatabaseLoad(subscriptions=("news",), free_connections=90)
+
+
 def somebody_forgot_a_transaction(world: FakeWorld) -> None:
     analyst = Session(pid=7, user="analyst", application="psql")
     world.database_load = DatabaseLoad(oldest=analyst, oldest_s=7200, free_connections=90)
@@ -82,6 +86,7 @@ def all_connections_are_taken(world: FakeWorld) -> None:
         (database_is_down, "does not answer"),
         (a_transaction_is_prepared, "transfer-7"),
         (a_subscriber_reads_from_the_database, "warehouse"),
+        (the_database_reads_from_another_server, "news"),
         (somebody_forgot_a_transaction, "analyst (psql 7) has had a transaction open in ledger for 120 min"),
         (all_connections_are_taken, "2 connections left"),
         (somebody_shares_the_volume, "old-db-1 (project old)"),
