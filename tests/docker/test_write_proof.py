@@ -138,6 +138,13 @@ def upgrade(server: Server) -> Iterator[Upgrade]:
         server.database.drop(name)
 
 
+@pytest.fixture(scope="module")
+def spare(server: Server) -> str:
+    """One for all that leave it as it is; it goes with its server."""
+    server.run("postgres", "CREATE DATABASE spare TEMPLATE app0")
+    return "spare"
+
+
 def titled(ways: tuple[Way, ...]) -> list[object]:
     return [pytest.param(way, id=way.title) for way in ways]
 
@@ -154,7 +161,8 @@ def test_a_write_is_never_called_untouched(upgrade: Upgrade, way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", titled(BESIDE))
-def test_a_change_beside_the_database_is_named(upgrade: Upgrade, way: Way) -> None:
+def test_a_change_beside_the_database_is_named(server: Server, spare: str, way: Way) -> None:
+    upgrade = Upgrade(server, spare)
     try:
         upgrade.play(way)
         found = upgrade.find_changes()
@@ -165,7 +173,8 @@ def test_a_change_beside_the_database_is_named(upgrade: Upgrade, way: Way) -> No
 
 
 @pytest.mark.parametrize("way", titled(UPKEEP))
-def test_reading_and_tidying_up_is_no_write(upgrade: Upgrade, way: Way) -> None:
+def test_reading_and_tidying_up_is_no_write(server: Server, spare: str, way: Way) -> None:
+    upgrade = Upgrade(server, spare)
     upgrade.play(way)
     found = upgrade.find_changes()
     assert found.untouched, found
