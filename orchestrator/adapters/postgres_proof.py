@@ -68,7 +68,7 @@ class PostgresProof:
     def mark(self, name: str) -> WriteMark:
         """This moment. A later `changes` proves something only where the database is closed and nobody is in it."""
         before = self._look(name)
-        contents, after = self._look_inside(name, before)
+        contents, after = self._look_inside(name, before, whole=False)
         return WriteMark.model_validate(
             {
                 **contents,
@@ -98,7 +98,7 @@ class PostgresProof:
 
     def _compare(self, name: str, since: WriteMark, ours: Collection[str]) -> Changes:
         now = self._await_closed(name)
-        contents, after = self._look_inside(name, now)
+        contents, after = self._look_inside(name, now, whole=True)
         beyond = _find_beyond(since, after, ours)
         rows = _count_rows(contents, since)
         log, problem = self._read_log(since, after)
@@ -119,9 +119,10 @@ class PostgresProof:
         moment = self._psql.ask(self._build_moment(name), maintenance)
         return _read_moment(moment, name)
 
-    def _build_moment(self, name: str) -> str:
+    def _build_moment(self, name: str, *, whole: bool = True) -> str:
         capability = self._capability or {}
-        return marks.build_moment(name, version=int(capability["version"]), superuser=bool(capability["superuser"]))
+        version, superuser = int(capability["version"]), bool(capability["superuser"])
+        return marks.build_moment(name, version=version, superuser=superuser, whole=whole)
 
     def _await_closed(self, name: str) -> Moment:
         """Wait a while for sessions that were told to end."""
@@ -130,7 +131,7 @@ class PostgresProof:
             return waiting.poll(lambda: found if not (found := self._look(name)).sessions else None, every_s=_POLL_S)
         return self._look(name)
 
-    def _look_inside(self, name: str, before: Moment) -> _Contents:
+    def _look_inside(self, name: str, before: Moment, *, whole: bool) -> _Contents:
         """Ask the database itself; one that is closed is opened for that and closed again, with nobody in it."""
         if not before.closed:
             return _Contents(json.loads(self._psql.ask(marks.build_contents(), name)), before)
@@ -138,15 +139,17 @@ class PostgresProof:
         try:
             found = json.loads(self._psql.ask(marks.build_contents(), name))
         finally:
-            after = self._close(name)
+            after = self._close(name, whole=whole)
         return _Contents(found, after)
 
-    def _close(self, name: str) -> Moment:
+    def _close(self, name: str, *, whole: bool) -> Moment:
         """Who slipped in is ended, and what they wrote is in the log before its end is read."""
         last: list[Moment] = []
 
         def is_empty() -> bool | None:
-            statements = marks.build_closing(name, self._psql.application) + "\n" + self._build_moment(name)
+            statements = (
+                marks.build_closing(name, self._psql.application) + "\n" + self._build_moment(name, whole=whole)
+            )
             strangers, _, moment = self._psql.ask(statements, self._psql.maintenance(name)).partition("\n")
             last.append(_read_moment(moment, name))
             return True if strangers == "0" and not last[-1].sessions else None
