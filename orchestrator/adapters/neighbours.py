@@ -86,7 +86,7 @@ def is_place(variable: str, names: Sequence[str]) -> bool:
         return any(word in name.upper() for word in _PLACES)
     alternatives = "|".join(re.escape(one) for one in names)
     pattern = rf"(?:(?:^|@|//|\bhost=)(?:{alternatives}):\d+|(?:@|//|\bhost=)(?:{alternatives})(?:[/?\s'\"]|$))"
-    return bool(names) and re.search(pattern, value[:4096]) is not None
+    return bool(names) and re.compile(pattern).search(value[:4096]) is not None
 
 
 def _find_addresses(container: ListedDocument, listed: Sequence[ListedDocument]) -> tuple[str, ...]:

@@ -22,7 +22,12 @@ AnyPattern: TypeAlias = "re.Pattern[str] | re.Pattern[bytes]"
 #: Patterns that are made at run time, of names that are escaped: module → one as it is made there.
 MADE: Mapping[str, AnyPattern] = {
     "orchestrator.adapters.drift.documents": re.compile(r"(?:[0-9a-f]{12}_)?project[-_]service[-_]\d+"),
+    "orchestrator.adapters.neighbours": re.compile(
+        r"(?:(?:^|@|//|\bhost=)(?:db|other):\d+|(?:@|//|\bhost=)(?:db|other)(?:[/?\s'\"]|$))"
+    ),
 }
+#: How those in a tuple are used, where a loop gives them another name.
+IN_LOOPS = {"orchestrator.adapters.dump_routes._STARTS": frozenset({"match"})}
 
 _SEARCHES = ("search", "finditer", "findall", "sub", "subn", "split")
 _NO_CALLS = frozenset({"compile", "escape"})
@@ -54,7 +59,7 @@ def read_modules() -> Mapping[str, ast.Module]:
 
 def find_patterns() -> tuple[Used, ...]:
     """All patterns that modules hold."""
-    ways = _find_ways()
+    ways = {**_find_ways(), **IN_LOOPS}
     return tuple(
         Used(f"{module}.{name}", pattern, ways.get(f"{module}.{name}", frozenset({"finditer", "match", "fullmatch"})))
         for module in read_modules()
@@ -63,8 +68,14 @@ def find_patterns() -> tuple[Used, ...]:
 
 
 def count_compiled(tree: ast.Module) -> int:
-    """How many patterns a module compiles as it is imported."""
+    """How many patterns a module compiles; of a comprehension, which compiles any number, it is one."""
     return sum(1 for call in _calls(tree) if call == "compile")
+
+
+def compiles_many(tree: ast.Module) -> bool:
+    """Whether a comprehension compiles patterns."""
+    loops = (ast.GeneratorExp, ast.ListComp, ast.DictComp, ast.SetComp)
+    return any("compile" in _calls(node) for node in ast.walk(tree) if isinstance(node, loops))
 
 
 def find_inline(tree: ast.Module) -> list[str]:

@@ -28,7 +28,7 @@ _TOOLS_LABELS = ("com.docker.compose.", "desktop.docker.io/")
 # Docker's command line hands them to every container, from its own configuration.
 _PROXIES = frozenset({"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"})
 _UNITS_NS = {"h": 3_600_000_000_000, "m": 60_000_000_000, "s": 1_000_000_000, "ms": 1_000_000, "us": 1000, "µs": 1000}
-_PART = re.compile(r"([\d.]+)(h|ms|m|s|us|µs|ns)")
+_PART = re.compile(r"(?<![\d.])([\d.]+)(h|ms|m|s|us|µs|ns)")
 _SIZE = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?")
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _NOT_COMPARED = ("label=disable", "systempaths=unconfined")  # added by the engine, or by Compose in another form
