@@ -60,20 +60,19 @@ def test_what_an_outage_would_show_is_told_while_the_old_version_serves(install:
         "labels": {LABEL: host.owner},
         "healthcheck": {"disable": True},
         "stop_signal": "SIGKILL",
-        "profiles": ["watched"],
     }
     somebody = ["psql", "-U", "ledger", "-d", "ledger", "-c", "SELECT pg_sleep(600)"]
     host.psql("UPDATE pg_database SET datcollversion = '1.0' WHERE datname = 'ledger'", database="postgres")
     host.psql("CREATE DATABASE other", database="postgres")
-    with overridden(ledger, {"metrics": metrics}):
-        host.compose("--profile", "watched", "up", "--detach", "metrics")
+    with overridden(ledger, {"metrics": metrics, "watcher": {**metrics, "profiles": ["watched"]}}):
+        host.compose("up", "--detach", "metrics")
         host.container("db").exec_run(somebody, detach=True)
-        with edited(ledger, target={"migrate": ["apps", "ledger", "migrate"], "disconnect": ["metrics"]}):
+        with edited(ledger, target={"migrate": ["apps", "ledger", "migrate"], "disconnect": ["watcher"]}):
             said = refuse(ledger)
         for words in (
             "`target: migrate` names the service apps",
             "Did you mean app?",
-            "names the service metrics, which belongs to the profile watched",
+            "names the service watcher, which belongs to the profile watched",
             "was made with the collation version 1.0",
             f"the service metrics (container {host.project}-metrics-1) as ledger",
             "target: disconnect: [metrics]",
@@ -81,7 +80,7 @@ def test_what_an_outage_would_show_is_told_while_the_old_version_serves(install:
         ):
             assert words in said, words
         host.psql("UPDATE pg_database SET datcollversion = NULL WHERE datname = 'ledger'", database="postgres")
-        host.compose("--profile", "watched", "rm", "--stop", "--force", "metrics")
+        host.compose("rm", "--stop", "--force", "metrics")
     host.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(6%'")
     with edited(ledger, database={"name": "other"}):
         said = refuse(ledger)
