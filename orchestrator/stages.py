@@ -25,6 +25,9 @@ class Stage(Protocol):
     def disk_usage(self) -> int:
         """Bytes that its database server has written."""
 
+    def limits(self) -> tuple[str, ...]:
+        """What the app goes without here and has where it serves, as parts of a sentence; the last is always so."""
+
     def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
         """Bring these services up with ``pin`` in the version variable, and what they depend on."""
 
@@ -64,6 +67,8 @@ class Stages(Protocol):
         deadline: Deadline,
     ) -> Stage:
         """Make the stage of a run for these services, with its database server up and ready.
+
+        What they need and name without depending on it is started as well.
 
         ``writable`` are folders in containers that get an empty volume in place of a folder of the host, which
         are read-only otherwise. ``stage.database_failed``; what is there of the stage then is for `sweep`.

@@ -16,7 +16,7 @@ from typing import Literal
 import docker
 import requests
 from docker.errors import DockerException, NotFound
-from docker.types import CancellableStream
+from docker.types import CancellableStream, LogConfig, Mount
 
 from orchestrator.adapters.drift.documents import ContainerSettings, ImageSettings
 from orchestrator.adapters.engine_answers import read, read_list
@@ -277,6 +277,27 @@ class DockerEngine:
             host = self.client.api.create_host_config(network_mode=network, init=True, auto_remove=True)
             self.client.api.create_container(
                 image, [_PLACEHOLDER_S], entrypoint=["sleep"], name=name, labels=dict(labels), host_config=host
+            )
+            self.client.api.start(name)
+
+    def start_looking(
+        self, name: str, image: str, command: Sequence[str], places: Mapping[str, str], labels: Mapping[str, str]
+    ) -> None:
+        """Run a shell with these words that reads paths of the host (path → where it has it) and reaches nothing."""
+        mounts = [Mount(place, path, type="bind", read_only=True) for path, place in places.items()]
+        with translated(f"look through {', '.join(places)}"):
+            host = self.client.api.create_host_config(
+                network_mode="none", mounts=mounts, log_config=LogConfig(type=LogConfig.types.JSON), init=True
+            )
+            self.client.api.create_container(
+                image,
+                list(command),
+                entrypoint=["sh"],
+                name=name,
+                user="0:0",
+                environment={"LC_ALL": "C"},
+                labels=dict(labels),
+                host_config=host,
             )
             self.client.api.start(name)
 

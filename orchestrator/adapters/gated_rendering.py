@@ -16,6 +16,7 @@ from orchestrator.adapters.rendering import (
     Json,
     JsonObject,
     find_dependencies,
+    list_objects,
     parse_rendering,
     read_name,
     read_object,
@@ -166,7 +167,7 @@ def _list_published(known: Mapping[str, JsonObject], services: Sequence[str]) ->
     return [
         (str(port.get("published")), Published(service, target))
         for service in services
-        for port in _list_objects(known[service].get("ports"))
+        for port in list_objects(known[service].get("ports"))
         if isinstance(target := port.get("target"), int) and port.get("protocol", "tcp") == "tcp"
     ]
 
@@ -179,10 +180,6 @@ def _list_exposed(known: Mapping[str, JsonObject], services: Sequence[str]) -> l
 
 def _list_any(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
-
-
-def _list_objects(value: Json) -> list[JsonObject]:
-    return [read_object(entry) for entry in _list_any(value)]
 
 
 def _is_address(url: str) -> bool:

@@ -188,3 +188,8 @@ def _unreadable(why: str) -> PlatformError:
 def read_object(value: Json) -> JsonObject:
     """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def list_objects(value: Json) -> list[JsonObject]:
+    """The objects in a list; none where it is none."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

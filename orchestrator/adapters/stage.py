@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.adapters.compose import Compose, job_command, up_command
@@ -26,7 +25,18 @@ from orchestrator.adapters.postgres_port import find_other_place
 from orchestrator.adapters.relay import Relay
 from orchestrator.adapters.rendering import fill_template
 from orchestrator.adapters.roles import copy_roles
-from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_staged
+from orchestrator.adapters.stage_look import look_through
+from orchestrator.adapters.stage_needs import find_needs
+from orchestrator.adapters.stage_rendering import (
+    StagePlan,
+    build_stage,
+    find_kept,
+    find_sources,
+    find_stage_limits,
+    find_staged,
+    list_services,
+)
+from orchestrator.adapters.stage_walls import Sight
 from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError, PlatformError
 from orchestrator.facts import FrozenProject
@@ -40,6 +50,7 @@ _QUICK_S = 60.0
 _POLL_S = 0.25
 _LOG_LINES = 10
 _PRIVATE = 0o600
+_ALONE = "nothing outside of the copy is reached: no internet, not this host, no other project"
 
 
 @dataclass(frozen=True)
@@ -66,19 +77,24 @@ class ComposeStages:
         environment = self.live.read_environment()
         data = [environment.get("PGDATA") or _DATA, environment.get("POSTGRES_INITDB_WALDIR")]
         template = read_frozen(project)
+        images = self._find_images(project, list_services(template))
+        needs = find_needs(template, find_staged(template, (*services, self.live.service)), {*images})
         plan = StagePlan(
             name=stage_name(run_id),
             run_id=run_id,
             services=tuple(services),
             database=self.live.service,
-            images=self._find_images(project, find_staged(template, (*services, self.live.service))),
+            images=images,
             data=tuple(path for path in data if path),
             writable=tuple(writable),
-            is_socket=_is_socket,
+            helpers=needs.found,
         )
-        stage = ComposeStage(self, plan, template, directory)
+        plan = replace(plan, sights=self._look(template, plan, deadline))
+        left_out = [f"{name} is not there ({why})" for name, why in needs.left_out.items()]
+        stage = ComposeStage(self, plan, template, directory, left_out)
         stage.start_database(project.pin_text, deadline.sooner(_OPEN_S, what="The start of a scratch database server"))
         copy_roles(self.live, self.user, stage.executor, deadline=deadline)
+        stage.start_helpers(project.pin_text, deadline)
         return stage
 
     def sweep(self, run_id: str) -> None:
@@ -97,6 +113,14 @@ class ComposeStages:
         containers = (container.name.lstrip("/") for container in self.engine.find_containers(labels))
         return (*containers, *self.engine.find_networks(labels), *self.engine.find_volumes(labels))
 
+    def _look(self, template: str, plan: StagePlan, deadline: Deadline) -> Mapping[str, Sight]:
+        image = plan.images.get(plan.database)
+        sources = find_sources(template, find_kept(template, plan))
+        if image is None:
+            return {}
+        name = f"{plan.name}-look"
+        return look_through(self.engine, image, sources, name=name, labels=_labels(plan.run_id), deadline=deadline)
+
     # By id: a tag may lead elsewhere by now. The services that follow the version get their image from the pin.
     def _find_images(self, project: FrozenProject, services: Sequence[str]) -> Mapping[str, str]:
         steady = [service for service in services if service not in project.services]
@@ -111,11 +135,14 @@ class ComposeStages:
 class ComposeStage:
     """One open stage; ``executor`` reaches into the container of its database server."""
 
-    def __init__(self, stages: ComposeStages, plan: StagePlan, template: str, directory: Path) -> None:
+    def __init__(
+        self, stages: ComposeStages, plan: StagePlan, template: str, directory: Path, left_out: Sequence[str] = ()
+    ) -> None:
         self._engine = stages.engine
         self._compose = stages.compose
         self._plan = plan
         self._template = template
+        self._left_out = list(left_out)
         self._directory = directory
         self._jobs = Jobs(stages.engine, stages.compose.mask)
         self.executor = ContainerExec(lambda: stages.engine.client, lambda: plan.name, plan.database)
@@ -135,6 +162,26 @@ class ComposeStage:
         """
         self._up((self._plan.database,), pin, alone=True, deadline=deadline)
         deadline.poll(self._find_ready, every_s=_POLL_S)
+
+    def start_helpers(self, pin: str, deadline: Deadline) -> None:
+        """Start what the services name and do not depend on; what does not start is one of the limits."""
+        if self._plan.helpers:
+            try:
+                self._up(self._plan.helpers, pin, alone=True, deadline=deadline)
+            except PlatformError as error:
+                if error.code.startswith("engine."):
+                    raise
+                self._left_out.append(f"{', '.join(self._plan.helpers)} could not be started there ({error.what})")
+
+    def limits(self) -> tuple[str, ...]:
+        """See `Stage.limits`."""
+        down = [one.labels[SERVICE_LABEL] for one in self._containers(self._plan.helpers) if not one.up]
+        return (
+            *find_stage_limits(self._template, self._plan),
+            *self._left_out,
+            *(f"{name} has ended there" for name in down),
+            _ALONE,
+        )
 
     def disk_usage(self) -> int:
         """See `Stage.disk_usage`."""
@@ -249,9 +296,3 @@ def stage_name(run_id: str) -> str:
 
 def _labels(run_id: str) -> dict[str, str]:
     return {RUN_LABEL: run_id, PROJECT_LABEL: stage_name(run_id)}
-
-
-def _is_socket(path: str) -> bool:
-    with suppress(OSError):
-        return Path(path).is_socket()
-    return False

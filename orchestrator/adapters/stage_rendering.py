@@ -8,18 +8,27 @@ it out (sockets, devices, namespaces and ports of the host) is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from orchestrator.adapters.engine_documents import RUN_LABEL
 from orchestrator.adapters.rendering import (
     Json,
     JsonObject,
     find_dependencies,
+    list_objects,
     parse_rendering,
     read_object,
     read_services,
+)
+from orchestrator.adapters.stage_walls import (
+    Sight,
+    build_rights,
+    find_limits,
+    is_closed,
+    is_inside,
+    is_looked_at,
+    mount_from_host,
 )
 
 NETWORK = "stage"
@@ -29,21 +38,13 @@ _NO_RESOLVER = "127.0.0.1"
 
 # What a service may keep. Whatever is not named here, also what Compose learns in years to come, is left out.
 _KEPT = frozenset(
-    {"cap_add", "cap_drop", "command", "configs", "cpus", "dns_search", "domainname", "entrypoint", "env_file"}
+    {"command", "cpus", "dns_search", "domainname", "entrypoint", "env_file"}
     | {"environment", "expose", "extra_hosts", "group_add", "healthcheck", "hostname", "init", "mem_limit"}
-    | {"mem_reservation", "memswap_limit", "oom_score_adj", "pids_limit", "platform", "post_start", "pre_stop"}
-    | {"read_only", "runtime", "secrets", "shm_size", "stdin_open", "stop_grace_period", "stop_signal"}
-    | {"storage_opt", "sysctls", "tmpfs", "tty", "ulimits", "user", "working_dir"}
+    | {"mem_reservation", "memswap_limit", "oom_score_adj", "pids_limit", "platform"}
+    | {"read_only", "runtime", "shm_size", "stdin_open", "stop_grace_period", "stop_signal"}
+    | {"storage_opt", "tmpfs", "tty", "ulimits", "user", "working_dir"}
 )
-_ENGINE_SOCKETS = tuple(
-    PurePosixPath(path)
-    for path in (
-        "/var/run/docker.sock",
-        "/run/docker.sock",
-        "/run/containerd/containerd.sock",
-        "/run/podman/podman.sock",
-    )
-)
+_FILES = ("configs", "secrets")
 _PASSWORD_VARIABLES = ("POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE", "POSTGRES_HOST_AUTH_METHOD")
 
 
@@ -52,8 +53,8 @@ class StagePlan:
     """What a stage is made of.
 
     ``images`` pins services to the image ids that their live containers have, ``data`` are the directories in
-    which the database server keeps its data, ``writable`` those of the app that it must be able to write;
-    ``is_socket`` tells of a path of the host whether a socket is there.
+    which the database server keeps its data, ``writable`` those of the app that it must be able to write. ``helpers``
+    are needed by the services and named in their variables only; ``sights`` is what paths of the host look like.
     """
 
     name: str
@@ -63,23 +64,68 @@ class StagePlan:
     images: Mapping[str, str]
     data: tuple[str, ...]
     writable: tuple[str, ...]
-    is_socket: Callable[[str], bool]
+    helpers: tuple[str, ...] = ()
+    sights: Mapping[str, Sight] = field(default_factory=dict)
 
 
 def build_stage(rendering: str, plan: StagePlan) -> str:
     """The project of a stage, from the frozen project at some version."""
     project = parse_rendering(rendering)
     known = read_services(project)
-    kept = find_staged(rendering, (*plan.services, plan.database))
+    kept = find_kept(rendering, plan)
     aliases = {name: _aliases(name, known, kept) for name in kept}
     label: JsonObject = {RUN_LABEL: plan.run_id}
     stage: JsonObject = {
         "name": plan.name,
-        "services": {name: _stage_service(name, known[name], kept, aliases[name], plan) for name in kept},
+        "services": {name: _stage_service(name, project, kept, aliases[name], plan) for name in kept},
         "networks": {NETWORK: _build_network(label)},
         "volumes": {name: {"labels": label} for name in _named_volumes(known, kept)},
     }
-    return json.dumps(stage | {key: project[key] for key in ("configs", "secrets") if key in project}, indent=2)
+    return json.dumps(stage | _files(project, plan.sights), indent=2)
+
+
+def find_kept(rendering: str, plan: StagePlan) -> tuple[str, ...]:
+    """All services of a stage."""
+    staged = find_staged(rendering, (*plan.services, plan.database))
+    known = read_services(parse_rendering(rendering))
+    return (*staged, *(name for name in plan.helpers if name in known and name not in staged))
+
+
+def find_sources(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
+    """The paths of the host that these services would have on a stage, and which a look is therefore worth."""
+    project = parse_rendering(rendering)
+    known = read_services(project)
+    mounts = [mount for name in services for mount in list_objects(known[name].get("volumes"))]
+    sources = [str(mount.get("source")) for mount in mounts if mount.get("type") == "bind"]
+    sources += [file for key in _FILES for file in _list_files(project, key).values()]
+    return tuple(dict.fromkeys(source for source in sources if is_looked_at(source)))
+
+
+def find_stage_limits(rendering: str, plan: StagePlan) -> tuple[str, ...]:
+    """What the services of a stage go without there, as parts of a sentence; its database has what it needs."""
+    known = read_services(parse_rendering(rendering))
+    kept = [name for name in find_kept(rendering, plan) if name != plan.database]
+    return tuple(said for name in kept for said in find_limits(name, known[name], plan.sights, plan.writable))
+
+
+def _list_files(project: JsonObject, key: str) -> dict[str, str]:
+    entries = ((name, read_object(entry).get("file")) for name, entry in read_object(project.get(key)).items())
+    return {name: str(file) for name, file in entries if file}
+
+
+# A file of theirs is mounted like any other; one that is no file stays outside, and nobody asks for it.
+def _files(project: JsonObject, sights: Mapping[str, Sight]) -> JsonObject:
+    return {
+        key: {name: entry for name, entry in read_object(project[key]).items() if _is_plain(project, key, name, sights)}
+        for key in _FILES
+        if key in project
+    }
+
+
+def _is_plain(project: JsonObject, key: str, name: str, sights: Mapping[str, Sight]) -> bool:
+    file = _list_files(project, key).get(name)
+    sight = sights.get(file or "", Sight(is_folder=False))
+    return file is None or not (is_closed(file, {file: sight}) or sight.doors)
 
 
 # Without an address on its bridge the host is not in it: what listens there is not reached by way of a gateway.
@@ -93,6 +139,11 @@ def _build_network(label: JsonObject) -> JsonObject:
     }
 
 
+def list_services(rendering: str) -> tuple[str, ...]:
+    """Names of all services of a project."""
+    return tuple(read_services(parse_rendering(rendering)))
+
+
 def find_staged(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
     """These services and all that they depend on, as far as the project has them."""
     known = read_services(parse_rendering(rendering))
@@ -101,8 +152,9 @@ def find_staged(rendering: str, services: Sequence[str]) -> tuple[str, ...]:
 
 
 def _stage_service(
-    name: str, service: JsonObject, kept: Sequence[str], aliases: Sequence[str], plan: StagePlan
+    name: str, project: JsonObject, kept: Sequence[str], aliases: Sequence[str], plan: StagePlan
 ) -> JsonObject:
+    service = read_services(project)[name]
     staged: JsonObject = {key: value for key, value in service.items() if key in _KEPT}
     staged |= {
         "image": plan.images.get(name, service.get("image")),
@@ -111,7 +163,9 @@ def _stage_service(
         "labels": {RUN_LABEL: plan.run_id},
         "security_opt": ["no-new-privileges:true"],
         "dns": [_NO_RESOLVER],
-        "volumes": [mount for entry in _objects(service.get("volumes")) for mount in _mounts(name, entry, plan)],
+        **build_rights(service),
+        **{key: _references(project, key, service, plan.sights) for key in _FILES if service.get(key)},
+        "volumes": [mount for entry in list_objects(service.get("volumes")) for mount in _mounts(name, entry, plan)],
         "depends_on": {one: how for one, how in read_object(service.get("depends_on")).items() if one in kept},
     }
     shared = str(service.get("network_mode") or "")
@@ -120,6 +174,13 @@ def _stage_service(
     if name == plan.database:
         staged["environment"] = _with_password(read_object(service.get("environment")))
     return staged | {"networks": {NETWORK: {"aliases": list(aliases)}}}
+
+
+def _references(project: JsonObject, key: str, service: JsonObject, sights: Mapping[str, Sight]) -> list[Json]:
+    named = service.get(key)
+    entries = named if isinstance(named, list) else []
+    sources = ((entry, entry if isinstance(entry, str) else read_object(entry).get("source")) for entry in entries)
+    return [entry for entry, source in sources if _is_plain(project, key, str(source), sights)]
 
 
 # The image makes no database without one; the roles' own are copied over it.
@@ -133,10 +194,8 @@ def _mounts(service: str, mount: JsonObject, plan: StagePlan) -> list[Json]:
     if kind == "tmpfs":
         return [mount]
     fresh = plan.data if service == plan.database else plan.writable
-    if kind == "bind" and not any(_is_inside(path, target) for path in fresh):
-        if plan.is_socket(source) or any(_is_inside(str(socket), source) for socket in _ENGINE_SOCKETS):
-            return []
-        return [{"type": "bind", "source": source, "target": target, "read_only": True}]
+    if kind == "bind" and not any(is_inside(path, target) for path in fresh):
+        return mount_from_host(source, target, plan.sights)
     if kind == "volume":
         named: JsonObject = {"type": "volume", "source": source, "target": target}
         return [named if source else {"type": "volume", "target": target}]
@@ -146,7 +205,7 @@ def _mounts(service: str, mount: JsonObject, plan: StagePlan) -> list[Json]:
 
 
 def _named_volumes(known: Mapping[str, JsonObject], kept: Sequence[str]) -> tuple[str, ...]:
-    mounts = (mount for name in kept for mount in _objects(known[name].get("volumes")))
+    mounts = (mount for name in kept for mount in list_objects(known[name].get("volumes")))
     return tuple(dict.fromkeys(str(m["source"]) for m in mounts if m.get("type") == "volume" and m.get("source")))
 
 
@@ -161,11 +220,3 @@ def _aliases(name: str, known: Mapping[str, JsonObject], kept: Sequence[str]) ->
         pairs = [str(link).partition(":") for link in links] if isinstance(links, list) else []
         found += [alias for linked, _, alias in pairs if linked == name]
     return list(dict.fromkeys(str(alias) for alias in found if alias))
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return PurePosixPath(path).is_relative_to(PurePosixPath(folder or "."))
-
-
-def _objects(value: Json) -> list[JsonObject]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

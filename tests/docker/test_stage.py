@@ -21,6 +21,7 @@ from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
+from tests.docker.reaching import Door, Planted, find_host_addresses, planted, try_doors
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -37,11 +38,32 @@ services:
     image: {repository}:${{APP_VERSION}}
     labels: {{{label}: {project}}}
     command: [python, /data/app.py]
+    environment: {{CACHE_URL: "redis://store:6379/0", MAIL: "smtp://mailer"}}
+    cap_add: [NET_ADMIN, NET_RAW]
+    secrets: [agent, word]
+    networks: {{default: , front: {{aliases: [site]}}}}
     ports: ["127.0.0.1:{port}:8000"]
     depends_on: [db]
-    volumes: ["./data:/data", "uploads:/uploads", "/var/run:/host-run"]
+    volumes: ["./data:/data:ro", "uploads:/uploads", "/var/run:/host-run", "/var/run/docker.sock:/engine.sock:ro"]
+  cache:
+    image: {repository}:{tag}
+    labels: {{{label}: {project}}}
+    networks: {{default: {{aliases: [store]}}}}
+    command: [python, -c, "{cache}"]
+  mailer:
+    image: {repository}:{tag}
+    labels: {{{label}: {project}}}
+    privileged: true
+    command: [sleep, "600"]
+    init: true
+  other:
+    image: {repository}:{tag}
+    labels: {{{label}: {project}}}
+    command: [sleep, "600"]
+    init: true
+secrets: {{agent: {{file: ./data/run/agent.sock}}, word: {{file: ./word}}}}
 volumes: {{uploads: {{labels: {{{label}: {project}}}}}}}
-networks: {{default: {{labels: {{{label}: {project}}}}}}}
+networks: {{default: {{labels: {{{label}: {project}}}}}, front: {{labels: {{{label}: {project}}}}}}}
 """
 # Says what it was asked, as an app that answers only to its own name would look at it.
 APP = """\
@@ -56,6 +78,7 @@ class App(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer(("", 8000), App).serve_forever()
 """
+CACHE = "import socket; s = socket.create_server(('', 6379)); [s.accept()[0].send(b'found') for _ in iter(int, 1)]"
 SETUP = "CREATE ROLE reader LOGIN PASSWORD 'of the reader' CONNECTION LIMIT 7; CREATE TABLE entries (id int)"
 ROLES = "SELECT rolname || ' ' || coalesce(rolpassword, '') || ' ' || rolconnlimit FROM pg_authid ORDER BY 1"
 
@@ -72,11 +95,14 @@ class Place:
         self.client = docker.from_env(timeout=60)
         self.port = find_free_port()
         repository, _, self.tag = bases.python.rpartition(":")
-        for name in ("files", "data"):
+        for name in ("files", "data/run"):
             (self.folder / name).mkdir(parents=True)
+        (self.folder / "word").write_text("a word")
+        os.mkfifo(self.folder / "data" / "pipe")
         self.directory.mkdir()
         (self.folder / "data" / "app.py").write_text(APP)
         words = {"project": self.project, "postgres": bases.postgres, "repository": repository, "port": self.port}
+        words |= {"tag": self.tag, "cache": CACHE}
         text = COMPOSE.format(**words, label=LABEL, password=secrets.token_hex(8))
         (self.folder / "compose.yaml").write_text(text)
         (self.folder / ".env").write_text(f"APP_VERSION={self.tag}\n")
@@ -107,9 +133,16 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def listeners() -> Iterator[Planted]:
+    with planted() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, listeners: Planted) -> Iterator[Place]:
     place = Place(tmp_path_factory.mktemp("stage"))
     try:
+        listeners.listen_at(place.folder / "data" / "run" / "agent.sock")
         place.install()
         yield place
     finally:
@@ -173,12 +206,52 @@ def test_it_can_write_no_folder_of_the_host_and_reach_no_engine(place: Place, st
     (status,) = stage.inspect_services(("app",))
     inspected = place.client.containers.get(status.container_id).attrs
     mounts = {mount["Destination"]: mount for mount in inspected["Mounts"]}
-    assert set(mounts) == {"/data", "/uploads"}
+    assert set(mounts) == {"/data", "/data/pipe", "/data/run/agent.sock", "/uploads", "/run/secrets/word"}
     assert mounts["/data"]["RW"] is False
     assert mounts["/uploads"]["Name"].startswith(stage_name(place.run_id))
     assert not any(inspected["NetworkSettings"]["Ports"].values())
     routes = run_command(["docker", "exec", status.container_id, "cat", "/proc/net/route"], timeout_s=30)
     assert not any(line.split()[1] == "00000000" for line in routes.splitlines()[1:])
+
+
+def test_from_inside_it_reaches_what_the_app_needs_and_nothing_else(
+    place: Place, stage: ComposeStage, listeners: Planted
+) -> None:
+    live = {
+        service: place.client.containers.get(place.platform.inspect_services((service,))[0].container_id)
+        for service in ("app", "db", "cache")
+    }
+    addresses = find_host_addresses()
+    doors = [Door("tcp", address, listeners.port) for address in sorted(addresses)]
+    doors += [Door("unix", path) for path in ("/engine.sock", "/data/run/agent.sock", "/run/secrets/agent")]
+    doors += [Door("pipe", "/data/pipe"), Door("name", "host.docker.internal", 80), Door("name", "other", 80)]
+    doors += [Door("name", "mailer", 80), Door("route", "169.254.169.254", 80), Door("route", "198.51.100.7", 443)]
+    networks = live["cache"].attrs["NetworkSettings"]["Networks"]
+    doors += [Door("tcp", network["IPAddress"], 6379) for network in networks.values()]
+    (status,) = stage.inspect_services(("app",))
+    assert try_doors(status.container_id, doors) == set()
+    assert try_doors(status.container_id, [Door("tcp", "store", 6379), Door("name", "db", 5432)]) == {
+        Door("tcp", "store", 6379),
+        Door("name", "db", 5432),
+    }
+    # The same doors are open to the app that serves, or the walls would prove nothing.
+    control = try_doors(str(live["app"].id), doors)
+    own = {str(network["Gateway"]) for network in live["app"].attrs["NetworkSettings"]["Networks"].values()}
+    assert {door.place for door in control} >= {"/engine.sock", "/data/run/agent.sock", "/run/secrets/agent", *own}
+    assert Door("pipe", "/data/pipe") in control
+    assert Door("route", "169.254.169.254", 80) in control
+    assert any(door.port == 6379 for door in control)
+
+
+def test_its_limits_are_told_by_name(place: Place, stage: ComposeStage) -> None:
+    told = "\n".join(stage.limits())
+    assert "the volume uploads at /uploads of app is empty" in told
+    assert "/var/run/docker.sock of this host is not there for app" in told
+    assert "/data of app can only be read and has no sockets (" in told
+    assert "app is without the rights NET_ADMIN, NET_RAW" in told
+    assert "mailer is not there (app names it, but it has `privileged`)" in told
+    assert stage.limits()[-1].startswith("nothing outside of the copy is reached")
+    assert not any(name.endswith(("-other-1", "-mailer-1")) for name in place.stages.find_left(place.run_id))
 
 
 def test_its_room_is_measured(stage: ComposeStage) -> None:

@@ -77,7 +77,7 @@ DOORS: Mapping[str, Door] = {
         Door(
             "stage",
             stages.Stage,
-            _words("disk_usage inspect_services reaches get inspect_job"),
+            _words("disk_usage inspect_services reaches get limits inspect_job"),
             _words("start_services stop_services start_job save_log"),
             {"database": "stage.database"},
         ),

@@ -71,6 +71,10 @@ class FakeStage:
         self._world.script.look("disk_usage")
         return sum(database.size_bytes for database in self._world.databases.values())
 
+    def limits(self) -> tuple[str, ...]:
+        self._world.script.look("limits")
+        return (*self._world.stage_limits, "nothing outside of the copy is reached")
+
     def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
         self._platform.start_services(self._project, services, pin, deadline=deadline)
 

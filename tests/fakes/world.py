@@ -73,6 +73,9 @@ class FakeWorld:
     published_port: int = 5100
     knows_its_host: bool = False
     host_name: str = "localhost"
+    stage_limits: tuple[str, ...] = ()
+    lives_on_stage: bool = True
+    nothing_lives: bool = False
     gate_problem: str = ""
     drift: list[Difference] = field(default_factory=list)  # what somebody has changed on the app's containers
     other_name: str = ""
@@ -181,7 +184,7 @@ class FakeWorld:
             return Condition.STARTING
         broken = release.breaks_after_s is not None and uptime_s >= release.breaks_after_s
         broken = broken or (release.is_ill is not None and release.is_ill())
-        if release.healthy_after_s is None or broken or not self._fits(release):
+        if release.healthy_after_s is None or broken or self.nothing_lives or not self._fits(release):
             return Condition.UNHEALTHY
         return Condition.HEALTHY
 
@@ -266,6 +269,7 @@ class FakeWorld:
             database_up=True,
             database_full=False,
             tables_locked=False,
+            nothing_lives=not self.lives_on_stage,
         )
 
     def number(self) -> int:

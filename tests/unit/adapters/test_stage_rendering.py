@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.adapters.stage_rendering import StagePlan, build_stage, find_staged
+from orchestrator.adapters.stage_walls import Sight
 
 PLAN = StagePlan(
     name="stage-1",
@@ -16,7 +17,12 @@ PLAN = StagePlan(
     images={"db": "sha256:live"},
     data=("/var/lib/postgresql/data",),
     writable=("/app/cache",),
-    is_socket=lambda path: path.endswith("/agent.ipc"),
+    sights={
+        "/srv/app/data": Sight(),
+        "/srv/agent.ipc": Sight(is_folder=False, doors=(".",)),
+        "/srv/init": Sight(),
+        "/srv/key": Sight(is_folder=False),
+    },
 )
 
 APP: dict[str, object] = {
@@ -118,7 +124,8 @@ def test_nothing_is_pulled_restarted_or_labelled_as_the_user_did() -> None:
     assert app["labels"] == {"upgrade-orchestrator.run": "r-1"}
     assert app["security_opt"] == ["no-new-privileges:true"]
     assert app["dns"] == ["127.0.0.1"]
-    assert (app["cap_drop"], app["healthcheck"], app["tmpfs"]) == (["ALL"], {"test": ["CMD", "true"]}, ["/tmp"])
+    assert app["cap_drop"] == ["ALL", "NET_RAW", "NET_ADMIN"]
+    assert (app["healthcheck"], app["tmpfs"]) == ({"test": ["CMD", "true"]}, ["/tmp"])
 
 
 def test_the_database_has_the_image_that_its_live_container_has() -> None:
