@@ -51,7 +51,7 @@ _CODES: Mapping[Owner, str] = {
         plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe
         refused.gate refused.several_images refused.volume_anonymous refused.volume_shared releases.current_unknown
         service.unknown command.empty service.image_not_here service.other_image refused.other_database
-        rehearse.host_network
+        rehearse.host_network rehearse.surroundings
     """,
     Owner.HOST: """
         backup.damaged backup.exists backup.incomplete backup.missing backup.no_space backup.not_writable

@@ -6,11 +6,12 @@ from pydantic import Field
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import DatabaseError, HealthError, PlatformError
+from orchestrator.errors import DatabaseError, HealthError, MigrationError, PlatformError
 from orchestrator.facts import Current, FrozenProject, Receipt, Rehearsal, Target
 from orchestrator.model import EffectScope
 from orchestrator.plan.durations import Duration
 from orchestrator.references import Reference
+from states.blaming import Control, blame
 from states.expecting import build_progress
 from states.judgement import Expectation
 from states.patience import repeat_while_away
@@ -139,8 +140,16 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
     restore_s = round(clock.monotonic() - began, 3)
     copy_s = _measure_copy(ctx, watch)
     pin, command = str(target.pin), _command(ctx)
-    migrate_s = run_migration(ctx, watch, command, pin) if command else 0.0
-    start_s = _try_new(ctx, watch, image_id, pin)
+    try:
+        migrate_s = run_migration(ctx, watch, command, pin) if command else 0.0
+        start_s = _try_new(ctx, watch, image_id, pin)
+    except (MigrationError, HealthError, PlatformError) as failure:
+        if failure.code.startswith(("engine.", "job.")):
+            raise
+        current = ctx.require(Current)
+        expected = _expect(ctx, current.image_id, current.version)
+        control = Control(current.version, expected, _find_old_pin(ctx), restore_s)
+        raise blame(ctx, watch, failure, control, ctx.options.healthy_within) from failure
     problem = _find_problem_of_old(ctx, watch, start_s)
     rehearsal = Rehearsal(
         backup_sha256=receipt.sha256,

@@ -156,8 +156,12 @@ def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], 
     return round(clock.monotonic() - began, 3)
 
 
-def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin: str, within: Deadline) -> float:
+def try_version(
+    ctx: StateContext[Any], watch: Watch, expected: Expectation, pin: str, within: Deadline, *, log: str = "rehearse"
+) -> float:
     """Start a version on the stage and wait until it is steadily well; seconds that it took. It is left running.
+
+    ``log`` begins the names of its logs.
 
     Raises:
         HealthError: it is not well, with its last words; the logs are in the run's folder.
@@ -178,7 +182,7 @@ def try_version(ctx: StateContext[Any], watch: Watch, expected: Expectation, pin
         )
     except (HealthError, DeadlineExceededError) as error:
         ctx.deadline.check()
-        words = _save_words(ctx, stage, expected.services)
+        words = _save_words(ctx, stage, expected.services, log)
         late = isinstance(error, DeadlineExceededError)
         hint = "Raise `with: {healthy_within: …}` of this state if it only needs longer." if late else error.hint
         raise HealthError(error.code, error.what, meaning=UNTOUCHED, hint=hint, words=words) from error
@@ -236,9 +240,9 @@ def _asked_privately(stage: Stage, check: HealthCheck) -> HealthCheck:
     return replace(check, url=url, version_url=version_url)
 
 
-def _save_words(ctx: StateContext[Any], stage: Stage, services: Sequence[str]) -> str:
+def _save_words(ctx: StateContext[Any], stage: Stage, services: Sequence[str], log: str) -> str:
     found = stage.inspect_services(services)
-    words = (stage.save_log(one.container_id, ctx.directory / f"rehearse-{one.service}.log") for one in found)
+    words = (stage.save_log(one.container_id, ctx.directory / f"{log}-{one.service}.log") for one in found)
     return "\n".join(make_inert(said) for said in words)
 
 

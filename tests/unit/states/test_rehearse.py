@@ -53,6 +53,49 @@ def test_a_bad_release_is_refused_and_the_app_never_stopped(bench: Bench, versio
     assert bench.world.stages == {}
 
 
+@pytest.mark.parametrize("version", ["v1.2.0", "v1.3.0"])
+def test_a_release_that_fails_where_the_old_version_is_well_is_blamed(bench: Bench, version: str) -> None:
+    bench.world.stage_limits = ("the volume data at /data of app is empty",)
+    report = bench.run(version)
+    assert "author of the release" in report.run.reason or "healthy_within" in report.run.reason
+    assert "v1.0.0 is well in the same surroundings" in report.run.reason
+    assert "/data" not in report.run.reason
+
+
+@pytest.mark.parametrize("version", ["v1.1.0", "v1.2.0", "v1.3.0"])
+def test_a_stage_on_which_the_old_version_is_not_well_either_is_no_failure_of_the_release(
+    bench: Bench, tmp_path: Path, version: str
+) -> None:
+    bench.world.lives_on_stage = False
+    bench.world.stage_limits = ("the volume data at /data of app is empty",)
+    report = bench.run(version)
+    assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 10)
+    assert "v1.0.0, which serves its users now, is not well on the copy either" in report.run.reason
+    assert "the volume data at /data of app is empty; nothing outside" in report.run.reason
+    assert "`rehearse: {with: {writable: [FOLDER]}}`" in report.run.reason
+    assert "author of the release" not in report.run.reason
+    assert (serving_version(bench.world), bench.world.missing(), bench.world.stages) == ("v1.0.0", [], {})
+    assert list(tmp_path.rglob("rehearse-old-app.log"))
+    bench.world.lives_on_stage = True
+    if version == "v1.1.0":  # nothing is remembered against it
+        assert bench.run(version).run.verdict is Verdict.COMMITTED
+
+
+@pytest.mark.parametrize(("limits", "doubted"), [(("the volume data is empty",), True), ((), False)])
+def test_a_failure_that_could_not_be_compared_is_doubted_where_something_is_lacking(
+    bench: Bench, limits: tuple[str, ...], doubted: bool
+) -> None:
+    bench.world.stage_limits = limits
+
+    def lose_the_backup() -> None:
+        bench.world.fail("stage.database.restore", DatabaseError("database.failed", "Something broke."))
+
+    bench.world.happen("stage.platform.start_job", lose_the_backup)
+    report = bench.run("v1.2.0")
+    assert "may come from the rehearsal and not from the release" in report.run.reason or not doubted
+    assert ("author of the release" in report.run.reason) is not doubted
+
+
 def test_what_a_good_release_takes_is_measured_on_the_copy(bench: Bench) -> None:
     report = bench.run()
     rehearsal = rehearsal_of(bench, report)
