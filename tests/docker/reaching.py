@@ -83,8 +83,16 @@ def find_host_addresses() -> set[str]:
 
 def try_doors(container_id: str, doors: list[Door]) -> set[Door]:
     """Which of them a running container with Python reaches."""
-    asked = json.dumps([(door.kind, door.place, door.port) for door in doors])
-    said = run_command(["docker", "exec", container_id, "python", "-c", SCRIPT, asked], timeout_s=120)
+    return read_reached(doors, run_command(["docker", "exec", container_id, *build_command(doors)], timeout_s=120))
+
+
+def build_command(doors: list[Door]) -> list[str]:
+    """What tries them from inside and prints a line that `read_reached` reads."""
+    return ["python", "-c", SCRIPT, json.dumps([(door.kind, door.place, door.port) for door in doors])]
+
+
+def read_reached(doors: list[Door], said: str) -> set[Door]:
+    """Those that were reached."""
     return {door for door, reached in zip(doors, json.loads(said), strict=True) if reached}
 
 

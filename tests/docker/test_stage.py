@@ -21,7 +21,7 @@ from orchestrator.adapters.system_clock import SystemClock
 from orchestrator.deadline import Deadline
 from orchestrator.errors import PlatformError
 from orchestrator.facts import FrozenProject
-from tests.docker.reaching import Door, Planted, find_host_addresses, planted, try_doors
+from tests.docker.reaching import Door, Planted, build_command, find_host_addresses, planted, read_reached, try_doors
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -230,6 +230,7 @@ def test_from_inside_it_reaches_what_the_app_needs_and_nothing_else(
     doors += [Door("tcp", network["IPAddress"], 6379) for network in networks.values()]
     (status,) = stage.inspect_services(("app",))
     assert try_doors(status.container_id, doors) == set()
+    assert try_as_job(place, stage, doors) == set()
     assert try_doors(status.container_id, [Door("tcp", "store", 6379), Door("name", "db", 5432)]) == {
         Door("tcp", "store", 6379),
         Door("name", "db", 5432),
@@ -294,6 +295,13 @@ def test_a_scratch_server_that_does_not_start_says_why(place: Place) -> None:
     assert caught.value.code == "stage.database_failed"
     assert "no_such_setting" in caught.value.words
     assert place.stages.find_left(place.run_id) == ()
+
+
+def try_as_job(place: Place, stage: ComposeStage, doors: list[Door]) -> set[Door]:
+    name = f"{place.run_id}-job"
+    stage.start_job(name, ("app", *build_command(doors)), place.tag, deadline=within(60))
+    within(60).poll(lambda: ((status := stage.inspect_job(name)) and not status.running) or None, every_s=0.1)
+    return read_reached(doors, stage.save_log(name, place.directory / "job.log"))
 
 
 def in_stage(place: Place) -> str:
