@@ -147,10 +147,13 @@ def test_the_copy_is_in_a_network_of_its_own_that_leads_nowhere(story: Story) ->
     assert story.sightings.strangers == set()
     assert story.sightings.networks
     assert all(network["Internal"] is True for network in story.sightings.networks.values())
+    options = [network["Options"] for network in story.sightings.networks.values()]
+    assert options == [{"com.docker.network.bridge.inhibit_ipv4": "true"}] * len(options)
     for inspected in story.sightings.containers.values():
         settings = inspected["NetworkSettings"]
         assert isinstance(settings, dict)
-        assert set(settings["Networks"]) <= set(story.sightings.networks)
+        # What looks through the folders of the host for sockets has no network at all.
+        assert set(settings["Networks"]) <= {"none", *story.sightings.networks}
         assert not any(settings["Ports"].values())
 
 
