@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -275,12 +276,17 @@ class ComposeStage:
                 words=make_inert(words.decode(errors="replace")),
             )
         short = self.executor.allow(_QUICK_S, "A question to a scratch database server")
+        with suppress(DatabaseError):  # it has ended since, as the next look says
+            return self._is_ready(short) or None
+        return None
+
+    def _is_ready(self, within: Deadline) -> bool:
         asked = ["pg_isready", "-q", "-h", "127.0.0.1"]
-        if self.executor.run(asked, deadline=short).exit_code == 0:
+        if self.executor.run(asked, deadline=within).exit_code == 0:
             return True
         port = find_other_place(self.executor).get("PGPORT")
         elsewhere = {"PGPORT": port} if port else None
-        return True if port and self.executor.run(asked, deadline=short, environment=elsewhere).exit_code == 0 else None
+        return bool(port) and self.executor.run(asked, deadline=within, environment=elsewhere).exit_code == 0
 
     def _containers(self, services: Sequence[str]) -> tuple[ContainerDocument, ...]:
         labels = _labels(self._plan.run_id) | {ONE_OFF_LABEL: "False"}
