@@ -35,6 +35,7 @@ _OLDEST_VERSION = 120000
 _NO_SPACE = "53100"
 
 _SESSIONS = TypeAdapter(tuple[Session, ...])
+_TABLE = TypeAdapter(tuple[str, str, str | None, str | None])
 _SIZES = TypeAdapter(dict[str, int])
 
 
@@ -130,11 +131,12 @@ class Postgres:
         """Exact number of rows of each table whose data a dump has, all counted in one transaction."""
         rows: dict[str, int] = {}
         with self._psql.inside(name):
-            counted = self._psql.ask(evidence.build_rows(), name, deadline)
-        for line in counted.splitlines():
-            schema, table, count = json.loads(line)
+            listed = self._psql.ask(evidence.build_tables(), name, deadline)
+            tables = [_TABLE.validate_json(line) for line in listed.splitlines()]
+            counted = self._psql.ask(evidence.build_rows(tables), name, deadline)
+        for (schema, table, _, _), count in zip(tables, counted.splitlines(), strict=True):
             key = f"{schema}.{table}"
-            rows[key] = rows.get(key, 0) + count
+            rows[key] = rows.get(key, 0) + int(count)
         return rows
 
     def longest_lock_s(self, name: str) -> float:

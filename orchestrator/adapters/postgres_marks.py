@@ -165,11 +165,18 @@ def _build_databases(named: str) -> str:
 
 
 def _build_unlogged() -> str:
-    """What the log leaves out; where that is too much to be read, or kept another way, no two answers are equal."""
+    """What the log leaves out; where that is too much to be read, or kept another way, no two answers are equal.
+
+    Nor are they where a function of the database would run, as superuser, while the server plans to read a table.
+    """
+    planned = """EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+          AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = c.oid)"""
     rows = "'SELECT pg_catalog.string_agg(ctid::text || xmin || '' '' || xmax, '','' ORDER BY ctid) FROM ONLY %s'"
     state = "'SELECT last_value, log_cnt, is_called FROM %s'"
     return f"""(SELECT coalesce(pg_catalog.string_agg(c.oid::text || ' ' || CASE
       WHEN c.relkind <> 'S' AND c.relpersistence <> 'u' OR pg_catalog.pg_relation_size(c.oid) > {_UNLOGGED_LIMIT_BYTES}
+        OR {planned}
         THEN '{UNKNOWN}' || pg_catalog.clock_timestamp()
       ELSE pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.query_to_xml(pg_catalog.format(
         CASE WHEN c.relkind = 'S' THEN {state} ELSE {rows} END, c.oid::pg_catalog.regclass), false, false, '')::text,

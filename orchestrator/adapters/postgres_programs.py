@@ -27,6 +27,7 @@ PINNED: Mapping[str, str] = {
     "standard_conforming_strings": "on",
     "backslash_quote": "safe_encoding",
     "transform_null_equals": "off",
+    "constraint_exclusion": "off",
     "array_nulls": "on",
     "quote_all_identifiers": "off",
     "bytea_output": "hex",

@@ -10,7 +10,7 @@ from orchestrator.adapters import postgres_programs as programs
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CLIENTS = {"psql", "pg_dump", "pg_dumpall", "pg_restore", "createdb", "dropdb", "vacuumdb"}
-PRINTED = {"orchestrator/runbook.py", "orchestrator/doctor/mending.py"}
+PRINTED = {"orchestrator/runbook_lines.py", "orchestrator/doctor/mending.py"}
 """They print commands for an operator, and run none."""
 
 

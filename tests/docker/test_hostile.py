@@ -1,0 +1,246 @@
+"""Every question and every copy of ours, in a database whose owner has put more than forty tricks in the way."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from deploy.demo.commands import run_command
+from deploy.demo.images import BASE_IMAGES_TIMEOUT_S, DEMO, ensure_base_images
+from orchestrator.adapters.archive import BackupFolder
+from orchestrator.adapters.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.postgres import Postgres
+from orchestrator.adapters.roles import copy_roles
+from orchestrator.adapters.system_clock import SystemClock
+from orchestrator.deadline import Deadline
+from orchestrator.errors import DatabaseError
+from orchestrator.model import Progress
+from tests.docker.hostile_database import CANARY, LOADED, SETTINGS, TRAPS, plant
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+RIGHTS = """SELECT json_build_array(
+  (SELECT json_agg(to_jsonb(a) ORDER BY rolname) FROM pg_authid a),
+  (SELECT json_agg(json_build_array(roleid::regrole, member::regrole, admin_option) ORDER BY roleid, member)
+    FROM pg_auth_members),
+  (SELECT json_agg(json_build_array(datname, datdba::regrole, datacl) ORDER BY datname) FROM pg_database
+    WHERE datname !~ '^(copy|aside|restored)'),
+  (SELECT json_agg(json_build_array(setdatabase, setrole, setconfig) ORDER BY 1, 2) FROM pg_db_role_setting
+    WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = 'postgres'))))"""
+FILES = ["find", "/tmp", "/etc", "/root", "/var/lib/postgresql/data", "-maxdepth", "1", "-printf", "%p %u %m\n"]
+CARELESS = "-c statement_timeout=0 -c local_preload_libraries= -c role=none -c default_transaction_read_only=off"
+CAREFUL = f"{CARELESS} -c search_path=pg_catalog,public -c exit_on_error=off -c standard_conforming_strings=on"
+DUE = {
+    *("names_equal", "texts_join", "names_match", "oid_at_least", "shadow_pg_get_userbyid", "shadow_current_setting"),
+    *("step_count", "pg_class", "check", "domain", "generated", "index", "circle", "cast", "materialized"),
+    *("bounds", "trapped", "excluded", "unlogged"),
+}
+"""What fires where questions are asked and dumps are loaded without any care: so the tricks are real ones."""
+
+
+class Server:
+    """One server with both kinds of hostile databases, each of a role of its own."""
+
+    def __init__(self, client: docker.DockerClient, image: str) -> None:
+        self.project = f"test-hostile-{secrets.token_hex(4)}"
+        self.executor = ContainerExec(lambda: client, lambda: self.project, "db")
+        self.container = client.containers.run(
+            image,
+            detach=True,
+            name=self.project,
+            tmpfs={"/var/lib/postgresql/data": ""},
+            environment={"POSTGRES_USER": "owner", "POSTGRES_PASSWORD": "p", "POSTGRES_DB": "first"},
+            labels={
+                "com.docker.compose.project": self.project,
+                "com.docker.compose.service": "db",
+                "com.docker.compose.oneoff": "False",
+            },
+        )
+
+    def psql(self, text: str, database: str = "postgres", user: str = "owner", *, careless: bool = False) -> Outcome:
+        argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database]
+        application, options = ("upgrade-orchestrator-x", CARELESS) if careless else ("setup", CAREFUL)
+        environment = {"PGAPPNAME": application, "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
+        return self.executor.run(argv, stdin=[text.encode()], deadline=allow(60), environment=environment)
+
+    def change(self, text: str, database: str = "postgres", user: str = "owner") -> str:
+        outcome = self.psql(text, database, user)
+        assert outcome.exit_code == 0, (text, outcome.errors)
+        return outcome.output.decode().strip()
+
+    def version(self) -> int:
+        return int(self.change("SHOW server_version_num;")) // 10000
+
+    def state(self) -> tuple[str, list[str]]:
+        """Everybody's rights, and the files that a trick could leave."""
+        files = self.executor.run(FILES, deadline=allow(30)).output.decode().splitlines()
+        return self.change(RIGHTS), sorted(line for line in files if "/pgsql_tmp" not in line)
+
+    def fired(self) -> set[str]:
+        found = self.executor.run(["sh", "-c", f"ls {CANARY}*"], deadline=allow(30)).output.decode().split()
+        return {name.removeprefix(CANARY) for name in found}
+
+
+def allow(seconds: float) -> Deadline:
+    return Deadline(SystemClock(), seconds, what="The test")
+
+
+def ignore(progress: Progress) -> None:
+    del progress
+
+
+def find_image(version: int) -> str:
+    if version == 15:
+        return ensure_base_images().postgres
+    script = str(DEMO / "setup" / f"postgres_{version}.sh")
+    return run_command([script], timeout_s=BASE_IMAGES_TIMEOUT_S).strip().removeprefix("POSTGRES_IMAGE=")
+
+
+@pytest.fixture(scope="module", params=[15, pytest.param(17, marks=pytest.mark.soak)])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    client = docker.from_env(timeout=60)
+    server = Server(client, find_image(request.param))
+    try:
+        ready = ["pg_isready", "-q", "-h", "127.0.0.1"]
+        allow(60).poll(lambda: server.executor.run(ready, deadline=allow(10)).exit_code == 0 or None, every_s=0.2)
+        assert server.version() == request.param
+        for role, mighty in (("plain", False), ("mighty", True)):
+            lay_out(server, role, mighty=mighty)
+        yield server
+    finally:
+        server.container.remove(force=True, v=True)
+        client.close()
+
+
+def lay_out(server: Server, role: str, *, mighty: bool) -> None:
+    """A database of that role with every trick in it, and what its owner can put into the one for maintenance."""
+    server.change(f"CREATE ROLE {role} LOGIN {'SUPERUSER' if mighty else ''};")
+    server.change(f"CREATE DATABASE {role} OWNER {role};")
+    server.change(f"GRANT CREATE ON SCHEMA public TO {role};")  # as before PostgreSQL 15
+    tricks = list(plant(role, mighty=mighty, version=server.version()))
+    server.change(";\n".join(text for _, text in tricks) + ";", role, role)
+    server.change(TRAPS.format(role=role), role)
+    shadows = [text.replace("public.", f"{role}.") for name, text in tricks if name not in dict(LOADED)][:-1]
+    server.change(f"CREATE SCHEMA {role} AUTHORIZATION {role};")
+    for text in shadows:
+        if "event" not in text.lower():
+            server.psql(text + ";", "postgres", role)
+    if mighty:
+        server.change(f"ALTER ROLE owner SET search_path = {role}, public, pg_catalog;", "postgres", role)
+        server.change("ALTER DATABASE postgres SET role = 'plain';", "postgres", role)
+    for setting in SETTINGS:
+        server.change(f"ALTER DATABASE {role} SET {setting.format(role=role)};", "postgres", role)
+
+
+def dumped(database: Postgres) -> bytes:
+    found = bytearray()
+    database.dump(found.extend, deadline=allow(60))
+    return bytes(found)
+
+
+@pytest.mark.parametrize("role", ["plain", "mighty"])
+def test_nobody_gains_and_nothing_is_left_whatever_the_owner_of_a_database_has_planted(
+    server: Server, role: str, tmp_path: Path
+) -> None:
+    before = server.state()
+    database = Postgres(server.executor, "owner", role)
+    ask_everything(database, role)
+    folder = BackupFolder(tmp_path / "backups")
+    path, _, _ = folder.write("a.sql.gz", lambda w: database.dump(w, deadline=allow(60)), report=ignore)
+    proof = folder.prove(path, report=ignore, deadline=allow(60))
+    assert database.rows(role, deadline=allow(60)) == proof.rows
+    copy_and_swap(database, role)
+    database.restore(folder.read(path), "restored", like=database.properties(role), deadline=allow(120))
+    assert database.rows("restored", deadline=allow(60)) == proof.rows
+    again, once = (
+        re.sub(rb"\\(un)?restrict \w+", b"", dumped(Postgres(server.executor, "owner", name)))
+        for name in ("restored", role)
+    )
+    assert again == once
+    assert trusted_word(server, role, "restored") == "theirs"
+    copy_roles(server.executor, "owner", server.executor, deadline=allow(60))
+    database.drop("restored")
+    assert server.fired() == set()
+    assert server.state() == before
+
+
+def ask_everything(database: Postgres, role: str) -> None:
+    facts = database.inspect()
+    assert (facts.name, facts.owner) == (role, role)
+    assert database.read_system_identifier() == facts.system_identifier
+    assert role in database.sizes()
+    assert database.sessions(role) == ()
+    assert database.inspect_load(role).prepared == ()
+    assert database.properties(role).owner == role
+    assert database.inventory(role, deadline=allow(60)).relations
+    assert database.mark(role) is not None
+    assert database.rows(role, deadline=allow(60))["public.checked"] == 1
+    assert database.longest_lock_s(role) == 0
+    assert database.terminate_sessions(role) == 0
+    database.end_abandoned()
+
+
+def copy_and_swap(database: Postgres, role: str) -> None:
+    database.copy(role, "copy", deadline=allow(60))
+    assert database.rows("copy", deadline=allow(60)) == database.rows(role, deadline=allow(60))
+    assert database.mark("copy") is not None
+    database.fence(role)
+    database.swap(role, "copy", "aside")
+    database.unfence(role)
+    database.swap(role, "aside", "copy")
+    database.drop("copy")
+
+
+def trusted_word(server: Server, role: str, database: str) -> str:
+    return server.change(f"SET search_path = pg_catalog; SET ROLE owner; SELECT public.trusted_{role}();", database)
+
+
+def test_a_foreign_dump_gains_nothing_by_what_only_a_superuser_can_make(server: Server) -> None:
+    before = server.state()
+    database = Postgres(server.executor, "owner", "plain")
+    head, tail = b"SET standard_conforming_strings = on;\n", b"-- PostgreSQL database dump complete\n"
+    for text in (
+        b"GRANT owner TO plain;\n",
+        b"CREATE FUNCTION public.f() RETURNS integer\n    LANGUAGE internal\n    AS 'x';\n",
+        b"CREATE EXTENSION IF NOT EXISTS adminpack;\n",
+        b"COPY (SELECT 1) TO PROGRAM 'touch /tmp/canary-program';\n",
+        b"ALTER ROLE plain SUPERUSER;\n",
+        b"SELECT public.x();\n\\! touch /tmp/canary-command\n;\n",
+        b"SET SESSION AUTHORIZATION owner;\nCOPY (SELECT 1) TO PROGRAM 'touch /tmp/canary-session';\n",
+        b"SELECT lo_export(lo_from_bytea(0, 'x'), '/tmp/canary-export');\n",
+    ):
+        with pytest.raises(DatabaseError) as caught:
+            database.restore(
+                [head, text, tail], "restored", like=database.properties("plain"), deadline=allow(60), proven=False
+            )
+        assert caught.value.code == "database.restore_failed", text
+    assert "restored" not in database.sizes()
+    assert server.fired() == set()
+    assert server.state() == before
+
+
+# Last, for it leaves a server that nobody would want.
+def test_the_tricks_work_on_who_asks_and_loads_without_care(server: Server) -> None:
+    dump = dumped(Postgres(server.executor, "owner", "plain"))
+    server.change("CREATE DATABASE careless OWNER plain;")
+    for question in (
+        "SELECT datname FROM pg_catalog.pg_database WHERE datname = 'x'::name",
+        "SELECT relname::text || 'x'::text FROM pg_catalog.pg_class",
+        "SELECT relname FROM pg_catalog.pg_class WHERE relname !~ '^pg_'::text",
+        "SELECT relname FROM pg_catalog.pg_class WHERE oid >= 16384::oid",
+        "SELECT pg_get_userbyid(10::oid)",
+        "SELECT current_setting('port'::text)",
+        "SELECT relname FROM pg_class",
+        "SELECT count(*) FROM pg_catalog.pg_class",
+        "SELECT count(*) FROM public.checked",
+        "SELECT count(*) FROM public.unlogged",
+    ):
+        server.psql(question + ";", "plain", careless=True)
+    loading = dump.replace(b"\\restrict", b"--").replace(b"\\unrestrict", b"--").decode()
+    load = server.psql("\\set ON_ERROR_STOP 0\n" + loading, "careless", careless=True)
+    missing = DUE - {name.removeprefix("reset-").removeprefix("lo-") for name in server.fired()}
+    assert not missing, load.errors[:2000]
+    assert "canary" in str(server.state()[1])
