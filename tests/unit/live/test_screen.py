@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,10 @@ def test_the_outage_that_was_counted_is_the_one_that_is_reported(good: Seen) -> 
     (report,) = good.bench.service.records.reports()
     counted = [float(found) for picture in good.pictures for found in re.findall(r"app down for ([\d.]+) s", picture)]
     assert counted[0] == 0.0
-    assert counted == sorted(counted)
+    # While the app stops it may still answer: when it last did is known as its stop is over.
+    assert sum(later < earlier for earlier, later in pairwise(counted)) <= 1
+    assert report.outage_s is not None
+    assert counted[-1] <= report.outage_s
     assert f"app was down for {report.outage_s:.1f} s" in good.pictures[-1]
 
 
@@ -91,8 +95,8 @@ def test_a_long_reason_is_folded_below_its_state(tmp_path: Path) -> None:
     terminal = Terminal(40, 12)
     run(Bench(tmp_path, WITHOUT_REHEARSAL), terminal, "v1.3.0")
     lines = terminal.read_all()
-    at = lines.index("✗ health timeout 300.00 s")
-    assert lines[at + 1 : at + 3] == ["    State health was not done within", "    300 s. Seen last: Service app is"]
+    at = next(number for number, line in enumerate(lines) if line.startswith("✗ health failed"))
+    assert lines[at + 1 : at + 3] == ["    Service app is unhealthy. Its own", "    health check has failed for 2 s."]
 
 
 def test_where_there_is_hardly_room_nothing_of_the_drawing_scrolls_away(tmp_path: Path) -> None:
