@@ -80,8 +80,6 @@ def test_the_outage_that_was_counted_is_the_one_that_is_reported(good: Seen) -> 
     assert counted[0] == 0.0
     # While the app stops it may still answer: when it last did is known as its stop is over.
     assert sum(later < earlier for earlier, later in pairwise(counted)) <= 1
-    assert report.outage_s is not None
-    assert counted[-1] <= report.outage_s
     assert f"app was down for {report.outage_s:.1f} s" in good.pictures[-1]
 
 
