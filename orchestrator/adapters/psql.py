@@ -69,6 +69,11 @@ class Psql:
         """The name that our sessions give themselves."""
         return self._application
 
+    @property
+    def place(self) -> Mapping[str, str]:
+        """The variables by which a client finds a server that listens elsewhere than where everybody looks."""
+        return self._place
+
     def maintenance(self, *names: str) -> str:
         """A database to be connected to while one of ``names`` is renamed or copied."""
         return "template1" if "postgres" in (*names, self.account()[1]) else "postgres"

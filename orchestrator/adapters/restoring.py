@@ -215,7 +215,7 @@ class Restoring:
 
     def _run_as(self, one: StandIn, parts: Iterable[bytes]) -> None:
         argv = programs.build_psql(one.role, self._name, *_QUIET)
-        environment = self._credentials.environment(self._psql.application)
+        environment = {**self._credentials.environment(self._psql.application), **self._psql.place}
         stdin = itertools.chain(self._psql.lock_out_commands(), parts)
         self._judge(self._psql.executor.run(argv, stdin=stdin, deadline=self._deadline, environment=environment))
 
