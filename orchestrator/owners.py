@@ -49,7 +49,8 @@ _CODES: Mapping[Owner, str] = {
         env.missing env.variable_missing env.variable_unused
         gate.impossible gate.no_address health.not_behind_gate migrate.program_missing
         plan.insecure_source plan.invalid plan.not_found plan.not_readable plan.not_yaml plan.repository plan.unsafe
-        refused.gate refused.several_images refused.volume_anonymous refused.volume_shared releases.current_unknown
+        plan.unknown_service refused.gate refused.several_images refused.volume_anonymous refused.volume_shared
+        releases.current_unknown
         service.unknown command.empty service.image_not_here service.other_image refused.other_database
         rehearse.host_network rehearse.surroundings
     """,

@@ -48,6 +48,7 @@ from orchestrator.errors import InvariantError, JournalError, PlanError, Platfor
 from orchestrator.fact_names import find_fact_names
 from orchestrator.facts import Facts, FrozenProject
 from orchestrator.files import read_file
+from orchestrator.init import plan_names
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
@@ -77,6 +78,11 @@ def read_plan(path: Path) -> Plan:
     """Load and check a plan, variables of the project's ``.env`` still unresolved. Raises `PlanError`, `TrustError`."""
     admit_plan(path)
     return load_plan(path, KINDS)
+
+
+def require_known_services(plan: Plan) -> None:
+    """See that the project has the services that the plan names, where its files are at hand. Raises `PlanError`."""
+    plan_names.require_known_services(plan, KINDS)
 
 
 def find_dangers(plan: Plan) -> tuple[Finding, ...]:

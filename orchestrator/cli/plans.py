@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 def lint(plan: Path | None, as_json: bool, style: str) -> None:
     """Check a plan and every way that a run could take through it.
 
-    Touches nothing. Exit code 2 where it is refused, 0 where there is nothing to say or only warnings.
+    Touches nothing and asks no engine; the services that it names are looked up in the compose files that are at hand.
+    Exit code 2 where it is refused, 0 where there is nothing to say or only warnings.
 
     \b
     orchestrator lint upgrade.yaml
@@ -47,12 +48,13 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
     """
     from orchestrator import lint as lines
     from orchestrator.errors import PlanError
-    from orchestrator.wiring import find_dangers, read_plan
+    from orchestrator.wiring import find_dangers, read_plan, require_known_services
 
     with boundary(as_json or style == "json"):
         source = find_plan(plan)
         try:
             found = read_plan(source)
+            require_known_services(found)
         except PlanError as error:
             if style != "sarif":
                 raise

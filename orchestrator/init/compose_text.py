@@ -6,7 +6,7 @@ Edits go by the marks of the YAML parser: every other byte, comments and layout 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,19 @@ def find_image(files: Mapping[Path, str], service: str) -> Written | None:
     for path, text in files.items():
         found = _find_in(files, path, text, service, _MAX_EXTENDS) or found
     return found
+
+
+def list_services(text: str, path: Path, files: Collection[Path]) -> frozenset[str] | None:
+    """Names of the services in one file; None where there may be others: an include is not among ``files``.
+
+    Raises:
+        UsageError: ``usage.compose_text``: it is no YAML.
+    """
+    services = _get(_read(text, path), "services")
+    written = services.value if isinstance(services, yaml.MappingNode) else []
+    names = frozenset(str(name.value) for name, _ in written)
+    hidden = _MERGE in names or any(one not in files for one in find_includes(text, path))
+    return None if hidden else names
 
 
 def find_includes(text: str, path: Path) -> Iterator[Path]:
