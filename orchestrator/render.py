@@ -29,6 +29,7 @@ _COLOURS = {
 _COLUMNS = 80
 _INDENT = 12
 _LEAST = 20
+_PASTED = 8000  # a line of a runbook is pasted as it stands: cut, it would do half of what it says
 _LOG_LINES = 20
 _WRAP = 66  # beside the name of a state in 80 columns
 
@@ -162,7 +163,7 @@ def render_error(error: OrchestratorError) -> str:
     lines = [click.style("error: ", fg="red", bold=True) + make_inert(error.what)]
     if isinstance(error, PlanError):
         lines += [f"  {make_inert(problem)}" for problem in error.problems]
-    lines += [make_inert(text) for text in (error.meaning, error.hint) if text]
+    lines += [make_inert(text, max_width=_PASTED) for text in (error.meaning, error.hint) if text]
     return "\n".join(lines)
 
 

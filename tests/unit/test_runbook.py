@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import BackupError, DatabaseError, PlatformError
+from orchestrator.errors import BackupError, DatabaseError, PlatformError, UnfinishedRunError
 from orchestrator.facts import Facts, FrozenProject
 from orchestrator.journal import Journal
 from orchestrator.model import Verdict
+from orchestrator.render import render_error
 from orchestrator.report import RunReport
 from orchestrator.runbook import build_runbook
 from orchestrator.runbook_lines import Shell
@@ -174,3 +175,11 @@ def test_a_step_of_the_operators_own_has_written_only_where_it_may(bench: Bench,
     step = replace(records[-1], record="entered", state="mine", payload={"kind": "command", "changes": changes})
     steps = build_runbook(run_id, facts, (*records, step))
     assert any("RENAME TO" in line for line in steps) is written
+
+
+def test_no_line_is_cut_where_an_unfinished_run_is_told_of(bench: Bench) -> None:
+    bench.world.fail("database.swap", NO_SWAP)
+    steps = stranded(bench, "v1.2.0").next_steps
+    told = render_error(UnfinishedRunError("run.unfinished", "It has no end.", hint="\n".join(steps)))
+    assert max(map(len, steps)) > 400
+    assert all(step in told for step in steps)
