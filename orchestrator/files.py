@@ -43,7 +43,11 @@ def opened(path: Path, *, follow: bool = True) -> Iterator[int]:
         NotRegularError: it is a pipe, a device, a folder or the like, or lies in ``/proc`` or ``/sys``.
         OSError: it cannot be opened.
     """
-    _require_regular(path.stat(follow_symlinks=follow), path)  # before it is opened: see the head of the module
+    try:
+        found = path.stat(follow_symlinks=follow)
+    except ValueError as error:  # a NUL, or half a character
+        raise FileNotFoundError(errno.ENOENT, "no file can have this name", ascii(str(path))) from error
+    _require_regular(found, path)  # before it is opened: see the head of the module
     descriptor = os.open(path, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
     try:
         _require_regular(os.fstat(descriptor), path)

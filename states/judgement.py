@@ -14,7 +14,7 @@ from typing import Protocol
 
 from orchestrator.contract import HealthCheck, Observation, OptionsT, StateContext
 from orchestrator.deadline import Deadline
-from orchestrator.errors import DeadlineExceededError, HealthError
+from orchestrator.errors import DeadlineExceededError, HealthError, StateError
 from orchestrator.facts import Serving, Started, Target
 from orchestrator.inert import make_inert
 from orchestrator.model import Gate, ServiceStatus
@@ -102,6 +102,7 @@ def await_serving(
         clock=world.clock,
         deadline=ctx.deadline,
         tell=ctx.tell,
+        is_excused=lambda: _is_database_away(ctx),
     )
     at = world.clock.now() - timedelta(seconds=world.clock.monotonic() - since)
     return Serving(at=at, version=ctx.require(Target).release.version, image_id=expected.image_id)
@@ -116,10 +117,12 @@ def await_steady(
     clock: Clock,
     deadline: Deadline,
     tell: Callable[[str], None],
+    is_excused: Callable[[], bool] = lambda: False,
 ) -> float:
     """Wait until the app has been well for ``check.steady_for_s`` without a restart; when it was first (monotonic).
 
-    ``tell`` is told what each look has shown.
+    ``tell`` is told what each look has shown. ``is_excused`` is asked of an unhealthy app: one for which something that
+    it needs was away is waited for until the deadline.
 
     Raises:
         HealthError: waiting cannot mend it: it keeps restarting, or steadily says that it is another version.
@@ -128,6 +131,7 @@ def await_steady(
     since: float | None = None
     wrong_since: float | None = None
     unhealthy_since: float | None = None
+    gives_up = check.gives_up_early
     last, began = Look(), clock.monotonic()
     while True:
         look = look_at(check, expected, platform, probe)
@@ -142,7 +146,8 @@ def await_steady(
                 hint="Ask the author of the release: an image that reports another version may be another version.",
             )
         unhealthy_since = (unhealthy_since if unhealthy_since is not None else now) if look.unhealthy else None
-        if check.gives_up_early and unhealthy_since is not None and now - unhealthy_since >= check.steady_for_s:
+        gives_up = gives_up and not (look.unhealthy and is_excused())
+        if gives_up and unhealthy_since is not None and now - unhealthy_since >= check.steady_for_s:
             raise HealthError(
                 "health.unhealthy",
                 f"{look.problem} Its own health check has failed for {check.steady_for_s:g} s.",
@@ -181,6 +186,16 @@ def explain_ill(look: Look) -> HealthError:
     return HealthError(
         "health.failed", look.problem, hint="Read its last log lines, then ask the author of the release."
     )
+
+
+def _is_database_away(ctx: StateContext[OptionsT]) -> bool:
+    if ctx.world.database is None:
+        return False
+    try:
+        ctx.world.database.read_system_identifier()
+    except StateError:
+        return True
+    return False
 
 
 # Of this no part is waited in vain, so the benchmarks know it by its name.

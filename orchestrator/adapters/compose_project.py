@@ -68,12 +68,14 @@ class ComposeProject:
         self._pin = PinFile(self._directory / ".env", variable)
         self._jobs = Jobs(engine, compose.mask)
         self._name: str | None = None
+        self._live: str | None = None
 
     def name(self) -> str:
         """The name of the project on the engine: as Compose makes it, or failing that as its containers bear it."""
         if self._name is None:
             try:
-                self._name = read_name(self._render(None))
+                self._live = self._render(None)
+                self._name = read_name(self._live)
             except PlatformError:
                 found = self._engine.find_containers({FOLDER_LABEL: str(self._directory)})
                 if not found:
@@ -189,8 +191,8 @@ class ComposeProject:
         gate: Gate = Gate.OPEN,
     ) -> Drift:
         """See `Platform.find_drift`."""
-        if project is None:
-            return DriftFinder(self._engine, self._compose, self._directory, {}).find(self._render(None))
+        if project is None:  # a command that only looks: the rendering by which it knows the project is as good
+            return DriftFinder(self._engine, self._compose, self._directory, {}).find(self._live or self._render(None))
         text, gated = project.pin_text if pin is None else pin, gate is Gate.CLOSED
         rendering, variables = self._fill(project, text), {self._variable: text}
         return find_frozen(self._engine, self._compose, project, rendering, variables, services, gated=gated)

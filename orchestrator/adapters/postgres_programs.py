@@ -55,6 +55,18 @@ OFFERED: Mapping[str, str] = {
 }
 """What a server may not know, or refuse to a user who is no superuser; it says so by name."""
 
+_SINCE = {"event_triggers": 17, "transaction_timeout": 17, "idle_session_timeout": 14}
+_MAJOR_IN_PATH = re.compile(r"/postgresql/(\d{1,3})/bin")
+
+
+def choose_offered(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """`OFFERED` without what a server of the major version that its container's variables name does not know."""
+    found = _MAJOR_IN_PATH.search(environment.get("PATH", ""))
+    said = environment.get("PG_MAJOR", "") or (found[1] if found else "")
+    major = int(said) if said.isascii() and said.isdecimal() and len(said) <= 3 else None  # noqa: PLR2004 - digits
+    return {name: value for name, value in OFFERED.items() if major is None or _SINCE.get(name, 0) <= major}
+
+
 # A statement that fails or is logged would take what it says into the log of the server, password hashes among it.
 UNLOGGED: Mapping[str, str] = {
     "log_statement": "none",

@@ -84,15 +84,15 @@ class Psql:
         return {**programs.build_environment(self._application, settings), **self._place}
 
     # A log-in may run a trigger from PostgreSQL 17 on, so the settings against it are not put off until the version
-    # is known: they are asked for, and left out where the server refuses one by its name.
+    # is known: they are asked for, and left out where the server refuses one by its name. What the container says of
+    # its version saves a refusal.
     def _find_offered(self) -> Mapping[str, str]:
-        offered = self._offered if self._offered is not None else dict(programs.OFFERED)
-        argv = programs.build_psql(self.account()[0], self.maintenance(), "-c", "SELECT")
+        if self._offered is not None:
+            return self._offered
+        offered = programs.choose_offered(self._read_environment())
         while self._offered is None and offered:
             settings = programs.build_environment(self._application, {**programs.PINNED, **offered})
-            environment = {**settings, **self._place}
-            short = self.allow("A first question to the database server")
-            outcome = self.executor.run(argv, deadline=short, environment=environment)
+            outcome = self._log_in({**settings, **self._place})
             refused = [name for name in offered if name in outcome.errors] if outcome.exit_code else []
             if not refused and outcome.exit_code and self._learn_place():
                 continue
@@ -101,6 +101,24 @@ class Psql:
                 break
             offered = {name: value for name, value in offered.items() if name not in refused}
         return offered
+
+    def _read_environment(self) -> Mapping[str, str]:
+        with suppress(StateError):
+            return self.executor.read_environment()
+        return {}
+
+    # The session that answers is the one that stays.
+    def _log_in(self, environment: Mapping[str, str]) -> Outcome:
+        short = self.allow("A first question to the database server")
+        if self._kept_up is None:
+            argv = programs.build_psql(self.account()[0], self.maintenance(), "-c", "SELECT")
+            return self.executor.run(argv, deadline=short, environment=environment)
+        session = PsqlSession(self.executor, self._build_argv(_KEPT_UP), environment)
+        answer = session.ask("SELECT;", short)
+        outcome = answer[0] if answer is not None else Outcome(_NO_CONNECTION, b"", "")
+        if outcome.exit_code == 0:
+            self._session = session
+        return outcome
 
     def require_fixed_client(self) -> None:
         """Refuse clients with which a database could put commands into a dump of it. ``database.client``."""
@@ -170,8 +188,9 @@ class Psql:
         return None if self.account()[1] == _KEPT_UP else _KEPT_UP
 
     def _find_session(self) -> PsqlSession:
+        environment = self.environment()  # the first time this leaves a session that is logged in
         if self._session is None:
-            self._session = PsqlSession(self.executor, self._build_argv(_KEPT_UP), self.environment())
+            self._session = PsqlSession(self.executor, self._build_argv(_KEPT_UP), environment)
         return self._session
 
     def _ask_session(self, statements: str, deadline: Deadline) -> Outcome | None:

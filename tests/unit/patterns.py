@@ -25,6 +25,7 @@ MADE: Mapping[str, AnyPattern] = {
     "orchestrator.adapters.neighbours": re.compile(
         r"(?:(?:^|@|//|\bhost=)(?:db|other):\d+|(?:@|//|\bhost=)(?:db|other)(?:[/?\s'\"]|$))"
     ),
+    "orchestrator.adapters.stage_needs": re.compile(r"(?:(?<![\w.\-/])|(?<=//))cache(?![\w-]|\.\w)", re.IGNORECASE),
 }
 #: How those in a tuple are used, where a loop gives them another name.
 IN_LOOPS = {"orchestrator.adapters.dump_routes._STARTS": frozenset({"match"})}

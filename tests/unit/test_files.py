@@ -303,3 +303,9 @@ def test_a_backup_that_is_exchanged_while_it_is_loaded_is_the_one_that_was_prove
     evil, _, _ = folder.write("b.sql.gz", lambda write: write(b"evil"), report=lambda _: None)
     evil.replace(path)
     assert first + b"".join(chunks) == whole
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_file(tmp_path / name)

@@ -84,3 +84,20 @@ def test_the_reader_of_the_log_is_told_timeline_and_both_ends() -> None:
 )
 def test_a_client_whose_dumps_may_hold_commands_is_named_with_the_fixed_version(said: str, fault: str | None) -> None:
     assert programs.find_fault(said) == fault
+
+
+@pytest.mark.parametrize(
+    ("environment", "left_out"),
+    [
+        ({}, set()),
+        ({"PG_MAJOR": "15"}, {"event_triggers", "transaction_timeout"}),
+        ({"PG_MAJOR": "13"}, {"event_triggers", "transaction_timeout", "idle_session_timeout"}),
+        ({"PG_MAJOR": "17"}, set()),
+        ({"PATH": "/usr/lib/postgresql/15/bin:/usr/bin"}, {"event_triggers", "transaction_timeout"}),
+        ({"PG_MAJOR": "next", "PATH": "/usr/bin"}, set()),
+    ],
+)
+def test_a_setting_that_a_server_of_that_version_does_not_know_is_not_asked_for(
+    environment: dict[str, str], left_out: set[str]
+) -> None:
+    assert set(programs.OFFERED) - set(programs.choose_offered(environment)) == left_out

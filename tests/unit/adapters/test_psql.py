@@ -59,13 +59,26 @@ class Server:
                 return Outcome(2, b"", f'{ON_SOCKET}unrecognized configuration parameter "{name}"')
         return Outcome(0, b"", "")
 
-    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
-        return self
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Talk:
+        return Talk(self, environment["PGOPTIONS"])
+
+
+class Talk:
+    """A session: it is greeted with its first question, which is nobody's but ours."""
+
+    def __init__(self, server: Server, options: str) -> None:
+        self.server = server
+        self.options = options
+        self.greeted = False
 
     def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
         said = question.decode().rpartition("\nSELECT ")[0]
-        self.sessions.append(said)
-        return self.broken if any(word in said for word in self.breaks_at) else Outcome(0, b"by session\n", "")
+        if not self.greeted and said == "SELECT;":
+            self.greeted = True
+            return self.server.greet(self.options)
+        self.server.sessions.append(said)
+        broken = any(word in said for word in self.server.breaks_at)
+        return self.server.broken if broken else Outcome(0, b"by session\n", "")
 
     def close(self) -> None: ...
 

@@ -64,13 +64,20 @@ class WatchedClock(FakeClock):
 
 
 def wait_for(
-    app: App, url: str | None = URL, tell: Callable[[str], None] = lambda _: None, *, gives_up_early: bool = False
+    app: App,
+    url: str | None = URL,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    gives_up_early: bool = False,
+    is_excused: Callable[[], bool] = lambda: False,
 ) -> tuple[float, float]:
     """Since when it was well, and when that was known; from the beginning."""
     check = HealthCheck(url, STEADY_S, version_url=url, version_field="current", gives_up_early=gives_up_early)
     expected = Expectation(("app",), "sha256:1", "1.1.0" if url else None)
     began, deadline = app.clock.monotonic(), Deadline(app.clock, PATIENCE_S)
-    since = await_steady(check, expected, platform=app, probe=app, clock=app.clock, deadline=deadline, tell=tell)
+    since = await_steady(
+        check, expected, platform=app, probe=app, clock=app.clock, deadline=deadline, tell=tell, is_excused=is_excused
+    )
     return since - began, app.clock.monotonic() - began
 
 
@@ -116,6 +123,12 @@ def test_an_app_that_the_engine_calls_unhealthy_is_given_up_early_where_the_plan
         wait_for(app, gives_up_early=True)
     assert caught.value.code == "health.unhealthy"
     assert 3 + STEADY_S <= app.clock.monotonic() - began < 3 + STEADY_S + 0.5
+
+
+def test_an_unhealthy_app_whose_database_was_away_is_waited_for_until_the_deadline() -> None:
+    answers = iter([True, *[False] * 10_000])
+    with pytest.raises(DeadlineExceededError, match="Service app is unhealthy"):
+        wait_for(build(answers_at=1, healthy_at=2, ill_at=3.0), gives_up_early=True, is_excused=lambda: next(answers))
 
 
 def test_an_app_that_recovers_from_being_unhealthy_in_time_is_not_given_up() -> None:
