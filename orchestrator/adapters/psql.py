@@ -30,6 +30,7 @@ _SIGNALLED = 128  # above: it was killed, as it is when its container is
 _APPLICATION = "upgrade-orchestrator"
 # Words of the server's sentences for a refused log-in, which comes without a code.
 _REFUSALS = ("authentication", "password", "pg_hba", "role ")
+_NO_RIGHT = "permission denied to set parameter"  # one that each session of ours asks for
 _FULL = ("too many clients", "connection slots are reserved")
 # `pg_dump` ends with 1 for all that goes wrong, a full server among it; these words are libpq's for a server that
 # crashed, not for one that ended the session because somebody asked it to.
@@ -281,6 +282,13 @@ class Psql:
                 f"PostgreSQL has no connection left for us: {find_reason(outcome.errors)}",
                 meaning="The database cannot be looked at or changed.",
                 hint="End what holds its connections, or raise max_connections.",
+            )
+        if ready and _NO_RIGHT in outcome.errors:
+            raise DatabaseError(
+                "database.rights",
+                f"The role {self.account()[0]} is no superuser: {find_reason(outcome.errors)}",
+                meaning="The database cannot be copied, closed and swapped by it; nothing was touched.",
+                hint="Name a superuser under `database: user:`.",
             )
         if ready and any(word in outcome.errors for word in _REFUSALS):
             raise DatabaseError(

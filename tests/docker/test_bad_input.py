@@ -180,9 +180,9 @@ def test_an_env_file_without_the_variable(ledger: Installation) -> None:
 
 
 def test_a_variable_that_the_compose_file_does_not_use(ledger: Installation) -> None:
-    ended = _edited(ledger, "target:\n", "target:\n  version_variable: TZ\n")
+    ended = _edited(ledger, "target:\n", "target:\n  version_variable: BACKUP_NOTE\n")
     assert ended.exit_code == 10, ended.said
-    assert "TZ" in ended.said
+    assert "BACKUP_NOTE" in ended.said
 
 
 def test_without_a_terminal_and_without_force_nobody_has_agreed(ledger: Installation) -> None:

@@ -60,7 +60,7 @@ def test_doctor_tells_what_is_broken_and_leaves_nothing_behind(install: Install)
 
     host.psql("CREATE ROLE reader LOGIN IN ROLE pg_monitor")
     with edited(ledger, "  service: db\n", "  service: db\n  user: reader\n"):
-        assert find_failed(examine(ledger)).keys() == {"database rights", "database state"}
+        assert find_failed(examine(ledger)) == {"database": "database.rights"}
 
     ledger.feed.path.rename(ledger.feed.path.with_suffix(".away"))
     env = host.folder / ".env"

@@ -36,8 +36,8 @@ CASES = {
     "cloud": Case(
         ["app", "cron"],
         "db",
-        {CURRENT: "29.0.4", HEALTH: "http://localhost:8080/status.php", MIGRATE: "on-start"},
-        pin="29.0.4",
+        {CURRENT: "29.0.4-apache", HEALTH: "http://localhost:8080/status.php", MIGRATE: "on-start"},
+        pin="29.0.4-apache",
         health="http://localhost:8080/status.php",
         edited=2,
     ),

@@ -330,7 +330,7 @@ def test_a_server_that_does_not_come_back_needs_the_operator_who_is_told_what_to
     assert any('ALTER DATABASE "ledger" ALLOW_CONNECTIONS true' in step for step in steps)
     site.start_server()
     site.host.psql('ALTER DATABASE "ledger" ALLOW_CONNECTIONS true', database="postgres")
-    site.host.compose("up", "-d", "--pull", "never", "app")
+    site.host.compose("up", "-d", "--pull", "never", "--force-recreate", "--no-deps", "app")
     site.assert_whole(ended)
 
 

@@ -24,8 +24,8 @@ main() {
         sudo -n true 2>/dev/null || fail "running $ARCHITECTURE programs here has to be set up by root: run this as root"
         ROOT=(sudo -n)
     fi
-    mkdir -p "$LOCKS"
-    exec 9>"$LOCKS/foreign.lock"
+    mkdir -p "$CACHE" # where nobody else can put a link
+    exec 9>"$CACHE/foreign.lock"
     flock 9 # two checkouts at once set up once
     [ -e "$FORMATS/qemu-$MACHINE" ] || register_emulator
     grep -q '^flags:.*F' "$FORMATS/qemu-$MACHINE" ||

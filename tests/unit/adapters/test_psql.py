@@ -100,6 +100,7 @@ def refusing(exit_code: int, errors: str) -> Psql:
         (1, ON_SOCKET.replace("psql", "pg_dump") + "sorry, too many clients already", "database.full"),
         (2, ON_SOCKET + "remaining connection slots are reserved for roles with SUPERUSER", "database.full"),
         (2, ON_SOCKET + 'role "nobody" does not exist', "database.authentication"),
+        (2, ON_SOCKET + 'permission denied to set parameter "session_replication_role"', "database.rights"),
         (2, ON_SOCKET + "the database system is in recovery mode", "database.unreachable"),
         (2, "server closed the connection unexpectedly", "database.unreachable"),
         (137, "", "database.unreachable"),
