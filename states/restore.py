@@ -191,7 +191,7 @@ def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBac
     if changes.untouched and not _has_other_properties(snapshot, database):
         evidence = f"Nothing was written to {snapshot.source} since the app stopped: {changes.reason}; it stays.{told}"
         return WayBack(decision="image_only", evidence=evidence, beyond=beyond)
-    written = _tell_written(snapshot.source, changes)
+    written = tell_written(snapshot.source, changes)
     users_wrote = started is not None and started.gate is Gate.OPEN
     if ctx.options.keep_writes and users_wrote and rehearsal is not None and rehearsal.old_version_lives:
         evidence = (
@@ -213,7 +213,7 @@ def _choose_without_snapshot(ctx: StateContext[RestoreOptions]) -> WayBack:
     if changes.untouched:
         evidence = f"Nothing was written since the database was closed: {changes.reason}; it stays.{told}"
         return WayBack(decision="image_only", evidence=evidence, beyond=changes.beyond)
-    evidence = f"{_tell_written(fence.database, changes)} There is no snapshot; the backup was restored.{told}"
+    evidence = f"{tell_written(fence.database, changes)} There is no snapshot; the backup was restored.{told}"
     return WayBack(decision="swap", evidence=evidence, beyond=changes.beyond)
 
 
@@ -227,11 +227,13 @@ def _name_writers(started: Started | None) -> str:
     )
 
 
-def _tell_written(name: str, changes: Changes) -> str:
+def tell_written(name: str, changes: Changes) -> str:
+    """Say what speaks against leaving the database where it is."""
     if changes.finding == "unproven":
         return f"That nothing was written to {name} since the app stopped cannot be proven: {changes.reason}."
-    counted = f"{changes.rows} row changes" if changes.rows else "Changes"
-    return f"{counted} were made in {name} since the app stopped."
+    rows = changes.rows or 0
+    made = "Changes were" if not rows else "1 row change was" if rows == 1 else f"{rows} row changes were"
+    return f"{made} made in {name} since the app stopped."
 
 
 def _swapped_already(aside: str, source: str) -> Result:

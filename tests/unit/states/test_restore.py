@@ -10,8 +10,9 @@ import pytest
 from orchestrator.errors import PlatformError
 from orchestrator.facts import Facts, WayBack
 from orchestrator.journal import Journal
-from orchestrator.model import Verdict
+from orchestrator.model import Changes, Verdict
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
+from states import restore
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.things import FakeDb
 
@@ -189,3 +190,32 @@ def test_a_migration_that_could_not_be_put_away_as_the_engine_was_gone_is_so_on_
     assert report.run.verdict is Verdict.ROLLED_BACK, report.stuck
     assert bench.world.jobs == {}
     assert [*tmp_path.rglob(f"{report.run.id}/migrate.log")]
+
+
+def test_a_condemned_version_is_given_no_time_for_a_last_word(bench: Bench) -> None:
+    moments: list[float] = []
+
+    def note() -> None:
+        moments.append(bench.world.clock.monotonic())
+
+    bench.world.happen("platform.stop_services", note, times=9)
+    bench.world.happen("platform.stop_services", note, times=9, when="after")
+    assert bench.run("v1.3.0").run.verdict is Verdict.ROLLED_BACK
+    took = [after - before for before, after in zip(moments[::2], moments[1::2], strict=True)]
+    assert took[0] > 0, "the old version was not given its grace period"
+    assert took[1:] == [0.0] * len(took[1:])
+    assert len(took) > 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (None, "Changes were made"),
+        (0, "Changes were made"),
+        (1, "1 row change was made"),
+        (2, "2 row changes were made"),
+    ],
+)
+def test_what_was_written_is_counted_in_good_english(rows: int | None, words: str) -> None:
+    told = restore.tell_written("ledger", Changes(finding="written", reason="the log", rows=rows))
+    assert told == f"{words} in ledger since the app stopped."
