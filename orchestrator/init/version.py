@@ -105,7 +105,13 @@ def _settle_text(first: Service, interview: Interview) -> str:
     fixed = is_fixed_version(tag)
     why = "" if fixed else f"The tag {tag!r} is no single release: it moves, or is one flavour of the image."
     answer = interview.settle(
-        Open("--current", "Which version of the app runs now?", guess=tag if fixed else "", why=why, example="1.2.3")
+        Open(
+            "--current",
+            "Which version of the app runs now?",
+            guess=tag if fixed else "",
+            why=why,
+            example=tag if _find_flavour(tag) else "1.2.3",
+        )
     )
     if answer and _find_flavour(answer) != _find_flavour(tag):
         raise UsageError(

@@ -259,3 +259,10 @@ def test_where_an_image_is_built_here_a_registry_is_not_taken_for_its_source_una
     assert "--repository" in open_questions({"app": built, "db": DB})
     _, plan = suggest({"app": built, "db": DB}, app="app", repository="registry")
     assert plan.target.services == ("app",)
+
+
+def test_what_is_asked_of_a_flavour_has_an_example_that_keeps_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        suggest({"app": APP | {"image": "example/app:29-fpm-alpine"}, "db": DB})
+    assert caught.value.code == "usage.answer_needed"
+    assert "--current 29-fpm-alpine" in caught.value.hint
