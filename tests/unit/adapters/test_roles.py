@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import pytest
@@ -30,6 +30,14 @@ class Server:
 
     def read_environment(self) -> dict[str, str]:
         return {"POSTGRES_USER": "owner"}
+
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
+        return self
+
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+        return self.outcome
+
+    def close(self) -> None: ...
 
     def run(self, argv: Sequence[str], **_: object) -> Outcome:
         return Outcome(0, b"psql (PostgreSQL) 15.14", "") if "--version" in argv else self.outcome
