@@ -17,7 +17,8 @@ from orchestrator.owners import Owner, find_owner
 #: Failures of the new version at work, which has more around it than itself.
 _AT_WORK = frozenset(
     {
-        *("health.failed", "health.killed", "health.not_steady", "health.timeout", "gate.no_address"),
+        *("health.failed", "health.killed", "health.not_steady", "health.timeout", "health.unhealthy"),
+        "gate.no_address",
         *("migrate.failed", "migrate.killed", "migrate.left_at_work", "migrate.timeout"),
         *("rehearse.migration_failed", "service.killed", "service.not_running"),
     }

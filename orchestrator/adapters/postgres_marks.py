@@ -7,7 +7,7 @@ made a version of a catalog's entry. What its settings can switch off, the stati
 # ruff: noqa: S608 - every value in a statement goes through quote_text
 from __future__ import annotations
 
-from orchestrator.adapters.postgres_sql import foreign_sessions, quote_name, quote_text
+from orchestrator.adapters.postgres_sql import SERVER_BEGAN, foreign_sessions, quote_name, quote_text
 
 _FIRST_USER_OID = 16384
 _CATALOGS = (
@@ -51,13 +51,10 @@ def build_moment(name: str, *, version: int, superuser: bool, whole: bool = True
     """One JSON object in the shape of `postgres_proof.Moment`, about a database that is asked from outside.
 
     What lies outside of it costs half of the time, and is left out where it is not ``whole``.
-
-    A crash of the server's processes does not begin the server anew, but its checkpointer.
     """
     named = quote_text(name)
     return f"""SELECT pg_catalog.json_build_object(
-  'server_began', pg_catalog.pg_postmaster_start_time()::text || ', checkpointer '
-    || coalesce((SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE backend_type = 'checkpointer'), ''),
+  'server_began', {SERVER_BEGAN},
   'database', (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = {named}),
   'closed', coalesce((SELECT oid::text || '.' || xmin FROM pg_catalog.pg_database
     WHERE datname = {named} AND NOT datallowconn), ''),

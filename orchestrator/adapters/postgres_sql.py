@@ -55,6 +55,13 @@ def quote_connection(name: str) -> str:
     return f"dbname='{escaped}'"
 
 
+#: When the server was started, as a mark and the facts have it alike. A crash of the server's processes does not begin
+#: the server anew, but its checkpointer.
+SERVER_BEGAN = """pg_catalog.pg_postmaster_start_time()::text || ', checkpointer '
+    || coalesce((SELECT backend_start::text FROM pg_catalog.pg_stat_activity
+    WHERE backend_type = 'checkpointer'), '')"""
+
+
 def build_exists(name: str) -> str:
     """``t`` or ``f``."""
     return f"SELECT EXISTS (SELECT FROM pg_database WHERE datname = {quote_text(name)});"
@@ -66,7 +73,7 @@ def build_facts(name: str) -> str:
   'owner', pg_get_userbyid(datdba), 'server_version', current_setting('server_version'),
   'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
   'size_bytes', pg_database_size(oid), 'directory', current_setting('data_directory'),
-  'server_began', pg_postmaster_start_time()::text)
+  'server_began', {SERVER_BEGAN})
 FROM pg_database WHERE datname = {quote_text(name)};"""
 
 

@@ -182,6 +182,7 @@ def test_facts_are_those_of_the_server(server: Server, database: Postgres) -> No
     assert facts.size_bytes == database.sizes()["app"]
     assert facts.free_bytes is not None
     assert facts.free_bytes > 0
+    assert facts.server_began == database.mark("app").server_began, "a restart would be seen where there was none"
 
 
 def test_names_default_to_those_of_the_container(server: Server) -> None:

@@ -71,6 +71,8 @@ def test_every_upgrade_ends_as_it_should(story: Story, release: str) -> None:
     assert (ended.document["verdict"], ended.exit_code) == (verdict, exit_code), ended.said
     assert ended.document["exit_code"] == exit_code
     assert ended.document["to"] == release
+    failure = ended.document["failure"]
+    assert verdict == "committed" or (isinstance(failure, dict) and failure["owner"] == "release"), failure
 
 
 @pytest.mark.parametrize(
