@@ -68,7 +68,9 @@ class Shell:
         digest = image.pin.partition("@")[2] or image.digest
         pull = shlex.join(["docker", "pull", f"{image.repository}@{digest}"])
         if image.tag == image.pin:
-            fetch = pull if digest else "{ echo load it from a copy of yours; false; }"
+            by_name = shlex.join(["docker", "pull", f"{image.repository}:{image.tag}"])
+            # The tag may lead elsewhere by now: only the image that ran counts.
+            fetch = pull if digest else f"{{ {by_name} && {_look(image.image_id)}; }}"
             return (f"{_look(image.image_id)} || {fetch}", tag)
         # Compose asks for it by its digest, which an image has from a download only; its tag does as well.
         by_tag = f" || {{ {tag} && {self._pin(image.tag)}; }}" if self.project.variable else ""
