@@ -31,7 +31,7 @@ WHERE datname IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()
 def build_standing(name: str, version: int) -> str:
     """One JSON object in the shape of `Standing`, or nothing where there is no such database."""
     versions = (
-        "'collation', datcollversion, 'library', pg_catalog.pg_database_collation_actual_version(oid),"
+        "'collation', datcollversion, 'installed_collation', pg_catalog.pg_database_collation_actual_version(oid),"
         if version >= _V15
         else ""
     )

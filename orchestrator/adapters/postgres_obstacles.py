@@ -40,7 +40,7 @@ class Standing(BaseModel):
     rights: bool
     role: str
     collation: str | None = None
-    library: str | None = None
+    installed_collation: str | None = None
     subscriptions: tuple[str, ...] = ()
     settings: tuple[Limit, ...] = ()
 
@@ -108,15 +108,15 @@ def find_standing_obstacles(name: str, standing: Standing) -> list[Obstacle]:
                 hint="Drop the subscriptions for the upgrade and set them up anew after it.",
             )
         )
-    if standing.collation and standing.collation != standing.library:
+    if standing.collation and standing.collation != standing.installed_collation:
         refresh = f"REINDEX DATABASE {quoted}; and then ALTER DATABASE {quoted} REFRESH COLLATION VERSION; in psql."
         found.append(
             Obstacle(
                 code="database.collation",
                 what=f"{name} was made with the collation version {standing.collation}, and the server's library has"
-                f" {standing.library or 'none'}: its image has another base now. PostgreSQL refuses to copy the"
-                " database, and indexes on text may be wrong.",
-                hint=refresh if standing.library else _OTHER_BASE,
+                f" {standing.installed_collation or 'none'}: its image has another base now. PostgreSQL refuses to copy"
+                " the database, and indexes on text may be wrong.",
+                hint=refresh if standing.installed_collation else _OTHER_BASE,
             )
         )
     return [*found, *_find_limits(name, standing.settings)]

@@ -19,7 +19,7 @@ WELL = Standing(
     rights=True,
     role="keeper",
     collation="2.36",
-    library="2.36",
+    installed_collation="2.36",
 )
 
 
@@ -41,8 +41,8 @@ def test_a_database_as_it_should_be_has_no_obstacle() -> None:
         ({"rights": False, "superuser": False}, "database.rights", "database: user:"),
         ({"template": True}, "database.template", "IS_TEMPLATE false"),
         ({"subscriptions": ("warehouse",)}, "refused.replication", "Drop the subscriptions"),
-        ({"library": None}, "database.collation", "restore it into a new one"),
-        ({"library": "2.41"}, "database.collation", 'ALTER DATABASE "my ""shop" REFRESH COLLATION VERSION'),
+        ({"installed_collation": None}, "database.collation", "restore it into a new one"),
+        ({"installed_collation": "2.41"}, "database.collation", 'ALTER DATABASE "my ""shop" REFRESH COLLATION VERSION'),
         ({"settings": (limit("default_transaction_read_only=on", "app"),)}, "database.read_only", "RESET"),
     ],
 )
