@@ -1,4 +1,4 @@
-"""What is taken over from the environment of whoever calls: where programs and Docker's own settings are looked for.
+"""What is taken over from the caller's environment: where programs and Docker's own settings are looked for.
 
 Docker runs programs from its plugin folder, and Compose is one of them. So a folder there that somebody else can write
 is as bad as a plan that somebody else can write.

@@ -1,4 +1,4 @@
-"""What a container is compared by: items with a value each, spelt alike whoever says them; pure.
+"""What a container is compared by: items with a value each, spelt alike for both sides; pure.
 
 An item that is not set, or is as the engine has it by itself, is left out.
 """
