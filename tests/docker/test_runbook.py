@@ -6,15 +6,18 @@ Every shape of a runbook has its case here (`tests/runbooks/shapes.py`); those t
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import docker.errors
 import pytest
 
 from deploy.demo.bed import Bed, LedgerHost
@@ -29,6 +32,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 BAD = "1.2.0"  # its migration fails
 PLAN = "trouble.yaml"
+SET_ASIDE = r"%\_\_replaced\_%"  # databases that a way back on request has set aside
 SHORT = ("swap, tag", "load, tag", "nothing written, tag", "committed")
 
 
@@ -146,12 +150,18 @@ def leave_in_a_way_back_on_request(plight: Plight) -> Ended:
         site.host.pin(f"v{NEW}")
         site.host.up()
     argv = [str(ORCHESTRATOR), "rollback", str(plan), "--force", "--json"]
-    with subprocess.Popen(argv, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
-        with site.connect("postgres") as connection:
-            asked = "SELECT 1 FROM pg_database WHERE datname LIKE %s"
-            until(lambda: connection.execute(asked, (r"%\_\_replaced\_%",)).fetchone())
-        site.kill_server()
-        said, _ = process.communicate(timeout=180)
+    asked = "SELECT count(*) FROM pg_database WHERE datname LIKE %s"
+    with site.connect("postgres") as connection:
+        already = connection.execute(asked, (SET_ASIDE,)).fetchone()
+        with subprocess.Popen(argv, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+            # It goes on when the server is gone: a version that is up already would be committed meanwhile.
+            until(lambda: connection.execute(asked, (SET_ASIDE,)).fetchone() != already)
+            process.send_signal(signal.SIGSTOP)
+            try:
+                site.kill_server()
+            finally:
+                process.send_signal(signal.SIGCONT)
+            said = keep_server_away(site, process)
     return Ended(process.returncode, said, "")
 
 
@@ -160,6 +170,18 @@ def leave_behind_the_gate(plight: Plight) -> Ended:
         with running.paused("commit"):
             plight.occupy()
         return running.end()
+
+
+def keep_server_away(site: Site, process: subprocess.Popen[str]) -> str:
+    """What the process has said when it ended; a server that Compose starts again for the app is killed again."""
+    ends = time.monotonic() + 180
+    while True:
+        try:
+            return process.communicate(timeout=0.1)[0]
+        except subprocess.TimeoutExpired:
+            assert time.monotonic() < ends
+            with suppress(docker.errors.APIError):  # it is not up
+                site.kill_server()
 
 
 WAYS: Mapping[str, Callable[[Plight], Ended]] = MappingProxyType(
