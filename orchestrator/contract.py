@@ -48,12 +48,6 @@ FAILED = "failed"
 TIMEOUT = "timeout"
 INTERRUPTED = "interrupted"
 
-#: Every kind can report these besides its own outcomes; a plan may name them in ``then``.
-UNIVERSAL_OUTCOMES: Mapping[str, str] = {
-    TIMEOUT: "its deadline is over; goes where `failed` goes unless the plan says otherwise",
-    INTERRUPTED: "the run was cut off in this state; follows the kind's crash rule unless the plan says otherwise",
-}
-
 
 class CrashRule(StrEnum):
     """What a run that was cut off inside this kind may do next."""
@@ -67,12 +61,11 @@ class CrashRule(StrEnum):
 
 
 class Observation(StrEnum):
-    """What the world shows of a state's effect. ``UNKNOWN`` (could not look) is never ``ABSENT``."""
+    """What the world shows of a state's effect. "Could not look" is an error and none of these."""
 
     ABSENT = "absent"
     PARTIAL = "partial"
     DONE = "done"
-    UNKNOWN = "unknown"
 
 
 class Options(BaseModel):
