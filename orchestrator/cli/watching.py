@@ -98,7 +98,7 @@ def stage(output: Output) -> Iterator[Stage]:
 def choose_face(output: Output) -> Face:
     """Events where they were asked for, a drawing on a terminal that can be drawn on, lines anywhere else."""
     from orchestrator.adapters.system_clock import SystemClock
-    from orchestrator.live.plain import LineFace, Loudness, SilentFace
+    from orchestrator.live.plain import LineFace, SilentFace
 
     if output.as_lines:
         from orchestrator.live.events import EventFace
@@ -106,13 +106,12 @@ def choose_face(output: Output) -> Face:
         return EventFace(sys.stdout, SystemClock())
     if output.quiet:
         return SilentFace()
-    loudness = Loudness.VERBOSE if output.verbose else Loudness.NORMAL
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
-        return LineFace(sys.stderr, loudness)
+        return LineFace(sys.stderr, verbose=output.verbose)
 
     from orchestrator.live.screen import ScreenFace, build_console
 
-    return ScreenFace(build_console(sys.stderr, os.environ), SystemClock(), loudness)
+    return ScreenFace(build_console(sys.stderr, os.environ), SystemClock(), verbose=output.verbose)
 
 
 def find_columns() -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import IntEnum
 from typing import Protocol, TextIO
 
 import click
@@ -19,14 +18,6 @@ _MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
 _STDERR = 2
 
 BEFORE_CAUSE = " s  "
-
-
-class Loudness(IntEnum):
-    """How much is told."""
-
-    QUIET = 0  # the end, and what must be asked
-    NORMAL = 1
-    VERBOSE = 2  # also every step of a state, and every line that is heard of what works for it
 
 
 class Face(Listener, Protocol):
@@ -65,9 +56,9 @@ class SilentFace(SilentListener):
 class LineFace(SilentFace):
     """One line a state, as it ends."""
 
-    def __init__(self, stream: TextIO, loudness: Loudness = Loudness.NORMAL) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         self._stream = stream
-        self._verbose = loudness is Loudness.VERBOSE
+        self._verbose = verbose
         self._last = ""
 
     def entered(self, state: str, kind: str) -> None:

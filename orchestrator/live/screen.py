@@ -17,7 +17,7 @@ from rich.text import Text
 from orchestrator.facts import Facts
 from orchestrator.inert import make_inert
 from orchestrator.live.drawing import NARROW, Moment, Size, draw, fold
-from orchestrator.live.plain import BEFORE_CAUSE, Loudness, SilentFace, format_left, write_past_streams
+from orchestrator.live.plain import BEFORE_CAUSE, SilentFace, format_left, write_past_streams
 from orchestrator.live.view import View
 from orchestrator.model import Progress
 from orchestrator.plan.schema import Plan
@@ -47,12 +47,10 @@ class ScreenFace(SilentFace):
     The cursor is never hidden and the keyboard stays as it is: whatever ends the process, the terminal is sane.
     """
 
-    def __init__(
-        self, console: Console, clock: Clock, loudness: Loudness = Loudness.NORMAL, *, by_itself: bool = True
-    ) -> None:
+    def __init__(self, console: Console, clock: Clock, *, verbose: bool = False, by_itself: bool = True) -> None:
         self._console = console
         self._clock = clock
-        self._verbose = loudness is Loudness.VERBOSE
+        self._verbose = verbose
         self._by_itself = by_itself
         self._view: View | None = None
         self._live: Live | None = None

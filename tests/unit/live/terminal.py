@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import pyte
 from rich.console import Console
 
-from orchestrator.live.plain import Loudness
 from orchestrator.live.screen import ScreenFace, build_console
 from tests.fakes.clock import FakeClock
 
@@ -60,6 +59,6 @@ class Terminal(io.StringIO):
         return [line.rstrip() for line in scrolled] + self.show()
 
 
-def make_face(terminal: Terminal, clock: FakeClock, loudness: Loudness = Loudness.NORMAL) -> ScreenFace:
+def make_face(terminal: Terminal, clock: FakeClock, *, verbose: bool = False) -> ScreenFace:
     """A face that draws only when something changes, so that what is seen hangs on no thread."""
-    return ScreenFace(terminal.console, clock, loudness, by_itself=False)
+    return ScreenFace(terminal.console, clock, verbose=verbose, by_itself=False)

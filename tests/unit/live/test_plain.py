@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from orchestrator.live.plain import LineFace, Loudness, SilentFace
+from orchestrator.live.plain import LineFace, SilentFace
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 
 
-def run(folder: Path, version: str = "v1.1.0", loudness: Loudness = Loudness.NORMAL) -> list[str]:
+def run(folder: Path, version: str = "v1.1.0", *, verbose: bool = False) -> list[str]:
     bench, pipe = Bench(folder, WITHOUT_REHEARSAL), io.StringIO()
-    bench.recorder = LineFace(pipe, loudness)  # type: ignore[assignment]  # hears of the run in place of the recorder
+    bench.recorder = LineFace(pipe, verbose=verbose)  # type: ignore[assignment]  # hears of the run in place of the recorder
     bench.run(version)
     assert "\x1b" not in pipe.getvalue()
     assert "\r" not in pipe.getvalue()
@@ -27,7 +27,7 @@ def test_a_pipe_gets_one_line_a_state_and_nothing_is_drawn_again(tmp_path: Path)
 
 
 def test_verbose_tells_each_step_and_each_line_once(tmp_path: Path) -> None:
-    told = run(tmp_path, loudness=Loudness.VERBOSE)
+    told = run(tmp_path, verbose=True)
     assert told.count("  backup: Writing the backup") == 1
     assert told.count("    │ migrating") == 1
     assert told.index("… migrate") < told.index("    │ migrating") < told.index("… start")
@@ -35,7 +35,7 @@ def test_verbose_tells_each_step_and_each_line_once(tmp_path: Path) -> None:
 
 def test_foreign_text_is_made_inert() -> None:
     pipe = io.StringIO()
-    face = LineFace(pipe, Loudness.VERBOSE)
+    face = LineFace(pipe, verbose=True)
     face.said("migrate", "\x1b[31mred\x1b]0;title\x07")
     face.left("migrate", "failed", "cause \x1b[2J\nlog line", 1.0)
     assert pipe.getvalue() == "    │ red\n✗ migrate      failed       1.00 s  cause\n"

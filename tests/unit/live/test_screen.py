@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.live.plain import Loudness
 from orchestrator.live.screen import ScreenFace
 from orchestrator.model import Verdict
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
@@ -25,10 +24,10 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
 COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|4[0-9]|9[0-7]|38|48)[0-9;]*m")
 
 
-def run(bench: Bench, terminal: Terminal, version: str = "v1.1.0", loudness: Loudness = Loudness.NORMAL) -> list[str]:
+def run(bench: Bench, terminal: Terminal, version: str = "v1.1.0", *, verbose: bool = False) -> list[str]:
     """Run it; every picture that was seen meanwhile, as one text each."""
     seen: list[str] = []
-    face = make_face(terminal, bench.world.clock, loudness)
+    face = make_face(terminal, bench.world.clock, verbose=verbose)
     refresh = face.refresh
 
     def watch() -> None:
@@ -130,7 +129,7 @@ def test_foreign_text_and_wide_characters_do_not_break_the_view(tmp_path: Path) 
 
 def test_verbose_keeps_steps_and_log_lines(tmp_path: Path) -> None:
     terminal = Terminal(100, 40)
-    run(Bench(tmp_path, WITHOUT_REHEARSAL), terminal, loudness=Loudness.VERBOSE)
+    run(Bench(tmp_path, WITHOUT_REHEARSAL), terminal, verbose=True)
     kept = terminal.read_all()
     assert kept.index("  backup: Writing the backup") < kept.index("  backup: Reading the backup")
     assert kept.count("    │ migrating") == 1
