@@ -29,6 +29,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+#: What most failures before the first change mean for the app.
+UNTOUCHED = "Nothing was changed; the app runs as before."
+
 
 class OrchestratorError(Exception):
     """Root of the tree. ``code`` is stable and dotted, ``exit_code`` is what the process ends with."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import semver
 
-from orchestrator.errors import PlatformError, RefusedError, ReleaseError
+from orchestrator.errors import UNTOUCHED, PlatformError, RefusedError, ReleaseError
 from orchestrator.facts import Current, Target
 from orchestrator.model import Release, RemoteImage, ServiceStatus
 from orchestrator.ports import History, Platform, Registry, ReleaseFeed
@@ -23,7 +23,6 @@ from orchestrator.references import Reference
 _PADDED_DATE = re.compile(r"^(?:20)?\d{2}\.\d{1,2}(?:\.\d{1,2})?(?=$|[-+])")
 _COUNTED = re.compile(r"([A-Za-z]+)(\d+)", re.ASCII)
 _LONGEST = 128  # as long as the tag of an image can be
-_UNTOUCHED = "Nothing was changed; the app runs as before."
 _NO_IMAGE = "image.not_found"
 _LOOKED_UP = 5  # releases whose images are looked for, before it is said that there is none
 
@@ -66,7 +65,7 @@ def refuse_failed(target: Target, history: History, request: ReleaseRequest) -> 
     raise RefusedError(
         "refused.failed_before",
         f"Run {failed.run_id} could not stay on {target.release.version}: {first_line}",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint=f"Wait for a newer release, or try it once more with --retry (`orchestrator show {failed.run_id}`).",
     )
 
@@ -175,7 +174,7 @@ class ReleaseFinder:
         raise PlatformError(
             _NO_IMAGE,
             f"Release {release.version} is announced, but {self._image} has no image {' or '.join(tags)}.",
-            meaning=_UNTOUCHED,
+            meaning=UNTOUCHED,
             hint="It may still be being built: try again later, or look under which name it was published.",
         )
 
@@ -229,14 +228,14 @@ def _choose_requested(
         raise ReleaseError(
             "releases.not_comparable",
             f"Whether {release.version} is newer than {current_version} cannot be told from their names.",
-            meaning=_UNTOUCHED,
+            meaning=UNTOUCHED,
             hint="Ask for a version that is numbered like 1.2.3.",
         )
     if wanted < running and not request.allow_downgrade:
         raise ReleaseError(
             "releases.downgrade",
             f"{release.version} is older than {current_version}, which runs.",
-            meaning=f"{_UNTOUCHED} An older version may not understand the data of a newer one.",
+            meaning=f"{UNTOUCHED} An older version may not understand the data of a newer one.",
             hint="Say --allow-downgrade if you are sure that it does.",
         )
     return None if wanted == running else release
@@ -251,7 +250,7 @@ def _find_published(version: str, releases: Sequence[Release]) -> Release:
     raise ReleaseError(
         "releases.not_found",
         f"No release {version!r} is published.",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint=f"Did you mean {', '.join(close)}?" if close else "Ask for one of the published releases.",
     )
 
@@ -290,7 +289,7 @@ def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -
         raise RefusedError(
             "refused.several_images",
             f"The services under `target: services:` are of different images: {listed}.",
-            meaning=f"{_UNTOUCHED} A plan upgrades the services of one image.",
+            meaning=f"{UNTOUCHED} A plan upgrades the services of one image.",
             hint="List there only the services that run the plan's `target: image:`.",
         )
     listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
@@ -327,7 +326,7 @@ def _current_unknown(what: str) -> ReleaseError:
     return ReleaseError(
         "releases.current_unknown",
         what,
-        meaning=f"{_UNTOUCHED} Whether a release is newer cannot be decided.",
+        meaning=f"{UNTOUCHED} Whether a release is newer cannot be decided.",
         hint="Run an image with a version tag, or label it with `org.opencontainers.image.version`.",
     )
 

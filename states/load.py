@@ -4,13 +4,12 @@ from pathlib import Path
 
 from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import RefusedError
+from orchestrator.errors import UNTOUCHED, RefusedError
 from orchestrator.facts import Current, Receipt, Replacement, Target
 from orchestrator.model import EffectScope, Inventory, Release
 from states.proving import restore_beside, side_name
 
 _UNKNOWN = "unknown"
-_UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
 class LoadOptions(Options):
@@ -55,7 +54,7 @@ class Load(State[LoadOptions]):
             raise RefusedError(
                 "refused.other_server",
                 f"{receipt.path} was taken from another database server than this one.",
-                meaning=_UNTOUCHED,
+                meaning=UNTOUCHED,
                 hint="If that is what you want, say --foreign.",
             )
         name = side_name(live.name, ctx.run_id)
@@ -78,7 +77,7 @@ def _stay(ctx: StateContext[LoadOptions], running: Current) -> Target:
         raise RefusedError(
             "refused.no_digest",
             f"The image of {running.version} has no digest of a registry, so it could not be pinned.",
-            meaning=_UNTOUCHED,
+            meaning=UNTOUCHED,
             hint=f"docker pull {ctx.target.image}:{running.version}",
         )
     return Target(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
@@ -94,7 +93,7 @@ def _find_receipt(ctx: StateContext[LoadOptions]) -> Receipt:
         raise RefusedError(
             "refused.foreign_backup",
             f"No run of this project has proven {path}, so nobody can say what is in it.",
-            meaning=_UNTOUCHED,
+            meaning=UNTOUCHED,
             hint="Loading it brings its data and its functions to the app. If you trust where it comes from,"
             " say --foreign.",
         )

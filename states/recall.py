@@ -2,11 +2,9 @@
 
 from orchestrator.contract import CrashRule, Options, Result, State, StateContext
 from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import RefusedError
+from orchestrator.errors import UNTOUCHED, RefusedError
 from orchestrator.facts import CommittedRun, Current, Replacement, Snapshot, Target
 from orchestrator.model import Release, WriteMark
-
-_UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
 class Recall(State[Options]):
@@ -41,7 +39,7 @@ class Recall(State[Options]):
                 "refused.other_version",
                 f"{running.version} runs, which is not what run {earlier.run_id} has brought"
                 f" ({earlier.target.release.version}).",
-                meaning=_UNTOUCHED,
+                meaning=UNTOUCHED,
                 hint="`orchestrator backups list` names the backups of each version.",
             )
         snapshot = _find_snapshot(ctx, earlier)
@@ -63,7 +61,7 @@ def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> Snapsho
     raise RefusedError(
         "refused.no_snapshot",
         f"The data as it was before run {earlier.run_id} does not lie beside the database any more.",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint="`orchestrator backups list` names the backups; `orchestrator backups restore FILE` brings one back.",
     )
 
@@ -75,7 +73,7 @@ def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> Target:
         raise RefusedError(
             "refused.no_image",
             f"The image of {old.version} is not on this host any more.",
-            meaning=_UNTOUCHED,
+            meaning=UNTOUCHED,
             hint=f"docker pull {ctx.target.image}:{old.version}, if it is still published unchanged.",
         )
     return Target(release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from orchestrator.adapters.rate_limit import read_retry_at
-from orchestrator.errors import ReleaseError
+from orchestrator.errors import UNTOUCHED, ReleaseError
 
-_UNTOUCHED = "Nothing was changed; the app runs as before."
 _RATE_LIMITED = 429
 _REFUSALS = (401, 403)
 
@@ -19,7 +18,7 @@ def hostile(url: str, what: str) -> ReleaseError:
     return ReleaseError(
         "releases.hostile",
         f"{_shown(url)} {what}.",
-        meaning=f"The answer was thrown away. {_UNTOUCHED}",
+        meaning=f"The answer was thrown away. {UNTOUCHED}",
         hint="See that the address in the plan is the right one and that no proxy answers in its place.",
     )
 
@@ -29,7 +28,7 @@ def unreachable(url: str, what: str, *, retry_at: datetime | None = None) -> Rel
     return ReleaseError(
         "releases.unreachable",
         f"{_shown(url)} {what}.",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint="See that this host can reach it, then try again.",
         retry_at=retry_at,
     )
@@ -40,7 +39,7 @@ def denied(url: str, status: int) -> ReleaseError:
     return ReleaseError(
         "releases.denied",
         f"{_shown(url)} refuses access ({status}).",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint="Give it a token that may read the releases, or correct the one that it has.",
     )
 
@@ -67,7 +66,7 @@ def _rate_limited(url: str, status: int, headers: Mapping[str, str]) -> ReleaseE
     return ReleaseError(
         "releases.rate_limited",
         f"{_shown(url)} has had too many questions from this address ({status}).",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint=f"Try again {f'after {retry_at:%Y-%m-%d %H:%M} UTC' if retry_at else 'later'}, or give it a token: that"
         " allows more.",
         retry_at=retry_at,
@@ -78,7 +77,7 @@ def _not_found(url: str) -> ReleaseError:
     return ReleaseError(
         "releases.not_found",
         f"{_shown(url)} does not exist (404).",
-        meaning=_UNTOUCHED,
+        meaning=UNTOUCHED,
         hint="Correct the name in the plan; for a private one, give a token that may read it.",
     )
 

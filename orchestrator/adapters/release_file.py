@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from orchestrator.adapters.budget import Budget
 from orchestrator.adapters.documents import DocumentError, clean_text, read_json
-from orchestrator.errors import ReleaseError
+from orchestrator.errors import UNTOUCHED, ReleaseError
 from orchestrator.files import read_beginning
 from orchestrator.inert import cut_text
 from orchestrator.model import Release
@@ -19,7 +19,6 @@ from orchestrator.model import Release
 _MAX_BYTES = 4 * 1024 * 1024
 _NOTES_AT_MOST = 256 * 1024  # what is shown of them is less, and is cut where their secrets are known
 _ADDRESS_AT_MOST = 2048
-_UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
 class FileFeed:
@@ -59,16 +58,16 @@ class FileFeed:
             return read_beginning(self._path, _MAX_BYTES + 1)
         except FileNotFoundError as cause:
             what = f"There is no release file {self._path}."
-            raise ReleaseError("releases.not_found", what, meaning=_UNTOUCHED, hint=hint) from cause
+            raise ReleaseError("releases.not_found", what, meaning=UNTOUCHED, hint=hint) from cause
         except OSError as cause:
             what = f"The release file {self._path} cannot be read: {cause.strerror}."
-            raise ReleaseError("releases.denied", what, meaning=_UNTOUCHED, hint=hint) from cause
+            raise ReleaseError("releases.denied", what, meaning=UNTOUCHED, hint=hint) from cause
 
     def _hostile(self, what: str) -> ReleaseError:
         return ReleaseError(
             "releases.hostile",
             f"The release file {self._path} {what}.",
-            meaning=_UNTOUCHED,
+            meaning=UNTOUCHED,
             hint='It must hold {"releases": [{"version": "v1.2.3"}]}.',
         )
 
