@@ -22,6 +22,8 @@ from tests.fakes.bench import BACK, FORWARD, WITHOUT_REHEARSAL, Bench, serving_v
 from tests.fakes.build import make_ports
 from tests.fakes.script import Killed
 
+pytestmark = pytest.mark.slow
+
 Perform = Callable[[StateContext[Any]], Result]
 
 JUMPS_S = {

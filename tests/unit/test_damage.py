@@ -25,6 +25,8 @@ from tests.fakes.build import make_ports
 from tests.fakes.database import FakeDatabase
 from tests.fakes.plain_dump import build_plain_dump
 
+pytestmark = pytest.mark.slow
+
 every_damage = pytest.mark.parametrize("damage", DAMAGES, ids=str)
 
 

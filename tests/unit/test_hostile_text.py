@@ -25,6 +25,8 @@ from orchestrator.secrecy import find_inner, find_secrets, is_secret
 from tests.unit.patterns import measure
 from webapi.notes import render_notes
 
+pytestmark = pytest.mark.slow
+
 LONGEST = 125_000  # of a release note on GitHub
 SOON_S = 1.0
 PIECES = (

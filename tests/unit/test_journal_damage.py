@@ -18,6 +18,8 @@ from orchestrator.model import Verdict
 from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
 from tests.fakes.script import Killed
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden"
 EVERY = 211  # flips; the step is prime, so that each bit of a byte has its turn
 

@@ -18,6 +18,8 @@ from tests.unit.patterns import (
     read_modules,
 )
 
+pytestmark = pytest.mark.slow
+
 ROUGHLY = 16_000
 WELL = 4000
 SIZES = (256 * 1024, 1024 * 1024)

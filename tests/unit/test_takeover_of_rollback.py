@@ -17,6 +17,8 @@ from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.fakes.build import make_ports
 from tests.fakes.script import Killed, When
 
+pytestmark = pytest.mark.slow
+
 
 def begin(folder: Path) -> Bench:
     """An upgrade was committed; users write since, also between the backup and the stop of what goes back."""

@@ -16,6 +16,8 @@ from orchestrator.errors import ReleaseError
 from orchestrator.ports import ReleaseFeed
 from tests.unit.adapters.flood import FLOODS, Flood, flooding, list_notes
 
+pytestmark = pytest.mark.slow
+
 MEMORY_MIB = 150
 QUICK = Limits(connect_s=1, read_s=1, total_s=2, retries=1)
 

@@ -20,6 +20,8 @@ from orchestrator.adapters.rate_limit import read_retry_at
 from orchestrator.errors import PlanError, ReleaseError
 from orchestrator.model import Release
 
+pytestmark = pytest.mark.slow
+
 PATH = "/repos/org/app/releases"
 TOKEN = "ghp_canary"
 QUICK = Limits(connect_s=1, read_s=1, total_s=5)

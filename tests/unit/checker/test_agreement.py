@@ -12,6 +12,8 @@ from tests.unit.checker.generated import generate
 from tests.unit.checker.mutants import MORE, ONLY
 from tests.unit.checker.plans import build_plan
 
+pytestmark = pytest.mark.slow
+
 _SAMPLE, _ALL, _EACH = 300, 2000, 50
 #: Broken on no single run: it is about how often a plan may go round, and takes ten of them.
 _BEYOND_RUNS = {"X10"}

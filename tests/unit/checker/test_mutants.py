@@ -8,6 +8,8 @@ from orchestrator.checker.rules import RULES, Level
 from tests.unit.checker.mutants import MORE, ONLY
 from tests.unit.checker.plans import build_plan, find_errors
 
+pytestmark = pytest.mark.slow
+
 ERRORS = {number for number, rule in RULES.items() if rule.level is Level.ERROR}
 
 

@@ -11,7 +11,7 @@ from tests.failpoints.failing import Failure, fail, list_failures
 from tests.failpoints.scenes import STORIES, Scene
 from tests.failpoints.workers import in_parallel
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 
 def judge(scene: Scene, failure: Failure) -> list[str]:

@@ -11,7 +11,7 @@ from tests.failpoints.children import Family
 from tests.failpoints.scenes import STORIES, Scene
 from tests.failpoints.workers import in_parallel
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("story", STORIES)

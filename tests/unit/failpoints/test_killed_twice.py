@@ -13,7 +13,7 @@ from tests.failpoints.children import Family
 from tests.failpoints.scenes import STORIES, Saved, Scene
 from tests.failpoints.workers import in_parallel
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 REAL_PAIRS = 400
 REAL_PAIRS_OF_EACH_PUSH = 60

@@ -15,7 +15,7 @@ from tests.failpoints.scenes import MORE_STORIES, STORIES, Saved, Scene
 from tests.failpoints.workers import in_parallel
 from tests.fakes.world import FakeWorld
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 
 @dataclass

@@ -13,6 +13,8 @@ from tests.unit.matrix.promises import keep_promise
 from tests.unit.matrix.scene import Scene, Span, Trace
 from tests.unit.matrix.table import Cell, read_cells
 
+pytestmark = pytest.mark.slow
+
 Usual = Callable[[str], tuple[Trace, Span]]
 CELLS = [cell for cell in read_cells() if cell.fault in FAULTS]
 

@@ -19,6 +19,8 @@ from tests.unit.matrix.scene import Scene, Trace, Trouble
 from tests.unit.matrix.table import Cell, read_cells
 from tests.unit.matrix.variants import Length, Variant
 
+pytestmark = pytest.mark.slow
+
 MIDWAY = ("DKR", "PGD")
 
 

@@ -119,6 +119,7 @@ def test_one_client_leaves_places_for_others_and_its_oldest_stream_makes_way(pas
     assert look_on(looking, "192.0.2.2").status_code == 200
 
 
+@pytest.mark.slow
 def test_the_oldest_stream_of_a_client_ends_when_a_new_one_takes_its_place(past: Plan) -> None:
     stream = Stream(Runs(past.journal_directory), threading.Event())
     opened = [stream.open("192.0.2.1") for _ in range(STREAMS_EACH + 1)]

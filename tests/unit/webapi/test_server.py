@@ -13,6 +13,8 @@ from flask import Flask
 import webapi.server
 from webapi.server import CONNECTIONS_EACH, BoundedServer, build_server
 
+pytestmark = pytest.mark.slow
+
 HALF = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 LOOPBACK = "127.0.0.1"
 

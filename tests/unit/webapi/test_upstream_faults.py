@@ -15,6 +15,8 @@ from orchestrator.adapters.http import Limits
 from webapi import GitHubFeed, version_blueprint
 from webapi.blueprint import WEB_LIMITS
 
+pytestmark = pytest.mark.slow
+
 PATH = "/repos/org/app/releases"
 MARK = '"a1"'
 QUICK = Limits(connect_s=0.5, read_s=0.3, total_s=0.6, retries=0)
