@@ -102,7 +102,7 @@ soak: setup ## 100 upgrades and rollbacks under load, most of them killed (MINUT
 .PHONY: bench
 bench: ROUNDS = 3
 bench: setup ## what it costs, into BENCHMARKS.md (PARTS="outage …" SIZES="10 1000" ROUNDS=3 GROWTH=… AXES=…)
-	$(BIN)/python -m tests.bench --parts $(PARTS) --sizes $(SIZES) --rounds $(ROUNDS) --growth $(GROWTH) --axes $(AXES)
+	$(BIN)/python -m benchmarks --parts $(PARTS) --sizes $(SIZES) --rounds $(ROUNDS) --growth $(GROWTH) --axes $(AXES)
 
 .PHONY: test-unit
 test-unit: venv ## the quick tests, in under a minute

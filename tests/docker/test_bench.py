@@ -6,10 +6,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from benchmarks.contenders import COMMITTED, FLOOR, MIGRATION_FAILED, RELEASES, SCRIPT, measure
+from benchmarks.ground import GOOD, OLD, Ground, Stand
+from benchmarks.throttle import MEGABYTE, SlowDoor
 from deploy.demo.bed import Bed
-from tests.bench.contenders import COMMITTED, FLOOR, MIGRATION_FAILED, RELEASES, SCRIPT, measure
-from tests.bench.ground import GOOD, OLD, Ground, Stand
-from tests.bench.throttle import MEGABYTE, SlowDoor
 from tests.docker.installation import Install
 
 pytestmark = pytest.mark.docker

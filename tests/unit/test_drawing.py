@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.checker import stretch
 from orchestrator import graphs
 from orchestrator.graphs.layout import Drawing, draw_plan
 from orchestrator.machine import choose_forward, edges
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS
-from tests.bench.checker import stretch
 from tests.unit.checker.plans import SOURCE, write_machine, write_plan
 
 PLANS = {path.stem: load_plan(path, KINDS) for path in sorted((Path(__file__).parents[2] / "plans").glob("*.yaml"))}

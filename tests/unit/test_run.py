@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from benchmarks.growth import add_states
 from orchestrator import engine
 from orchestrator.errors import BusyError, DatabaseError, PlatformError, UnfinishedRunError
 from orchestrator.journal import Journal
@@ -16,7 +17,6 @@ from orchestrator.machine import choose_forward
 from orchestrator.model import Verdict
 from orchestrator.plan.standard import STANDARD_INITIAL
 from orchestrator.releases import ReleaseRequest
-from tests.bench.growth import add_states
 from tests.fakes.bench import (
     BACK,
     FORWARD,

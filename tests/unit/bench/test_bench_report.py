@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.machine import tell_taken
-from tests.bench.report import Part, ReportError, Table, keep, put_into, replace_section, show_ratio
+from benchmarks.machine import tell_taken
+from benchmarks.report import Part, ReportError, Table, keep, put_into, replace_section, show_ratio
 from tests.docker.installation import CHECKOUT
 
 MACHINE = {
@@ -61,7 +61,7 @@ def test_the_line_above_the_tables_tells_of_a_busy_machine() -> None:
 
 
 def test_the_shipped_report_has_a_place_for_every_part() -> None:
-    from tests.bench.__main__ import PARTS  # noqa: PLC0415 - all of the benchmark, for its names
+    from benchmarks.__main__ import PARTS  # noqa: PLC0415 - all of the benchmark, for its names
 
     text = (CHECKOUT / "BENCHMARKS.md").read_text(encoding="utf-8")
     for name in PARTS:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from benchmarks.watching import find_outage
 from deploy.demo.bed import BedError
 from deploy.demo.oracle import Sample
-from tests.bench.watching import find_outage
 
 
 def _looks(text: str) -> list[Sample]:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.bench.figures import build_growth, median, ratio
+from benchmarks.figures import build_growth, median, ratio
 
 SIZES = (10, 100, 1000, 4000)
 

@@ -1,9 +1,8 @@
 """What each part makes of its rounds: the right figures compared, and what does not keep its bound marked."""
 
-from states import judgement
-from tests.bench import backup_restore as backup
-from tests.bench import growth, outage, overhead
-from tests.bench.contenders import (
+from benchmarks import backup_restore as backup
+from benchmarks import growth, outage, overhead
+from benchmarks.contenders import (
     CAREFUL_SCRIPT,
     COMMITTED,
     FLOOR,
@@ -14,8 +13,8 @@ from tests.bench.contenders import (
     Measured,
     tell_deliberate,
 )
-from tests.bench.ground import HEALTH_S, STEADY_S
-from tests.bench.observed import (
+from benchmarks.ground import HEALTH_S, STEADY_S
+from benchmarks.observed import (
     COMPOSE,
     DATA,
     JOURNAL,
@@ -27,9 +26,10 @@ from tests.bench.observed import (
     Loops,
     classify,
 )
-from tests.bench.outage import DOWNLOADED, THERE, Case
-from tests.bench.process import read_peak
-from tests.bench.report import Part
+from benchmarks.outage import DOWNLOADED, THERE, Case
+from benchmarks.process import read_peak
+from benchmarks.report import Part
+from states import judgement
 
 PACKAGES = "/x/site-packages"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.throttle import Bucket
+from benchmarks.throttle import Bucket
 
 
 class _Clock:

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.bench.contenders import COMMITTED, FLOOR, MIGRATION_FAILED, ORCHESTRATED, RELEASES, Measured, measure
-from tests.bench.figures import TOLERANCE, build_growth, median
-from tests.bench.ground import Ground, Stand
-from tests.bench.past import write_past
-from tests.bench.progress import say
-from tests.bench.report import Part, Table, show_s
+from benchmarks.contenders import COMMITTED, FLOOR, MIGRATION_FAILED, ORCHESTRATED, RELEASES, Measured, measure
+from benchmarks.figures import TOLERANCE, build_growth, median
+from benchmarks.ground import Ground, Stand
+from benchmarks.past import write_past
+from benchmarks.progress import say
+from benchmarks.report import Part, Table, show_s
 from tests.docker.installation import Document
 
 SERVICES = (1, 5, 10, 20)

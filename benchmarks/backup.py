@@ -1,4 +1,4 @@
-"""What a backup and a restore cost, beside PostgreSQL's own tools. `python -m tests.bench.backup [--mb 500]`.
+"""What a backup and a restore cost, beside PostgreSQL's own tools. `python -m benchmarks.backup [--mb 500]`.
 
 A server of its own; everything in turns, several rounds. Ratios are of the same round: `dump` and `prove` against
 `pg_dump > /dev/null` in the server's own container, `restore` against `psql < file` there.
@@ -135,7 +135,7 @@ def measure(megabytes: int, rounds: int) -> dict[str, list[float]]:
 
 def main(arguments: Sequence[str]) -> None:
     """Print a table: median seconds, and median ratio."""
-    parser = argparse.ArgumentParser(prog="tests.bench.backup")
+    parser = argparse.ArgumentParser(prog="benchmarks.backup")
     parser.add_argument("--mb", type=int, default=MEGABYTES, help="size of the plain dump")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)

@@ -16,8 +16,8 @@ import docker
 import psycopg
 from docker.models.containers import Container
 
+from benchmarks.ground import BAD_MIGRATION, GOOD, NEVER_GOOD, OLD
 from deploy.demo.bed import BedError, LedgerHost
-from tests.bench.ground import BAD_MIGRATION, GOOD, NEVER_GOOD, OLD
 
 _GRACE_S = 10
 _MIGRATION_S = 300

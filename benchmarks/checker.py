@@ -1,4 +1,4 @@
-"""What the checker costs: the standard plan, and longer and longer ones. `python -m tests.bench.checker`."""
+"""What the checker costs: the standard plan, and longer and longer ones. `python -m benchmarks.checker`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """make bench: what an upgrade costs beside what its parts cost by themselves, on the real engine.
 
-    python -m tests.bench --sizes 10 1000 --rounds 3                # everything, in hours
-    python -m tests.bench --parts outage --sizes 10 --rounds 1      # one part, in minutes
+    python -m benchmarks --sizes 10 1000 --rounds 3                # everything, in hours
+    python -m benchmarks --parts outage --sizes 10 --rounds 1      # one part, in minutes
 
 Each part writes its figures to `.bench/PART.json` and replaces its own section of `BENCHMARKS.md`. Ratios are the
 result: what is compared is measured in turns within a round, so that a busy machine slows all of it. It judges nothing:
@@ -18,16 +18,16 @@ from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 
+from benchmarks.backup_restore import measure_backup
+from benchmarks.ground import Ground
+from benchmarks.growth import measure_growth
+from benchmarks.machine import inspect_machine, tell_taken
+from benchmarks.outage import measure_outage
+from benchmarks.overhead import measure_overhead
+from benchmarks.progress import say
+from benchmarks.quoted import measure_checker, measure_endpoint, measure_start
+from benchmarks.report import Part, keep, put_into
 from deploy.demo.bed import BedError
-from tests.bench.backup_restore import measure_backup
-from tests.bench.ground import Ground
-from tests.bench.growth import measure_growth
-from tests.bench.machine import inspect_machine, tell_taken
-from tests.bench.outage import measure_outage
-from tests.bench.overhead import measure_overhead
-from tests.bench.progress import say
-from tests.bench.quoted import measure_checker, measure_endpoint, measure_start
-from tests.bench.report import Part, keep, put_into
 from tests.docker.installation import CHECKOUT
 
 PARTS = ("outage", "backup", "overhead", "checker", "endpoint", "start", "growth")
@@ -72,7 +72,7 @@ def _build_measures(wanted: argparse.Namespace, ground: Callable[[], Ground]) ->
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tests.bench")
+    parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument(
         "--sizes", nargs="+", type=int, default=[10, 1000], metavar="MB", help="databases; 8 is an empty one"

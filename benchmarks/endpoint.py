@@ -1,7 +1,7 @@
 """How quick ``GET /api/version`` is, beside a route that returns a constant, and what it costs the release source.
 
-    python -m tests.bench.endpoint                     # all of it, about four minutes
-    python -m tests.bench.endpoint --seconds 5
+    python -m benchmarks.endpoint                     # all of it, about four minutes
+    python -m benchmarks.endpoint --seconds 5
 
 Prints one line a measurement. Two processes: the servers here, the clients in another one, so that the two do not
 take turns within one interpreter. Exit 1 where a bound does not hold.
@@ -57,7 +57,7 @@ class Load:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; 1 where a bound does not hold."""
-    parser = argparse.ArgumentParser(prog="tests.bench.endpoint")
+    parser = argparse.ArgumentParser(prog="benchmarks.endpoint")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each load goes on")
     seconds = parser.parse_args(arguments).seconds
     measure_latency("constant", seconds)  # what this machine can do at this moment, for comparison

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from tests.bench.contenders import (
+from benchmarks.contenders import (
     CAREFUL_SCRIPT,
     COMMITTED,
     FLOOR,
@@ -17,10 +17,10 @@ from tests.bench.contenders import (
     Measured,
     measure,
 )
-from tests.bench.figures import median, ratio
-from tests.bench.ground import HEALTH_S, STEADY_S, Ground
-from tests.bench.progress import say
-from tests.bench.report import Part, Table, show_ratio, show_s
+from benchmarks.figures import median, ratio
+from benchmarks.ground import HEALTH_S, STEADY_S, Ground
+from benchmarks.progress import say
+from benchmarks.report import Part, Table, show_ratio, show_s
 
 OF_FLOOR = {COMMITTED: 1.15, MIGRATION_FAILED: 1.2, WAS_NEVER_GOOD: 1.2}
 OF_SCRIPT = 0.5

@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.contenders import build_run
+from benchmarks.figures import median
+from benchmarks.ground import GOOD, OLD, Ground, Stand
+from benchmarks.observed import COMPOSE, DATA, JOURNAL, OUTSIDE, OWN, START_UP, WAITING
+from benchmarks.past import build_run_record
+from benchmarks.process import run_measured
+from benchmarks.progress import say
+from benchmarks.report import Part, Table, show_ms, show_ratio, show_s
+from benchmarks.watching import watch_outage
 from orchestrator.journal import Journal
-from tests.bench.contenders import build_run
-from tests.bench.figures import median
-from tests.bench.ground import GOOD, OLD, Ground, Stand
-from tests.bench.observed import COMPOSE, DATA, JOURNAL, OUTSIDE, OWN, START_UP, WAITING
-from tests.bench.past import build_run_record
-from tests.bench.process import run_measured
-from tests.bench.progress import say
-from tests.bench.report import Part, Table, show_ms, show_ratio, show_s
-from tests.bench.watching import watch_outage
 from tests.docker.installation import CHECKOUT
 
 SHARE, LEAST_S, JOURNAL_S = 0.03, 0.4, 0.005
@@ -142,7 +142,7 @@ def _find_places(taken: Sequence[Round]) -> list[str]:
 def _observe(stand: Stand) -> Round:
     plan = stand.save_plan(stand.build_plan())
     notes = stand.host.folder / "notes.json"
-    argv = [sys.executable, "-m", "tests.bench.observed", str(notes), *build_run(plan, GOOD)]
+    argv = [sys.executable, "-m", "benchmarks.observed", str(notes), *build_run(plan, GOOD)]
     ends = []
 
     def act() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench.ground import Ground
-from tests.bench.process import run_measured
-from tests.bench.report import Part
+from benchmarks.ground import Ground
+from benchmarks.process import run_measured
+from benchmarks.report import Part
 from tests.docker.installation import CHECKOUT
 
 _TIMEOUT_S = 1800
@@ -34,7 +34,7 @@ def measure_start(ground: Ground) -> Part:
 
 # A bound of its own that does not hold is for its reader to see; here it is only printed.
 def _quote(name: str, title: str, *arguments: str) -> Part:
-    argv = [sys.executable, "-m", f"tests.bench.{name}", *arguments]
+    argv = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     ended = run_measured(argv, timeout_s=_TIMEOUT_S, expect=None, environment={"PYTHONPATH": str(CHECKOUT)})
     said = ended.stdout.rstrip("\n") or ended.stderr.rstrip("\n")
     return Part(name, [title, f"```text\n{said}\n```"], {"exit_code": ended.exit_code, "said": said.splitlines()})

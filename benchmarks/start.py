@@ -1,7 +1,7 @@
 """How long a start takes: beside a bare click program on the same interpreter, and a dry run as a whole.
 
-    python -m tests.bench.start          # --help and --version
-    python -m tests.bench.start PLAN     # run PLAN --dry-run, too
+    python -m benchmarks.start          # --help and --version
+    python -m benchmarks.start PLAN     # run PLAN --dry-run, too
 
 Programs are started in turns, so that what else the machine does is shared by all of them; on a busy machine the
 seconds of the processor tell more than those of the clock.

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.bench.figures import median, ratio
-from tests.bench.ground import Ground, Stand
-from tests.bench.process import Ended, run_measured
-from tests.bench.progress import say
-from tests.bench.report import Part, Table, show_ratio, show_s
+from benchmarks.figures import median, ratio
+from benchmarks.ground import Ground, Stand
+from benchmarks.process import Ended, run_measured
+from benchmarks.progress import say
+from benchmarks.report import Part, Table, show_ratio, show_s
 from tests.docker.installation import CHECKOUT, Document
 
 OF_DUMP, OF_GZIP, PEAK_MB = 1.25, 2.0, 150
@@ -134,7 +134,7 @@ def _inside(stand: Stand, line: str) -> Ended:
 
 def _own(stand: Stand, command: str, *arguments: str) -> Ended:
     plan = stand.save_plan(_refuse_after_backup(stand.build_plan()))
-    argv = [sys.executable, "-m", "tests.bench.own", command, str(plan), *arguments]
+    argv = [sys.executable, "-m", "benchmarks.own", command, str(plan), *arguments]
     return run_measured(argv, timeout_s=_TIMEOUT_S, environment={"PYTHONPATH": str(CHECKOUT)})
 
 

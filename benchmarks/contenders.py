@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from tests.bench.floor import Floor
-from tests.bench.ground import BAD_MIGRATION, GOOD, HEALTH_S, NEVER_GOOD, OLD, STEADY_S, Stand
-from tests.bench.process import run_measured
-from tests.bench.watching import watch_outage
+from benchmarks.floor import Floor
+from benchmarks.ground import BAD_MIGRATION, GOOD, HEALTH_S, NEVER_GOOD, OLD, STEADY_S, Stand
+from benchmarks.process import run_measured
+from benchmarks.watching import watch_outage
 from tests.docker.installation import ORCHESTRATOR, Document
 
 ORCHESTRATED, SCRIPT, CAREFUL_SCRIPT, FLOOR = "orchestrator", "script", "script, stopped first", "floor"

@@ -1,4 +1,4 @@
-"""Runs the real command and notes where its time goes: `python -m tests.bench.observed NOTES run PLAN …`.
+"""Runs the real command and notes where its time goes: `python -m benchmarks.observed NOTES run PLAN …`.
 
 Every few milliseconds a second thread looks at what the first one is doing; the stack says in which state it is and who
 keeps it waiting. Processes that it starts are noted as well. The command knows nothing of this.

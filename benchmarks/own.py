@@ -1,7 +1,7 @@
 """Our own backup and restore, in a process of its own whose memory can be looked at. Prints one JSON document.
 
-python -m tests.bench.own backup PLAN             # runs the plan; when which progress was told of its backup
-python -m tests.bench.own restore PLAN FILE NAME  # loads a file into a new database beside the live one
+python -m benchmarks.own backup PLAN             # runs the plan; when which progress was told of its backup
+python -m benchmarks.own restore PLAN FILE NAME  # loads a file into a new database beside the live one
 """
 
 from __future__ import annotations
