@@ -13,6 +13,8 @@ from waitress.adjustments import Adjustments  # type: ignore[import-untyped]  # 
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
 
+from webapi.memory import give_back_large_blocks
+
 #: Streams take a thread each for as long as somebody looks on; see `webapi.runs`.
 THREADS = 24
 #: From the first byte of a request to its last, headers and body. Waitress itself only ends silent connections.
@@ -43,6 +45,7 @@ def serve(app: Flask, host: str, port: int, *, stopping: threading.Event, announ
     Raises:
         OSError: the address cannot be bound.
     """
+    give_back_large_blocks()
     listening = _listen(host, port)
     server = build_server(app, listening)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from orchestrator.adapters.budget import Budget
+from orchestrator.adapters.budget import Budget, SpentError
 from orchestrator.adapters.documents import DocumentError, clean_text, read_json
 from orchestrator.errors import UNTOUCHED, ReleaseError
 from orchestrator.files import read_beginning
@@ -35,9 +35,15 @@ class FileFeed:
 
         Raises:
             ReleaseError: ``releases.not_found``, ``releases.denied`` (the file cannot be read),
-                ``releases.hostile`` (it is larger than 4 MiB, not JSON, or has no list of releases).
+                ``releases.hostile`` (it is larger than 4 MiB, not JSON, has no list of releases,
+                or a longer one than any source may send).
         """
-        return read_releases((entry for entry in self._read_entries() if isinstance(entry, dict)), Budget())
+        budget, entries = Budget(), self._read_entries()
+        try:
+            budget.take_entries(len(entries))
+        except SpentError as cause:
+            raise self._hostile(str(cause)) from cause
+        return read_releases((entry for entry in entries if isinstance(entry, dict)), budget)
 
     def _read_entries(self) -> list[object]:
         text = self._read_bytes()

@@ -78,6 +78,13 @@ def test_a_file_of_another_shape_is_hostile(tmp_path: Path, text: str) -> None:
     assert caught.value.code == "releases.hostile"
 
 
+def test_a_list_that_is_longer_than_any_source_may_send_is_hostile(tmp_path: Path) -> None:
+    entries = [{"version": f"v1.{number}.0"} for number in range(20_001)]
+    with pytest.raises(ReleaseError, match="lists more than 20000 entries") as caught:
+        write(tmp_path / "feed.json", {"releases": entries}).list_releases()
+    assert caught.value.code == "releases.hostile"
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "http://[", ""])
 def test_an_address_off_the_web_is_left_out(url: str) -> None:
     release = read_release({"version": "v1", "url": url})
