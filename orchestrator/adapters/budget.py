@@ -24,7 +24,7 @@ class Limits:
     depth: int = 32
     requests: int = 40
     entries: int = 20_000
-    notes: int = 2 * 1024 * 1024
+    notes: int = 1024 * 1024
     retries: int = 2
 
 

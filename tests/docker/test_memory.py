@@ -19,7 +19,7 @@ from tests.unit.adapters.flood import FLOODS, flooding
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-MOST_BYTES = 150 * 1024**2
+MOST_BYTES = 150_000_000
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/")
 SOURCES = [
     ("github", "notes"),
