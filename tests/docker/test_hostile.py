@@ -8,31 +8,16 @@ from pathlib import Path
 import docker
 import pytest
 
-from deploy.demo.commands import run_command
-from deploy.demo.images import BASE_IMAGES_TIMEOUT_S, DEMO, ensure_base_images
 from orchestrator.adapters.archive import BackupFolder
-from orchestrator.adapters.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.container_exec import ContainerExec
 from orchestrator.adapters.postgres import Postgres
 from orchestrator.adapters.roles import copy_roles
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline
 from orchestrator.errors import DatabaseError
 from orchestrator.model import Progress
-from tests.docker.hostile_database import CANARY, LOADED, SETTINGS, TRAPS, plant
+from tests.docker.hostile_server import HostileServer, allow, find_image, lay_out
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-RIGHTS = """SELECT json_build_array(
-  (SELECT json_agg(to_jsonb(a) ORDER BY rolname) FROM pg_authid a),
-  (SELECT json_agg(json_build_array(roleid::regrole, member::regrole, admin_option) ORDER BY roleid, member)
-    FROM pg_auth_members),
-  (SELECT json_agg(json_build_array(datname, datdba::regrole, datacl) ORDER BY datname) FROM pg_database
-    WHERE datname !~ '^(copy|aside|restored)'),
-  (SELECT json_agg(json_build_array(setdatabase, setrole, setconfig) ORDER BY 1, 2) FROM pg_db_role_setting
-    WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = 'postgres'))))"""
-FILES = ["find", "/tmp", "/etc", "/root", "/var/lib/postgresql/data", "-maxdepth", "1", "-printf", "%p %u %m\n"]
-CARELESS = "-c statement_timeout=0 -c local_preload_libraries= -c role=none -c default_transaction_read_only=off"
-CAREFUL = f"{CARELESS} -c search_path=pg_catalog,public -c exit_on_error=off -c standard_conforming_strings=on"
 DUE = {
     *("names_equal", "texts_join", "names_match", "oid_at_least", "shadow_pg_get_userbyid", "shadow_current_setting"),
     *("step_count", "pg_class", "check", "domain", "generated", "index", "circle", "cast", "materialized"),
@@ -41,12 +26,12 @@ DUE = {
 """What fires where questions are asked and dumps are loaded without any care: so the tricks are real ones."""
 
 
-class Server:
+class Server(HostileServer):
     """One server with both kinds of hostile databases, each of a role of its own."""
 
     def __init__(self, client: docker.DockerClient, image: str) -> None:
         self.project = f"test-hostile-{secrets.token_hex(4)}"
-        self.executor = ContainerExec(lambda: client, lambda: self.project, "db")
+        super().__init__(ContainerExec(lambda: client, lambda: self.project, "db"), "owner")
         self.container = client.containers.run(
             image,
             detach=True,
@@ -60,43 +45,9 @@ class Server:
             },
         )
 
-    def psql(self, text: str, database: str = "postgres", user: str = "owner", *, careless: bool = False) -> Outcome:
-        argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database]
-        application, options = ("upgrade-orchestrator-x", CARELESS) if careless else ("setup", CAREFUL)
-        environment = {"PGAPPNAME": application, "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
-        return self.executor.run(argv, stdin=[text.encode()], deadline=allow(60), environment=environment)
-
-    def change(self, text: str, database: str = "postgres", user: str = "owner") -> str:
-        outcome = self.psql(text, database, user)
-        assert outcome.exit_code == 0, (text, outcome.errors)
-        return outcome.output.decode().strip()
-
-    def version(self) -> int:
-        return int(self.change("SHOW server_version_num;")) // 10000
-
-    def state(self) -> tuple[str, list[str]]:
-        """Everybody's rights, and the files that a trick could leave."""
-        files = self.executor.run(FILES, deadline=allow(30)).output.decode().splitlines()
-        return self.change(RIGHTS), sorted(line for line in files if "/pgsql_tmp" not in line)
-
-    def fired(self) -> set[str]:
-        found = self.executor.run(["sh", "-c", f"ls {CANARY}*"], deadline=allow(30)).output.decode().split()
-        return {name.removeprefix(CANARY) for name in found}
-
-
-def allow(seconds: float) -> Deadline:
-    return Deadline(SystemClock(), seconds, what="The test")
-
 
 def ignore(progress: Progress) -> None:
     del progress
-
-
-def find_image(version: int) -> str:
-    if version == 15:
-        return ensure_base_images().postgres
-    script = str(DEMO / "setup" / f"postgres_{version}.sh")
-    return run_command([script], timeout_s=BASE_IMAGES_TIMEOUT_S).strip().removeprefix("POSTGRES_IMAGE=")
 
 
 @pytest.fixture(scope="module", params=[15, pytest.param(17, marks=pytest.mark.soak)])
@@ -113,26 +64,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     finally:
         server.container.remove(force=True, v=True)
         client.close()
-
-
-def lay_out(server: Server, role: str, *, mighty: bool) -> None:
-    """A database of that role with every trick in it, and what its owner can put into the one for maintenance."""
-    server.change(f"CREATE ROLE {role} LOGIN {'SUPERUSER' if mighty else ''};")
-    server.change(f"CREATE DATABASE {role} OWNER {role};")
-    server.change(f"GRANT CREATE ON SCHEMA public TO {role};")  # as before PostgreSQL 15
-    tricks = list(plant(role, mighty=mighty, version=server.version()))
-    server.change(";\n".join(text for _, text in tricks) + ";", role, role)
-    server.change(TRAPS.format(role=role), role)
-    shadows = [text.replace("public.", f"{role}.") for name, text in tricks if name not in dict(LOADED)][:-1]
-    server.change(f"CREATE SCHEMA {role} AUTHORIZATION {role};")
-    for text in shadows:
-        if "event" not in text.lower():
-            server.psql(text + ";", "postgres", role)
-    if mighty:
-        server.change(f"ALTER ROLE owner SET search_path = {role}, public, pg_catalog;", "postgres", role)
-        server.change("ALTER DATABASE postgres SET role = 'plain';", "postgres", role)
-    for setting in SETTINGS:
-        server.change(f"ALTER DATABASE {role} SET {setting.format(role=role)};", "postgres", role)
 
 
 def dumped(database: Postgres) -> bytes:
