@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -226,13 +227,15 @@ def test_whatever_is_put_in_its_place_meanwhile_only_a_regular_file_is_read(tmp_
                 fresh = tmp_path / "fresh"
                 make(fresh)
                 fresh.replace(path)
+                is_over.wait(0.0001)  # each of them is there for a while, however quick the disk is
 
     path.write_text("right")
     exchanger = threading.Thread(target=exchange)
     exchanger.start()
     read: Counter[bytes] = Counter()
     try:
-        for _ in range(3000):
+        ends_at = time.monotonic() + 20
+        while read.total() < 3000 or (len(read) < 2 and time.monotonic() < ends_at):
             try:
                 read[read_file(path, follow=False)] += 1
             except OSError:
