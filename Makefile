@@ -16,9 +16,9 @@ EXPORTED := deploy/requirements
 
 # What is unit-tested reaches no engine; what is marked docker needs all of the set-up. The quick ones leave out the
 # programs that are started, stopped and installed, and what is marked slow.
-QUICK_TESTS := tests/unit tests/contract tests/docs
-UNIT_TESTS := $(QUICK_TESTS) tests/crash tests/deploy
-DOCKER_TESTS := tests/docker
+QUICK_TESTS := tests/unit tests/contract tests/docs tests/faults/matrix tests/faults/failpoints
+UNIT_TESTS := tests/unit tests/contract tests/docs tests/faults tests/deploy
+DOCKER_TESTS := tests/engine
 BROWSER_TESTS := tests/browser
 
 # Journals wait for the disk at every step: tests without an engine keep theirs in memory, where there is room for it.
@@ -75,7 +75,7 @@ check: venv ## format, lint, types, layers, scripts, image, workflows, locks, pl
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
-	$(BIN)/hadolint deploy/Dockerfile tests/docker/architectures/Dockerfile
+	$(BIN)/hadolint deploy/Dockerfile tests/engine/architectures/Dockerfile
 	$(BIN)/yamllint --strict $(YAML_FILES)
 	$(BIN)/zizmor --offline --pedantic --quiet .github
 	$(SETUP)/actionlint.sh

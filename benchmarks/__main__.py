@@ -28,7 +28,7 @@ from benchmarks.progress import say
 from benchmarks.quoted import measure_checker, measure_endpoint, measure_start
 from benchmarks.report import Part, keep, put_into
 from deploy.demo.bed import BedError
-from tests.docker.installation import CHECKOUT
+from tests.engine.installation import CHECKOUT
 
 PARTS = ("outage", "backup", "overhead", "checker", "endpoint", "start", "growth")
 IN_ROUNDS = ("outage", "backup", "overhead", "growth")

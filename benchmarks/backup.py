@@ -20,12 +20,12 @@ from pathlib import Path
 import docker
 
 from deploy.demo.images import ensure_base_images
-from orchestrator.adapters.archive import BackupFolder
-from orchestrator.adapters.container_exec import ContainerExec
-from orchestrator.adapters.postgres import Postgres
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline
-from orchestrator.model import Progress
+from orchestrator.adapters.backups.archive import BackupFolder
+from orchestrator.adapters.docker.container_exec import ContainerExec
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.adapters.postgres.server import Postgres
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.model.progress import Progress
 
 MEGABYTES = 500
 ROUNDS = 5

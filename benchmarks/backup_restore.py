@@ -12,7 +12,7 @@ from benchmarks.ground import Ground, Stand
 from benchmarks.process import Ended, run_measured
 from benchmarks.progress import say
 from benchmarks.report import Part, Table, show_ratio, show_s
-from tests.docker.installation import CHECKOUT, Document
+from tests.engine.installation import CHECKOUT, Document
 
 OF_DUMP, OF_GZIP, PEAK_MB = 1.25, 2.0, 150
 

@@ -12,7 +12,7 @@ from benchmarks.floor import Floor
 from benchmarks.ground import BAD_MIGRATION, GOOD, HEALTH_S, NEVER_GOOD, OLD, STEADY_S, Stand
 from benchmarks.process import run_measured
 from benchmarks.watching import watch_outage
-from tests.docker.installation import ORCHESTRATOR, Document
+from tests.engine.installation import ORCHESTRATOR, Document
 
 ORCHESTRATED, SCRIPT, CAREFUL_SCRIPT, FLOOR = "orchestrator", "script", "script, stopped first", "floor"
 COMMITTED, MIGRATION_FAILED, WAS_NEVER_GOOD = "committed", "rolled back, migration failed", "rolled back, never good"

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 from flask import Flask, Response
 
-from orchestrator.errors import ReleaseError
+from orchestrator.core.errors import ReleaseError
 from tests.browser.site import Site, release
-from tests.fakes.feed import FakeFeed
+from tests.tools.feed import FakeFeed
 from webapi import version_blueprint
 
 RATE = 500

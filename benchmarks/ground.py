@@ -18,7 +18,7 @@ import yaml
 
 from benchmarks.throttle import MEGABYTE, SlowDoor
 from deploy.demo.bed import LABEL, Bed, LedgerHost, ReleaseFeed, build_ledger
-from tests.docker.installation import Document, build_ledger_plan
+from tests.engine.installation import Document, build_ledger_plan
 
 OLD, GOOD, BAD_MIGRATION, NEVER_GOOD = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
 LINE_BYTES_PER_S = 50 * MEGABYTE

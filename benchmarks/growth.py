@@ -14,7 +14,7 @@ from benchmarks.ground import Ground, Stand
 from benchmarks.past import write_past
 from benchmarks.progress import say
 from benchmarks.report import Part, Table, show_s
-from tests.docker.installation import Document
+from tests.engine.installation import Document
 
 SERVICES = (1, 5, 10, 20)
 STATES = (15, 100, 500, 2000)

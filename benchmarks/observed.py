@@ -22,20 +22,21 @@ OWN, START_UP, JOURNAL, WAITING, COMPOSE, DATA, OUTSIDE = (
     "own work", "start-up", "journal", "waiting loops", "Compose", "data work", "engine and database"
 )  # fmt: skip
 
-_DATA_FILES = ("adapters/archive.py", "adapters/dump_scan.py", "adapters/gzip_stream.py", "isal/")
+_DATA_FILES = ("adapters/backups/", "adapters/postgres/dump_scan.py", "isal/")
 _THREADS_FILES = ("/threading.py", "/queue.py", "/concurrent/futures/")
-# `flow.py` waits for a call that another thread makes.
+# `blocking.py` waits for a call that another thread makes.
 _OUTSIDE_FILES = (
-    "/docker/",
+    "-packages/docker/",
     "/urllib3/",
     "/requests/",
+    "adapters/http/",
     "/http/client.py",
-    "adapters/container_",
-    "adapters/exec_",
-    "adapters/flow.py",
+    "adapters/docker/container_",
+    "adapters/docker/exec_",
+    "adapters/host/blocking.py",
 )
 
-WATCHING = "_watch"  # of `states/judgement.py`
+WATCHING = "_watch"  # of `states/shared/health_check.py`
 
 Started = dict[str, Any]
 
@@ -65,14 +66,17 @@ def main(arguments: Sequence[str]) -> None:
 def classify(stack: Sequence[tuple[str, str]]) -> tuple[str, str]:
     """In which state, and what for: from the (file, function) of a stack, the innermost first."""
     files = [file for file, _ in stack]
-    if not any(file.endswith("orchestrator/service.py") and function != "<module>" for file, function in stack):
+    if not any(file.endswith("orchestrator/run/service.py") and function != "<module>" for file, function in stack):
         return "before and after", START_UP
-    kind = next((file.rpartition("/")[2] for file in reversed(files) if "/states/" in file), "engine.py")
-    pausing = any(file.endswith("orchestrator/deadline.py") and function == "pause" for file, function in stack)
+    kind = next(
+        (file.rpartition("/")[2] for file in reversed(files) if "/states/" in file and "/shared/" not in file),
+        "runner.py",
+    )
+    pausing = any(file.endswith("orchestrator/core/deadline.py") and function == "pause" for file, function in stack)
     reasons = {
-        JOURNAL: _any_of(files, "orchestrator/journal", "orchestrator/reserve.py"),
+        JOURNAL: _any_of(files, "orchestrator/journal/"),
         WAITING: pausing,
-        COMPOSE: _any_of(files, "adapters/compose.py"),
+        COMPOSE: _any_of(files, "adapters/compose/command.py"),
         DATA: _any_of(_leave_out_threads(files)[:1], *_DATA_FILES),
         OUTSIDE: _any_of(files, *_OUTSIDE_FILES),
     }
@@ -128,7 +132,7 @@ def _observe(thread: int | None, spent: dict[tuple[str, str], float], loops: Loo
 
 
 def _is_pause(frame: FrameType) -> bool:
-    return frame.f_code.co_name == "pause" and frame.f_code.co_filename.endswith("orchestrator/deadline.py")
+    return frame.f_code.co_name == "pause" and frame.f_code.co_filename.endswith("orchestrator/core/deadline.py")
 
 
 def _read_stack(frame: FrameType | None) -> list[FrameType]:

@@ -22,8 +22,8 @@ from benchmarks.process import run_measured
 from benchmarks.progress import say
 from benchmarks.report import Part, Table, show_ms, show_ratio, show_s
 from benchmarks.watching import watch_outage
-from orchestrator.journal import Journal
-from tests.docker.installation import CHECKOUT
+from orchestrator.journal.journal import Journal
+from tests.engine.installation import CHECKOUT
 
 SHARE, LEAST_S, JOURNAL_S = 0.03, 0.4, 0.005
 

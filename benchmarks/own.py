@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.deadline import Deadline
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.live.operator import TerminalOperator
-from orchestrator.model import Progress
-from orchestrator.releases import ReleaseRequest
-from orchestrator.service import SilentListener
+from orchestrator.run.service import SilentListener
 from orchestrator.wiring import build_service, build_world, read_resolved_plan
 
 _RESTORE_S = 3600.0

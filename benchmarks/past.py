@@ -8,8 +8,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from orchestrator.journal import Journal, Run
-from orchestrator.model import Verdict
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.journal.journal import Journal, Run
 
 _BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
 _STATES = ("check", "preflight", "confirm", "backup", "stop", "migrate", "start", "health", "commit")

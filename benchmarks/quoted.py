@@ -7,7 +7,7 @@ import sys
 from benchmarks.ground import Ground
 from benchmarks.process import run_measured
 from benchmarks.report import Part
-from tests.docker.installation import CHECKOUT
+from tests.engine.installation import CHECKOUT
 
 _TIMEOUT_S = 1800
 _SMALL_MB = 10

@@ -8,67 +8,69 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from orchestrator.adapters.apprise_notifier import AppriseNotifier
-from orchestrator.adapters.archive import BackupFolder
-from orchestrator.adapters.caller_environment import keep_trusted
-from orchestrator.adapters.compose import Compose
-from orchestrator.adapters.compose_project import ComposeProject
-from orchestrator.adapters.compose_sources import admit_sources
-from orchestrator.adapters.container_exec import ContainerExec
-from orchestrator.adapters.docker_engine import DockerEngine
-from orchestrator.adapters.engine_choice import hold_engine, require_private_channel
-from orchestrator.adapters.engine_registry import EngineRegistry
-from orchestrator.adapters.env_file import read_environment
-from orchestrator.adapters.github import GitHubFeed
-from orchestrator.adapters.http import DEFAULT_LIMITS, Limits
-from orchestrator.adapters.http_probe import HttpProbe
-from orchestrator.adapters.masked_feed import MaskedFeed
-from orchestrator.adapters.metrics_file import TextfileCollector
-from orchestrator.adapters.names import find_plan_names
-from orchestrator.adapters.postgres import Postgres
-from orchestrator.adapters.project_files import is_environment
-from orchestrator.adapters.registry_tags import RegistryFeed
-from orchestrator.adapters.release_file import FileFeed
-from orchestrator.adapters.secret_sources import (
+from orchestrator.adapters.backups.archive import BackupFolder
+from orchestrator.adapters.compose.command import Compose
+from orchestrator.adapters.compose.env_file import read_environment
+from orchestrator.adapters.compose.names import find_plan_names
+from orchestrator.adapters.compose.project import ComposeProject
+from orchestrator.adapters.compose.project_files import is_environment
+from orchestrator.adapters.compose.secret_sources import (
     learn_run,
     read_logins,
     read_project_names,
     read_project_secrets,
     read_token,
 )
-from orchestrator.adapters.stage import ComposeStages
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.admission import admit_project
+from orchestrator.adapters.compose.sources import admit_sources
+from orchestrator.adapters.compose.trial import ComposeStages
+from orchestrator.adapters.docker.container_exec import ContainerExec
+from orchestrator.adapters.docker.context import hold_engine, require_private_channel
+from orchestrator.adapters.docker.engine import DockerEngine
+from orchestrator.adapters.docker.registry import EngineRegistry
+from orchestrator.adapters.host.caller_environment import keep_trusted
+from orchestrator.adapters.host.metrics_file import TextfileCollector
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.adapters.http.client import DEFAULT_LIMITS, Limits
+from orchestrator.adapters.http.probe import HttpProbe
+from orchestrator.adapters.notify.apprise import AppriseNotifier
+from orchestrator.adapters.postgres.server import Postgres
+from orchestrator.adapters.releases.file import FileFeed
+from orchestrator.adapters.releases.github import GitHubFeed
+from orchestrator.adapters.releases.oci_tags import RegistryFeed
+from orchestrator.adapters.releases.redacted_feed import MaskedFeed
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.checker.telling import require_safe
-from orchestrator.contract import World
-from orchestrator.deadline import Interruption
-from orchestrator.doctor.surgery import Surgery
-from orchestrator.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
-from orchestrator.fact_names import find_fact_names
-from orchestrator.facts import Facts, FrozenProject
-from orchestrator.files import read_file
+from orchestrator.core.deadline import Interruption
+from orchestrator.core.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
+from orchestrator.core.fact_names import find_fact_names
+from orchestrator.core.facts import Facts, FrozenProject
+from orchestrator.core.files import read_file
+from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.operator import Operator
+from orchestrator.core.ports.releases import ReleaseFeed
+from orchestrator.core.ports.trial import Stages
+from orchestrator.core.state_kind import World
+from orchestrator.core.trust import TRUST, require_trusted
+from orchestrator.doctor.live_checks import Surgery
 from orchestrator.init import plan_names
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
 from orchestrator.init.writing import write
-from orchestrator.journal import Journal, Record, Run
-from orchestrator.masking import PROCESS_MASK
-from orchestrator.ownership import STATE_FOLDER, admit_plan
+from orchestrator.journal.file_permissions import STATE_FOLDER, admit_plan
+from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.plan.json_schema import render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.variables import resolve_variables
-from orchestrator.ports import Database, Operator, ReleaseFeed
-from orchestrator.records import no_such_run, read_run
-from orchestrator.releases import ReleaseFinder
-from orchestrator.service import Service
-from orchestrator.stages import Stages
-from orchestrator.support import SupportFile, write_support
-from orchestrator.takeover import Takeover
-from orchestrator.trust import TRUST, require_trusted
+from orchestrator.redaction.redactor import PROCESS_MASK
+from orchestrator.releases.finder import PublishedReleaseFinder
+from orchestrator.reports.support import SupportFile, write_support
+from orchestrator.run.admission import admit_project
+from orchestrator.run.past_runs import no_such_run, read_run
+from orchestrator.run.recovery import Takeover
+from orchestrator.run.service import Service
 from states.registry import KINDS
 
 GITHUB_API = "https://api.github.com"
@@ -210,7 +212,7 @@ def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
 
     Raises:
         PlanError: the plan cannot be read, and the run is in no journal that lies beside it.
-        UsageError: there is no such run, or as `orchestrator.support.write_support`.
+        UsageError: there is no such run, or as `orchestrator.reports.support.write_support`.
     """
     unreadable: PlanError | None = None
     try:
@@ -292,7 +294,7 @@ def build_world(plan: Plan, operator: Operator) -> World:
     compose = Compose(environment, mask=PROCESS_MASK)
     platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)
     registry = EngineRegistry(engine)
-    finder = ReleaseFinder(
+    finder = PublishedReleaseFinder(
         feed=build_feed(plan),
         platform=platform,
         registry=registry,

@@ -1,12 +1,12 @@
 """backup: a dump of the live database that was read back in full before anybody relies on it."""
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.facts import Current, Intent, Receipt
-from orchestrator.model import EffectScope
-from states.intending import intend
-from states.patience import repeat_while_away
-from states.proving import choose_backup, dump_and_prove
+from orchestrator.core.facts import Current, Intent, Receipt
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.backup_proof import choose_backup, dump_and_prove
+from states.shared.intending import intend
+from states.shared.retry import repeat_while_away
 
 
 class Backup(State[Options]):

@@ -1,10 +1,11 @@
 """check: is there a newer release than the one that runs?"""
 
-from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.facts import Current, Target
-from orchestrator.releases import Choice, refuse_failed, tell_failed_trial
-from states.patience import BRIEF_S, repeat_while_away
+from orchestrator.core.facts import Current, Target
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.ports.release_finder import Choice
+from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, State, StateContext
+from orchestrator.releases.failed_before import refuse_failed, tell_failed_trial
+from states.shared.retry import BRIEF_S, repeat_while_away
 
 
 class Check(State[Options]):

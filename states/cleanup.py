@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.contract import CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step
-from orchestrator.errors import StateError
-from orchestrator.facts import Leftovers, Receipt, Retention
-from orchestrator.model import EffectScope
+from orchestrator.core.errors import StateError
+from orchestrator.core.facts import Leftovers, Receipt, Retention
+from orchestrator.core.kind_model import Effects, Setting, Step
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
 from orchestrator.plan.durations import Duration, format_duration
 
 

@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from orchestrator.contract import CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step
-from orchestrator.errors import CommandError
-from orchestrator.facts import FrozenProject, Target
-from orchestrator.foresight import PlannedCommand
-from orchestrator.model import EffectScope
+from orchestrator.core.errors import CommandError
+from orchestrator.core.facts import FrozenProject, Target
+from orchestrator.core.foresight import PlannedCommand
+from orchestrator.core.kind_model import Effects, Setting, Step
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
 from orchestrator.plan.words import check_place, check_program
-from states.fencing import fence_opened
+from states.shared.write_lock import fence_opened
 
 
 class CommandOptions(Options):

@@ -1,14 +1,24 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
-from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DeadlineExceededError, PlatformError, StateError
-from orchestrator.facts import Committed, Fence, FrozenProject, Serving, Target
-from orchestrator.model import EffectScope, Gate, WriteMark
-from states.expecting import build_progress
-from states.judgement import Look, await_serving, expect_target, is_behind_gate, look_at, observe_serving, shorten
-from states.new_version import find_new_images
-from states.patience import repeat_while_away
+from orchestrator.core.errors import DeadlineExceededError, PlatformError, StateError
+from orchestrator.core.facts import Committed, Fence, FrozenProject, Serving, Target
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.database import WriteMark
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.workloads import Gate
+from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from states.shared.health_check import (
+    Look,
+    await_serving,
+    expect_target,
+    is_behind_gate,
+    look_at,
+    observe_serving,
+    shorten,
+)
+from states.shared.new_image import find_new_images
+from states.shared.retry import repeat_while_away
+from states.shared.step_progress import build_progress
 
 _RETRY_S = 1.0
 

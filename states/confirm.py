@@ -1,10 +1,10 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
-from orchestrator.contract import FAILED, CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import RefusedError
-from orchestrator.facts import Current, FrozenProject, Rehearsal, Replacement, Target
-from orchestrator.model import Question
+from orchestrator.core.errors import RefusedError
+from orchestrator.core.facts import Current, FrozenProject, Rehearsal, Replacement, Target
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.model.progress import Question
+from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, State, StateContext
 
 
 class Confirm(State[Options]):

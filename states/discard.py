@@ -1,9 +1,9 @@
 """discard: the database that `load` has restored beside goes again, if it was not swapped in."""
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting
-from orchestrator.model import EffectScope
-from states.proving import side_name
+from orchestrator.core.kind_model import Effects, Setting
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.backup_proof import side_name
 
 
 class Discard(State[Options]):

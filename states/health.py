@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DeadlineExceededError, HealthError, PlatformError, StateError
-from orchestrator.facts import FrozenProject, Serving
-from orchestrator.inert import make_inert
-from orchestrator.model import EffectScope
+from orchestrator.core.errors import DeadlineExceededError, HealthError, PlatformError, StateError
+from orchestrator.core.facts import FrozenProject, Serving
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.ports.probe import Probe
+from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
 from orchestrator.plan.durations import Duration
-from orchestrator.ports import Probe
-from states.asking import PastGate
-from states.expecting import build_progress
-from states.judgement import Look, await_serving, expect_target, explain_ill, is_behind_gate, look_at
-from states.patience import repeat_while_away
+from orchestrator.redaction.terminal_text import make_inert
+from states.shared.health_check import Look, await_serving, expect_target, explain_ill, is_behind_gate, look_at
+from states.shared.private_health import PastGate
+from states.shared.retry import repeat_while_away
+from states.shared.step_progress import build_progress
 
 _LOG_LINES = 30
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import UNTOUCHED, RefusedError
-from orchestrator.facts import Current, Receipt, Replacement, Target
-from orchestrator.model import EffectScope, Inventory, Release
-from states.proving import restore_beside, side_name
+from orchestrator.core.errors import UNTOUCHED, RefusedError
+from orchestrator.core.facts import Current, Receipt, Replacement, Target
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.model.database import Inventory
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.releases import Release
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.backup_proof import restore_beside, side_name
 
 _UNKNOWN = "unknown"
 

@@ -3,17 +3,18 @@
 from contextlib import suppress
 from pathlib import Path
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DeadlineExceededError, StateError
-from orchestrator.facts import FrozenProject, MigrationReport, Target
-from orchestrator.foresight import PlannedCommand
-from orchestrator.model import EffectScope, JobStatus
-from orchestrator.ports import Platform
-from states.expecting import build_progress
-from states.fencing import end_leftovers, fence_opened, name_sessions, require_untouched
-from states.migrating import choose_code, explain_exit, job_name, migration_log, put_away
-from states.patience import repeat_while_away
+from orchestrator.core.errors import DeadlineExceededError, StateError
+from orchestrator.core.facts import FrozenProject, MigrationReport, Target
+from orchestrator.core.foresight import PlannedCommand
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.workloads import JobStatus
+from orchestrator.core.ports.platform import Platform
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.migration_job import choose_code, explain_exit, job_name, migration_log, put_away
+from states.shared.retry import repeat_while_away
+from states.shared.step_progress import build_progress
+from states.shared.write_lock import end_leftovers, fence_opened, name_sessions, require_untouched
 
 
 class MigrateOptions(Options):

@@ -1,10 +1,10 @@
 """preflight: everything that an upgrade needs is tried while nothing has been touched."""
 
-from orchestrator.contract import CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import RefusedError
-from states.patience import BRIEF_S, repeat_while_away
-from states.preconditions import find_problems
+from orchestrator.core.errors import RefusedError
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
+from states.shared.preflight_checks import find_problems
+from states.shared.retry import BRIEF_S, repeat_while_away
 
 
 class Preflight(State[Options]):

@@ -1,12 +1,13 @@
 """pull: the new image is on this host, whole, and is the one that was chosen."""
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import NO_THING, Effects, Setting, Thing
-from orchestrator.errors import PlatformError
-from orchestrator.facts import Current, Intent, PulledImage, Target
-from orchestrator.model import EffectScope, LocalImage
-from states.intending import intend
-from states.patience import repeat_while_away
+from orchestrator.core.errors import PlatformError
+from orchestrator.core.facts import Current, Intent, PulledImage, Target
+from orchestrator.core.kind_model import NO_THING, Effects, Setting, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.images import LocalImage
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.intending import intend
+from states.shared.retry import repeat_while_away
 
 
 class PullOptions(Options):

@@ -1,10 +1,11 @@
 """recall: find the version and the data that the last upgrade replaced."""
 
-from orchestrator.contract import CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import UNTOUCHED, RefusedError
-from orchestrator.facts import CommittedRun, Current, Replacement, Snapshot, Target
-from orchestrator.model import Release, WriteMark
+from orchestrator.core.errors import UNTOUCHED, RefusedError
+from orchestrator.core.facts import CommittedRun, Current, Replacement, Snapshot, Target
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.model.database import WriteMark
+from orchestrator.core.model.releases import Release
+from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
 
 
 class Recall(State[Options]):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.contract import State
+from orchestrator.core.state_kind import State
 from states.backup import Backup
 from states.check import Check
 from states.cleanup import Cleanup

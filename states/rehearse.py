@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Thing
-from orchestrator.errors import DatabaseError, HealthError, MigrationError, PlatformError
-from orchestrator.facts import Current, FrozenProject, Receipt, Rehearsal, Target
-from orchestrator.model import EffectScope
+from orchestrator.core.errors import DatabaseError, HealthError, MigrationError, PlatformError
+from orchestrator.core.facts import Current, FrozenProject, Receipt, Rehearsal, Target
+from orchestrator.core.image_reference import Reference
+from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
 from orchestrator.plan.durations import Duration
-from orchestrator.references import Reference
-from states.blaming import Control, blame
-from states.expecting import build_progress
-from states.judgement import Expectation
-from states.patience import repeat_while_away
-from states.proving import find_other_contents, find_other_inventory, load_backup, prove_again
-from states.rehearsing import (
+from states.shared.backup_proof import find_other_contents, find_other_inventory, load_backup, prove_again
+from states.shared.health_check import Expectation
+from states.shared.rehearsal_blame import Control, blame
+from states.shared.retry import repeat_while_away
+from states.shared.step_progress import build_progress
+from states.shared.trial_run import (
     UNTOUCHED,
     Watch,
     find_quota,

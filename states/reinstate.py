@@ -1,9 +1,9 @@
 """reinstate: the database that lies beside takes the place of the live one, which is set aside."""
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.facts import Fence, Quarantine, Replacement, Snapshot
-from orchestrator.model import EffectScope
+from orchestrator.core.facts import Fence, Quarantine, Replacement, Snapshot
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
 
 
 class Reinstate(State[Options]):

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import BackupError, DatabaseError
-from orchestrator.facts import (
+from orchestrator.core.errors import BackupError, DatabaseError
+from orchestrator.core.facts import (
     Fence,
     LostSnapshot,
     Quarantine,
@@ -16,13 +14,17 @@ from orchestrator.facts import (
     Started,
     WayBack,
 )
-from orchestrator.model import Changes, EffectScope, Gate
-from orchestrator.ports import Database
-from states.evidence import find_changes, tell_beyond
-from states.expecting import build_progress
-from states.migrating import put_away_leftover
-from states.patience import GOING_BACK, is_away, repeat_while_away
-from states.proving import find_other_properties, prove_again, restore_beside, side_name
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.database import Changes
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.workloads import Gate
+from orchestrator.core.ports.database import Database
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.backup_proof import find_other_properties, prove_again, restore_beside, side_name
+from states.shared.change_evidence import find_changes, tell_beyond
+from states.shared.migration_job import put_away_leftover
+from states.shared.retry import GOING_BACK, is_away, repeat_while_away
+from states.shared.step_progress import build_progress
 
 
 class RestoreOptions(Options):

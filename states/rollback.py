@@ -3,15 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from orchestrator.contract import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.facts import Current, FrozenProject, Serving
-from orchestrator.model import EffectScope
-from states.expecting import build_progress
-from states.fencing import lift_fence
-from states.judgement import Expectation, Look, await_steady, look_at, observe_serving, shorten
-from states.old_version import find_old_images, find_old_pin, finish_stop
-from states.patience import GOING_BACK, repeat_while_away
+from orchestrator.core.facts import Current, FrozenProject, Serving
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from states.shared.health_check import Expectation, Look, await_steady, look_at, observe_serving, shorten
+from states.shared.previous_version import find_old_images, find_old_pin, finish_stop
+from states.shared.retry import GOING_BACK, repeat_while_away
+from states.shared.step_progress import build_progress
+from states.shared.write_lock import lift_fence
 
 
 class Rollback(State[Options]):

@@ -4,15 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import PlatformError
-from orchestrator.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, Target
-from orchestrator.model import EffectScope, Gate
-from states.expecting import build_progress
-from states.fencing import lift_fence, require_untouched
-from states.new_version import find_new_image, find_new_images
-from states.patience import repeat_while_away
+from orchestrator.core.errors import PlatformError
+from orchestrator.core.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, Target
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.workloads import Gate
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.new_image import find_new_image, find_new_images
+from states.shared.retry import repeat_while_away
+from states.shared.step_progress import build_progress
+from states.shared.write_lock import lift_fence, require_untouched
 
 
 class StartOptions(Options):

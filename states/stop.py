@@ -2,19 +2,21 @@
 
 from contextlib import suppress
 
-from orchestrator.contract import CrashRule, Observation, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.errors import DatabaseError, StateError
-from orchestrator.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
-from orchestrator.model import EffectScope, ServiceStatus, WriteMark
-from orchestrator.ports import Database
-from states.evidence import find_changes
-from states.expecting import build_progress
-from states.fencing import close_fence
-from states.intending import intend
-from states.last_answer import LastAnswer
-from states.patience import repeat_while_away
-from states.proving import choose_backup, dump_and_prove, find_other_properties, find_other_rows
+from orchestrator.core.errors import DatabaseError, StateError
+from orchestrator.core.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.database import WriteMark
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.workloads import ServiceStatus
+from orchestrator.core.ports.database import Database
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from states.shared.backup_proof import choose_backup, dump_and_prove, find_other_properties, find_other_rows
+from states.shared.change_evidence import find_changes
+from states.shared.intending import intend
+from states.shared.last_answer import LastAnswer
+from states.shared.retry import repeat_while_away
+from states.shared.step_progress import build_progress
+from states.shared.write_lock import close_fence
 
 _RESERVE_BYTES = 64 * 1024**2
 _NO_SPACE = "database.no_space"

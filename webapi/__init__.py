@@ -7,9 +7,9 @@
 Nothing here can start an upgrade: the engine's socket and the states are out of reach.
 """
 
-from orchestrator.adapters.github import GitHubFeed
-from orchestrator.adapters.registry_tags import RegistryFeed
-from orchestrator.adapters.release_file import FileFeed
+from orchestrator.adapters.releases.file import FileFeed
+from orchestrator.adapters.releases.github import GitHubFeed
+from orchestrator.adapters.releases.oci_tags import RegistryFeed
 from webapi.blueprint import WEB_LIMITS, version_blueprint
 
 __all__ = ["WEB_LIMITS", "FileFeed", "GitHubFeed", "RegistryFeed", "version_blueprint"]

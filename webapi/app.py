@@ -11,10 +11,10 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
-from orchestrator.errors import JournalError
+from orchestrator.core.errors import JournalError
+from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.graphs.layout import draw_plan
 from orchestrator.plan.schema import Plan
-from orchestrator.ports import ReleaseFeed
 from webapi.access import OPEN_PATHS, require_loopback_name, require_token
 from webapi.blueprint import read_description, version_blueprint
 from webapi.runs import Runs, Stream

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
 
-from orchestrator.adapters.http import Limits
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.ports import Clock, ReleaseFeed
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.adapters.http.client import Limits
+from orchestrator.core.ports.clock import Clock
+from orchestrator.core.ports.releases import ReleaseFeed
 from webapi.cache import Finding, Look, ReleaseCache
 from webapi.security import DATA_HEADERS, guard
 from webapi.version import View, build_view, read_current

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from orchestrator.errors import ReleaseError
-from orchestrator.model import Release
-from orchestrator.ports import Clock, ReleaseFeed
+from orchestrator.core.errors import ReleaseError
+from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.clock import Clock
+from orchestrator.core.ports.releases import ReleaseFeed
 
 TTL_S = 4 * 3600.0
 FORCED_EVERY_S = 60.0

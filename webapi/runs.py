@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import JournalError
-from orchestrator.journal import Journal, Record, Run
-from orchestrator.report import RunReport, build_report
+from orchestrator.core.errors import JournalError
+from orchestrator.journal.journal import Journal, Record, Run
+from orchestrator.reports.report import RunReport, build_report
 from webapi.version import format_moment
 
 HISTORY_MAX = 200

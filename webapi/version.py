@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from orchestrator.model import Release
-from orchestrator.releases import ReleaseRequest, choose_release, is_comparable, newest_release
+from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.releases.choosing import choose_release, newest_release
+from orchestrator.releases.version_order import is_comparable
 from webapi.cache import Finding
 from webapi.notes import render_notes
 

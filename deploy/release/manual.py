@@ -8,7 +8,7 @@ import click
 from orchestrator import __version__
 from orchestrator.cli import main
 from orchestrator.cli.catalog import SECTIONS
-from orchestrator.model import EXIT_CODES
+from orchestrator.core.model.verdict import EXIT_CODES
 
 _FURTHER = {
     2: "the command line or the plan is wrong; nothing was looked at or touched",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from orchestrator.checker.judgement import Breach, judge_step
 from orchestrator.checker.world import World, apply, can, complete, prove
-from orchestrator.effects import NO_THING, Effects, Setting
+from orchestrator.core.kind_model import NO_THING, Effects, Setting
 
 
 class Exit(NamedTuple):

@@ -9,14 +9,14 @@ from typing import Any
 from orchestrator.checker.judgement import Breach
 from orchestrator.checker.rules import RULES, Blame, Level, Rule
 from orchestrator.checker.search import Hop, Search, Sighting
-from orchestrator.contract import FAILED, TIMEOUT, State
-from orchestrator.effects import Step
+from orchestrator.core.kind_model import Step
+from orchestrator.core.state_kind import FAILED, TIMEOUT, State
+from orchestrator.machine.resume import limit_transitions
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.load import read_tree
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.structure import longest_path_s, longest_path_transitions
 from orchestrator.plan.tree import Node, Position, Problems, Trail
-from orchestrator.resume import limit_transitions
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.checker.world import Data, Version, World, find_source, is_first_write
-from orchestrator.effects import NO_THING, Effects, Setting, Step, Thing
-from orchestrator.model import Verdict
+from orchestrator.core.kind_model import NO_THING, Effects, Setting, Step, Thing
+from orchestrator.core.model.verdict import Verdict
 
 _FINAL = frozenset(
     {

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from orchestrator.contract import CrashRule, State
-from orchestrator.journal import Record
+from orchestrator.core.state_kind import CrashRule, State
+from orchestrator.journal.journal import Record
+from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
 from orchestrator.plan.schema import Plan, StateSpec
-from orchestrator.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
 
 _THEN = datetime(2026, 1, 1, tzinfo=UTC)
 _ELSEWHERE = "·"  # no state has this name

@@ -11,12 +11,12 @@ from orchestrator.checker.behaviour import Behaviour, Break, behave, learn
 from orchestrator.checker.judgement import Arrival, Breach, judge_end, judge_entry
 from orchestrator.checker.moves import Cut, Moves, Next
 from orchestrator.checker.world import World, begin, close_again, complete, reboot, save
-from orchestrator.contract import INTERRUPTED, State
-from orchestrator.effects import NO_THING, Effects, Setting, Step, Thing
-from orchestrator.facts import Target
-from orchestrator.model import Verdict
+from orchestrator.core.facts import Target
+from orchestrator.core.kind_model import NO_THING, Effects, Setting, Step, Thing
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.state_kind import INTERRUPTED, State
+from orchestrator.machine.resume import How, Mode, changes_app
 from orchestrator.plan.schema import EXHAUSTED, Plan, StateSpec
-from orchestrator.resume import How, Mode, changes_app
 
 KILLED, POWER_LOST, SAVED = "killed", "power lost", "users save"
 

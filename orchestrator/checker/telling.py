@@ -8,8 +8,8 @@ from typing import Any
 
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.checker.search import SAVED, Hop
-from orchestrator.contract import State
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
+from orchestrator.core.state_kind import State
 from orchestrator.plan.schema import Plan
 
 UNSAFE = "plan.unsafe"

@@ -1,6 +1,6 @@
 """The model world: as little of app, database, files and users as a plan can do harm to.
 
-Every step of the vocabulary of `orchestrator.effects` is one change of it. Pure values in, pure values out.
+Every step of the vocabulary of `orchestrator.core.kind_model` is one change of it. Pure values in, pure values out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from orchestrator.effects import NO_THING, Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import NO_THING, Effects, Setting, Step, Thing
 
 _REMEMBERED = 4096  # the same few hundred worlds are met again in each state of a long plan
 _SOURCES = Thing.BACKUP | Thing.SNAPSHOT

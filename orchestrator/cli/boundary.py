@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from orchestrator.cli.suggesting import find_plans, find_runs, find_versions, quietly
+from orchestrator.cli.suggestions import find_plans, find_runs, find_versions, quietly
 
 if TYPE_CHECKING:
-    from orchestrator.errors import OrchestratorError
-    from orchestrator.ports import Operator
-    from orchestrator.service import Service
+    from orchestrator.core.errors import OrchestratorError
+    from orchestrator.core.ports.operator import Operator
+    from orchestrator.run.service import Service
 
 EXIT_INTERNAL = 70
 _NAMED = "orchestrator.trusted-owners"
@@ -48,8 +48,8 @@ def plan_option(command: CommandT) -> CommandT:
 
 
 def _trust(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
-    from orchestrator.accounts import find_user
-    from orchestrator.trust import TRUST
+    from orchestrator.core.accounts import find_user
+    from orchestrator.core.trust import TRUST
 
     for name in names:
         try:
@@ -92,7 +92,7 @@ def open_service(plan: Path | None, operator: Operator | None = None) -> Service
 
 def find_plan(plan: Path | None) -> Path:
     """The plan that was named, or the one that is where one is looked for. Raises `UsageError`."""
-    from orchestrator.errors import UsageError
+    from orchestrator.core.errors import UsageError
 
     if plan is not None:
         remember_trusted(plan)
@@ -117,8 +117,8 @@ def remember_trusted(plan: Path) -> None:
     named = context.find_root().meta.get(_NAMED) if context else None
     if not named or not plan.is_file():
         return
-    from orchestrator.accounts import find_name
-    from orchestrator.ownership import read_trusted_owners, record_trusted_owners
+    from orchestrator.core.accounts import find_name
+    from orchestrator.journal.file_permissions import read_trusted_owners, record_trusted_owners
 
     if named <= read_trusted_owners(plan):
         return
@@ -133,7 +133,7 @@ def remember_trusted(plan: Path) -> None:
 @contextmanager
 def boundary(as_json: bool, *, as_lines: bool = False) -> Iterator[None]:
     """The only place where errors become words and exit codes; ``as_lines`` makes them the last of many events."""
-    from orchestrator.errors import OrchestratorError
+    from orchestrator.core.errors import OrchestratorError
 
     try:
         yield
@@ -146,7 +146,7 @@ def boundary(as_json: bool, *, as_lines: bool = False) -> Iterator[None]:
     except Exception as error:  # the boundary: an operator gets a sentence, not a traceback
         if os.environ.get("ORCHESTRATOR_DEBUG"):
             raise
-        from orchestrator.masking import PROCESS_MASK
+        from orchestrator.redaction.redactor import PROCESS_MASK
 
         told = PROCESS_MASK.text(str(error))
         click.echo(
@@ -159,8 +159,8 @@ def boundary(as_json: bool, *, as_lines: bool = False) -> Iterator[None]:
 
 
 def _print_error(error: OrchestratorError, as_json: bool, as_lines: bool) -> None:
-    from orchestrator import render
-    from orchestrator.masking import PROCESS_MASK
+    from orchestrator.cli import render
+    from orchestrator.redaction.redactor import PROCESS_MASK
 
     if as_json or as_lines:
         click.echo(json.dumps(PROCESS_MASK.document(build_error_document(error, as_event=as_lines))))

@@ -23,13 +23,13 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "After an interruption": {
         "resume": Entry("upgrade", "Go on with a run that was cut off."),
         "recover": Entry("upgrade", "End a run that was cut off, with nobody watching."),
-        "close": Entry("past", "Close a run that was cut off and looked after by hand."),
+        "close": Entry("history", "Close a run that was cut off and looked after by hand."),
     },
     "Look": {
-        "status": Entry("past", "Show the newest run: how far it is, or how it ended."),
-        "history": Entry("past", "List all runs, newest first."),
-        "show": Entry("past", "Show one run: its states, its reason, what it has kept."),
-        "support": Entry("past", "Pack all that is known of RUN into one file without secrets."),
+        "status": Entry("history", "Show the newest run: how far it is, or how it ended."),
+        "history": Entry("history", "List all runs, newest first."),
+        "show": Entry("history", "Show one run: its states, its reason, what it has kept."),
+        "support": Entry("history", "Pack all that is known of RUN into one file without secrets."),
         "serve": Entry("serve", "Show runs of the plan on a page, and which version there is."),
     },
     "Plan": {

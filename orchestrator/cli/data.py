@@ -17,13 +17,13 @@ from orchestrator.cli.boundary import (
     plan_option,
     run_argument,
 )
-from orchestrator.cli.ending import tell_end
+from orchestrator.cli.finish import tell_end
 from orchestrator.cli.group import main
-from orchestrator.cli.suggesting import find_backups, quietly
-from orchestrator.cli.watching import Output, output_options, stage
+from orchestrator.cli.run_display import Output, output_options, stage
+from orchestrator.cli.suggestions import find_backups, quietly
 
 if TYPE_CHECKING:
-    from orchestrator.records import KeptDatabase
+    from orchestrator.run.past_runs import KeptDatabase
 
 
 @main.group()
@@ -46,7 +46,7 @@ def list_backups(plan: Path | None, as_json: bool) -> None:
     orchestrator backups list upgrade.yaml
     orchestrator backups list upgrade.yaml --json
     """
-    from orchestrator import render
+    from orchestrator.cli import render
 
     with boundary(as_json):
         records = open_service(plan).records
@@ -75,7 +75,7 @@ def verify_backups(file: Path | None, plan: Path | None, as_json: bool) -> None:
     orchestrator backups verify
     orchestrator backups verify backups/2025-01-30_143022_v1.2.2.sql.gz --plan upgrade.yaml
     """
-    from orchestrator import render
+    from orchestrator.cli import render
 
     with boundary(as_json):
         checks = open_service(plan).records.verify_backups(file, report=lambda _: None)
@@ -133,7 +133,7 @@ def drop_quarantine(run_id: str, plan: Path | None, force: bool, as_json: bool) 
     orchestrator quarantine drop r-20250130-143022-1f3a
     orchestrator quarantine drop r-20250130-143022-1f3a --plan upgrade.yaml --force
     """
-    from orchestrator import render
+    from orchestrator.cli import render
 
     with boundary(as_json):
         records = open_service(plan).records

@@ -33,7 +33,7 @@ def doctor(plan: Path | None, as_json: bool) -> None:
     orchestrator doctor upgrade.yaml
     orchestrator doctor upgrade.yaml --json
     """
-    from orchestrator.doctor.examination import examine
+    from orchestrator.doctor.check_runner import examine
     from orchestrator.doctor.findings import EXIT_ILL, is_healthy, to_document
     from orchestrator.live.operator import TerminalOperator
     from orchestrator.wiring import build_surgery
@@ -50,7 +50,7 @@ def doctor(plan: Path | None, as_json: bool) -> None:
 
 
 def _print(finding: Finding) -> None:
-    from orchestrator.inert import make_inert
+    from orchestrator.redaction.terminal_text import make_inert
 
     mark, colour = _MARKS[finding.status.value]
     first, *rest = make_inert(finding.what).splitlines() or [""]

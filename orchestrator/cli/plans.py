@@ -17,7 +17,7 @@ from orchestrator.cli.boundary import (
     plan_argument,
 )
 from orchestrator.cli.group import main
-from orchestrator.cli.suggesting import find_runs, quietly
+from orchestrator.cli.suggestions import find_runs, quietly
 
 if TYPE_CHECKING:
     from orchestrator import graphs
@@ -46,8 +46,8 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
     orchestrator lint upgrade.yaml
     orchestrator lint upgrade.yaml --format sarif
     """
-    from orchestrator import lint as lines
-    from orchestrator.errors import PlanError
+    from orchestrator.cli import lint_report as lines
+    from orchestrator.core.errors import PlanError
     from orchestrator.wiring import find_dangers, read_plan, require_known_services
 
     with boundary(as_json or style == "json"):
@@ -67,7 +67,7 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
 
 def _draw_findings(style: str, plan: Plan, findings: tuple[Finding, ...]) -> str:
     from orchestrator import graphs
-    from orchestrator import lint as lines
+    from orchestrator.cli import lint_report as lines
 
     path = [(hop.state, hop.to) for hop in findings[0].path] if findings else []
     draw: dict[str, Callable[[], str]] = {

@@ -60,9 +60,9 @@ def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> N
 
 
 def _read_token(path: Path | None, host: str) -> str | None:
-    from orchestrator.errors import UsageError
-    from orchestrator.files import read_file
-    from orchestrator.trust import require_trusted
+    from orchestrator.core.errors import UsageError
+    from orchestrator.core.files import read_file
+    from orchestrator.core.trust import require_trusted
     from webapi.access import is_loopback_host
 
     if path is None:
@@ -87,7 +87,7 @@ def _read_token(path: Path | None, host: str) -> str | None:
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> Exception:
-    from orchestrator.errors import UsageError
+    from orchestrator.core.errors import UsageError
 
     return UsageError(
         "usage.cannot_listen",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.boundary import build_error_document
 
 if TYPE_CHECKING:
-    from orchestrator.deadline import Interruption
+    from orchestrator.core.deadline import Interruption
 
 #: A run that does not hear that it is to be left, because a call of it hangs, is over after this many seconds.
 LEAVES_WITHIN_S = 1.5
@@ -68,7 +68,7 @@ def explain(number: int, interruption: Interruption) -> str:
 
 # As a kill would end it, which may happen to a run at any moment: whatever hangs would hold up an orderly end too.
 def _end_process(as_json: bool, as_lines: bool) -> None:
-    from orchestrator.deadline import build_left
+    from orchestrator.core.deadline import build_left
 
     left = build_left("The run")
     document = json.dumps(build_error_document(left, as_event=as_lines)) if as_json or as_lines else ""

@@ -18,14 +18,14 @@ from orchestrator.cli.boundary import (
     prerelease_option,
     version_option,
 )
-from orchestrator.cli.ending import tell_end
+from orchestrator.cli.finish import tell_end
 from orchestrator.cli.group import main
-from orchestrator.cli.watching import Output, output_options, stage
+from orchestrator.cli.run_display import Output, output_options, stage
 
 if TYPE_CHECKING:
-    from orchestrator.journal import Run
-    from orchestrator.resume import Move
-    from orchestrator.service import Service
+    from orchestrator.journal.journal import Run
+    from orchestrator.machine.resume import Move
+    from orchestrator.run.service import Service
 
 EXIT_NEWER = 100
 
@@ -58,7 +58,7 @@ def run(
     orchestrator run upgrade.yaml --dry-run
     orchestrator run upgrade.yaml --version v1.2.3 --force
     """
-    from orchestrator.releases import ReleaseRequest
+    from orchestrator.core.ports.release_finder import ReleaseRequest
 
     with stage(Output(**output)) as told:
         request = ReleaseRequest(version=version, prerelease=prerelease, allow_downgrade=allow_downgrade, retry=retry)
@@ -136,16 +136,16 @@ def check(plan: Path | None, version: str | None, prerelease: bool, as_json: boo
     orchestrator check upgrade.yaml
     orchestrator check upgrade.yaml --prerelease --json
     """
-    from orchestrator.releases import ReleaseRequest
+    from orchestrator.core.ports.release_finder import ReleaseRequest
 
     with boundary(as_json):
         sys.exit(_print_check(open_service(plan), ReleaseRequest(version=version, prerelease=prerelease), as_json))
 
 
 def _take_up(plan: Path | None, output: Output, word: str) -> None:
-    from orchestrator import render
-    from orchestrator.inert import make_inert
-    from orchestrator.resume import Mode
+    from orchestrator.cli import render
+    from orchestrator.machine.resume import Mode
+    from orchestrator.redaction.terminal_text import make_inert
     from orchestrator.wiring import build_takeover
 
     def announce(run: Run, move: Move) -> None:
@@ -164,7 +164,7 @@ def _take_up(plan: Path | None, output: Output, word: str) -> None:
 
 
 def _print_check(service: Service, request: Any, as_json: bool) -> int:
-    from orchestrator.inert import make_inert
+    from orchestrator.redaction.terminal_text import make_inert
 
     choice = service.check(request)
     target = choice.target
@@ -189,7 +189,8 @@ def _print_check(service: Service, request: Any, as_json: bool) -> int:
 
 
 def _print_dry_run(service: Service, request: Any, force: bool, as_json: bool) -> int:
-    from orchestrator import graphs, render
+    from orchestrator import graphs
+    from orchestrator.cli import render
 
     states = service.dry_run(request, assume_yes=force)
     if as_json:

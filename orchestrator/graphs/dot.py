@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from orchestrator.graphs.course import Course
-from orchestrator.graphs.shown import COLOURS, WRONG, Pair, choose_arrows
+from orchestrator.graphs.edges import COLOURS, WRONG, Pair, choose_arrows
+from orchestrator.graphs.run_path import Course
 from orchestrator.plan.schema import Plan
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from orchestrator.core.model.verdict import EXIT_CODES
+from orchestrator.graphs.edges import CUT_OFF, Group, Pair, find_cuts, group_edges, shown_edges, tell_verdict
 from orchestrator.graphs.routing import LABEL_CHARACTER, Box, Route, draw_routes, measure_channels
-from orchestrator.graphs.shown import CUT_OFF, Group, Pair, find_cuts, group_edges, shown_edges, tell_verdict
-from orchestrator.machine import choose_forward
-from orchestrator.model import EXIT_CODES
+from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
 
 _MARGIN = 20.0

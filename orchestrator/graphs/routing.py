@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.graphs.shown import Group, Pair
+from orchestrator.graphs.edges import Group, Pair
 
 LABEL_CHARACTER = 6.8  # of a monospaced font of 11 px
 _LANE = 14.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from orchestrator.graphs.course import Course
+from orchestrator.graphs.edges import COLOURS, tell_verdict
 from orchestrator.graphs.layout import Drawing, Line, Node, draw_plan
-from orchestrator.graphs.shown import COLOURS, tell_verdict
-from orchestrator.machine import choose_forward
+from orchestrator.graphs.run_path import Course
+from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
 
 _HEAD = 64.0

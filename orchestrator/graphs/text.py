@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.graphs.course import Course
-from orchestrator.graphs.shown import group_edges, shown_edges, tell_verdict
-from orchestrator.machine import choose_forward
-from orchestrator.model import EXIT_CODES
+from orchestrator.core.model.verdict import EXIT_CODES
+from orchestrator.graphs.edges import group_edges, shown_edges, tell_verdict
+from orchestrator.graphs.run_path import Course
+from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
 
 _CAME, _FAILED, _HERE, _NOT = "●", "✗", "▶", "·"

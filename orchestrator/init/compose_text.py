@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from orchestrator.errors import UsageError
+from orchestrator.core.errors import UsageError
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 _MERGE = "<<"

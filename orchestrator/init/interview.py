@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.errors import UsageError
+from orchestrator.core.errors import UsageError
 
 
 @dataclass(frozen=True)

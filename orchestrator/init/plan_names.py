@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.contract import State
-from orchestrator.engine import build_target
-from orchestrator.errors import PlanError, UsageError
+from orchestrator.core.errors import PlanError, UsageError
+from orchestrator.core.state_kind import State
 from orchestrator.init.compose_text import list_services
 from orchestrator.init.reading import read_compose_files, read_env
 from orchestrator.plan.load import read_tree
 from orchestrator.plan.schema import Plan
+from orchestrator.plan.target import build_target
 from orchestrator.plan.tree import Problems, Trail, suggest
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.adapters.env_file import find_variable, read_environment, replace_variable
-from orchestrator.adapters.rendering import read_name
-from orchestrator.errors import UsageError
+from orchestrator.adapters.compose.env_file import find_variable, read_environment, replace_variable
+from orchestrator.adapters.compose.rendering import read_name
+from orchestrator.core.errors import UsageError
 from orchestrator.init.choosing import choose_account, choose_app, choose_database, find_poolers
 from orchestrator.init.compose_text import Written, find_image, replace_scalar
 from orchestrator.init.interview import Interview, Open

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.adapters.env_file import read_environment
-from orchestrator.errors import UsageError
-from orchestrator.files import read_file
+from orchestrator.adapters.compose.env_file import read_environment
+from orchestrator.core.errors import UsageError
+from orchestrator.core.files import read_file
 from orchestrator.init.compose_text import find_extended, find_includes
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")

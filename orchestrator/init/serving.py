@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from orchestrator.errors import UsageError
+from orchestrator.core.errors import UsageError
 from orchestrator.init.choosing import MIGRATES, App
 from orchestrator.init.interview import Interview, Open
 from orchestrator.init.survey import Service

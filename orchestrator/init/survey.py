@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.adapters.rendering import Json, parse_rendering, read_object, read_services
+from orchestrator.adapters.compose.rendering import Json, parse_rendering, read_object, read_services
 
 _POSTGRES = re.compile(r"postg(res|is|resql)|timescale|pgvect|pg_?vector|vectorchord|citus", re.IGNORECASE)
 _POOLER = re.compile(r"pgbouncer|pgcat|odyssey|pgpool|supavisor|postgres[-_]?exporter", re.IGNORECASE)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.errors import UsageError
+from orchestrator.core.errors import UsageError
 from orchestrator.init.compose_text import Written
 from orchestrator.init.interview import Interview, Open
 from orchestrator.init.survey import Service
-from orchestrator.releases import is_comparable
+from orchestrator.releases.version_order import is_comparable
 
 _TAIL = re.compile(r":(?:\$(?P<bare>[A-Za-z_]\w*)|\$\{(?P<name>[A-Za-z_]\w*)(?::?[-?][^{}$]*)?\})$")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)")

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from orchestrator.adapters.env_file import write_atomically
-from orchestrator.adapters.rendering import Json, find_differing, parse_rendering, read_object, read_services
-from orchestrator.errors import UsageError
-from orchestrator.files import read_file
+from orchestrator.adapters.compose.rendering import Json, find_differing, parse_rendering, read_object, read_services
+from orchestrator.core.atomic_write import write_atomically
+from orchestrator.core.errors import UsageError
+from orchestrator.core.files import read_file
 from orchestrator.init.plan_text import SCHEMA_FILE
 from orchestrator.init.proposal import Change, Proposal
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from rich.cells import cell_len
 from rich.text import Text
 
-from orchestrator.inert import make_inert
-from orchestrator.live.figures import format_amount, format_rate, format_remaining, format_seconds
-from orchestrator.live.pace import Pace
+from orchestrator.live.formatting import format_amount, format_rate, format_remaining, format_seconds
+from orchestrator.live.rate import Pace
 from orchestrator.live.view import View
+from orchestrator.redaction.terminal_text import make_inert
 
 NARROW = 60
 

@@ -7,14 +7,14 @@ from typing import Any, TextIO
 
 import click
 
-from orchestrator.facts import Facts
-from orchestrator.live.pace import Pace
+from orchestrator.core.facts import Facts
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.ports.clock import Clock
 from orchestrator.live.plain import SilentFace
-from orchestrator.machine import choose_forward
-from orchestrator.model import Progress
+from orchestrator.live.rate import Pace
+from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
-from orchestrator.ports import Clock
-from orchestrator.report import Outage, find_outage
+from orchestrator.reports.report import Outage, find_outage
 
 SCHEMA = 1
 _EVERY_S = 0.5

@@ -8,15 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 
 import click
 
-from orchestrator.inert import make_inert
-from orchestrator.model import Question
-from orchestrator.render import wrap
+from orchestrator.core.model.progress import Question
+from orchestrator.live.formatting import wrap
+from orchestrator.redaction.terminal_text import make_inert
 
 _NOTES_LINES = 30
 
 
 class TerminalOperator:
-    """Implements `orchestrator.ports.Operator`. While it asks, ``paused`` keeps all else from the terminal."""
+    """Implements the port `Operator`. While it asks, ``paused`` keeps all else from the terminal."""
 
     def __init__(self, paused: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._paused = paused

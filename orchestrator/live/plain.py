@@ -9,10 +9,10 @@ from typing import Protocol, TextIO
 
 import click
 
-from orchestrator.engine import Listener
-from orchestrator.inert import make_inert
-from orchestrator.model import Progress
-from orchestrator.service import SilentListener
+from orchestrator.core.model.progress import Progress
+from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.run.runner import Listener
+from orchestrator.run.service import SilentListener
 
 _MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
 _STDERR = 2

@@ -14,14 +14,14 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from orchestrator.facts import Facts
-from orchestrator.inert import make_inert
+from orchestrator.core.facts import Facts
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.ports.clock import Clock
 from orchestrator.live.drawing import NARROW, Moment, Size, draw, fold
 from orchestrator.live.plain import BEFORE_CAUSE, SilentFace, format_left, write_past_streams
 from orchestrator.live.view import View
-from orchestrator.model import Progress
 from orchestrator.plan.schema import Plan
-from orchestrator.ports import Clock
+from orchestrator.redaction.terminal_text import make_inert
 
 _TIMES_A_SECOND = 8
 _COLOURS = {"✓": "green", "✗": "red"}

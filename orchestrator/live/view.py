@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.facts import Current, Facts, Target
-from orchestrator.inert import make_inert
-from orchestrator.live.pace import Pace
-from orchestrator.machine import follow
-from orchestrator.model import Progress
+from orchestrator.core.facts import Current, Facts, Target
+from orchestrator.core.model.progress import Progress
+from orchestrator.live.rate import Pace
+from orchestrator.machine.machine import follow
 from orchestrator.plan.schema import Plan
-from orchestrator.report import Outage, find_outage
+from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.reports.report import Outage, find_outage
 
 
 @dataclass(frozen=True)

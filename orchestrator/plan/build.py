@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.errors import InvariantError
+from orchestrator.core.errors import InvariantError
 from orchestrator.plan.forms import PlanForm, read_form
 from orchestrator.plan.schema import Kind, Plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states

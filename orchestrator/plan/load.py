@@ -15,8 +15,8 @@ from typing import Protocol
 
 import yaml
 
-from orchestrator.errors import PlanError
-from orchestrator.files import read_beginning
+from orchestrator.core.errors import PlanError
+from orchestrator.core.files import read_beginning
 from orchestrator.plan.build import build_plan
 from orchestrator.plan.schema import Kind, Plan
 from orchestrator.plan.tree import Entry, Node, Position, Problems, Scalar

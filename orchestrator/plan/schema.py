@@ -24,8 +24,9 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.facts import Fact
-from orchestrator.model import EffectScope, Verdict
+from orchestrator.core.facts import Fact
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.plan.durations import Duration
 from orchestrator.plan.words import check_database_name, check_migration, check_version_variable
 

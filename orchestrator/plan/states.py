@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from orchestrator.model import Verdict
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, StateForm, read_form
 from orchestrator.plan.schema import COMMON_OUTCOMES, EXHAUSTED, FAILED, INTERRUPTED, TIMEOUT, Kind, StateSpec

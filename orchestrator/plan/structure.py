@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from orchestrator.model import Verdict
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.plan.schema import DONE, EXHAUSTED, Kind, Plan, StateSpec
 from orchestrator.plan.states import States
 from orchestrator.plan.tree import Node, Problems

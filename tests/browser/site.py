@@ -9,8 +9,8 @@ from typing import Self
 from flask import Flask
 from waitress import create_server  # type: ignore[import-untyped]  # ships no types
 
-from orchestrator.model import Release
-from tests.fakes.feed import FakeFeed
+from orchestrator.core.model.releases import Release
+from tests.tools.feed import FakeFeed
 from webapi import version_blueprint
 from webapi.security import guard
 

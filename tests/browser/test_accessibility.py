@@ -9,8 +9,8 @@ import pytest
 from tests.browser.chromium import Chromium, Page
 from tests.browser.npm import ensure_packages
 from tests.browser.site import Site, host_app, release
-from tests.fakes.feed import FakeFeed, unreachable
-from tests.fakes.past import RunUnderWay, make_past
+from tests.tools.feed import FakeFeed, unreachable
+from tests.tools.past import RunUnderWay, make_past
 from webapi.app import create_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.chromium import Chromium, Page
 from tests.browser.site import Site, host_app, release
-from tests.fakes.feed import FakeFeed, unreachable
+from tests.tools.feed import FakeFeed, unreachable
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.chromium import Chromium
 from tests.browser.npm import ensure_packages
 from tests.browser.site import Site, host_app, release
-from tests.fakes.feed import FakeFeed
+from tests.tools.feed import FakeFeed
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ from flask import Flask
 
 from tests.browser.chromium import Chromium, Page
 from tests.browser.site import Site, host_app, release
-from tests.fakes.feed import FakeFeed
-from tests.hostile_notes import HOSTILE_NOTES
+from tests.tools.feed import FakeFeed
+from tests.tools.hostile_notes import HOSTILE_NOTES
 from webapi import version_blueprint
 from webapi.notes import ALLOWED
 

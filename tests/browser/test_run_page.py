@@ -9,8 +9,8 @@ import pytest
 from orchestrator.plan.schema import Plan
 from tests.browser.chromium import Chromium, Page
 from tests.browser.site import Site, release
-from tests.fakes.feed import FakeFeed
-from tests.fakes.past import RUN, RunUnderWay, make_past
+from tests.tools.feed import FakeFeed
+from tests.tools.past import RUN, RunUnderWay, make_past
 from webapi.app import create_app
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.past import make_past
+from tests.tools.past import make_past
 
 pytestmark = pytest.mark.browser
 

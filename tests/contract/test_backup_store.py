@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.archive import BackupFolder
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline
-from orchestrator.errors import BackupError
-from orchestrator.model import Progress
-from orchestrator.ports import BackupStore
-from tests.fakes.backups import FakeBackupStore
-from tests.fakes.build import make_world
+from orchestrator.adapters.backups.archive import BackupFolder
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import BackupError
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.ports.backups import BackupStore
+from tests.tools.backups import FakeBackupStore
+from tests.tools.build import make_world
 
 DUMP = b"""--
 -- PostgreSQL database dump

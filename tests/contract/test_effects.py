@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from orchestrator.checker.search import read_setting
-from orchestrator.contract import State
-from orchestrator.effects import Step
-from orchestrator.errors import PlatformError
-from orchestrator.model import EffectScope
+from orchestrator.core.errors import PlatformError
+from orchestrator.core.kind_model import Step
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import State
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
-from orchestrator.service import SilentListener
+from orchestrator.run.service import SilentListener
 from states.registry import KINDS
-from tests.fakes.bench import Bench
+from tests.tools.bench import Bench
 
 _BACK = (Step.RESTORE_DATABASE, Step.RESTORE_OR_KEEP)
 _WRITES = (Step.MIGRATE_DATABASE, Step.WRITE_DATABASE)

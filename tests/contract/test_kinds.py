@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator.contract import CrashRule, State, StateContext
-from orchestrator.deadline import Deadline
-from orchestrator.engine import ContextBuilder
-from orchestrator.facts import Facts, Target
-from orchestrator.model import EffectScope
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.facts import Facts, Target
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.state_kind import CrashRule, State, StateContext
 from orchestrator.plan.operations import derive_reload, derive_rollback
-from orchestrator.releases import ReleaseRequest
-from orchestrator.service import SilentListener
+from orchestrator.run.runner import ContextBuilder
+from orchestrator.run.service import SilentListener
 from states.registry import KINDS
-from tests.fakes.bench import Bench
-from tests.fakes.outside import FakeHistory
+from tests.tools.bench import Bench
+from tests.tools.outside import FakeHistory
 
 ALL = sorted(KINDS)
 

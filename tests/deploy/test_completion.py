@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 BIN = Path(sys.executable).parent
 _BASH = """

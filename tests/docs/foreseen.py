@@ -2,7 +2,7 @@
 
 An error code that is new gets its line here: in `BETWEEN` if a state or an adapter can raise it with the app down, with
 the looks that would have shown it before, and what is left that none can show; in `ELSEWHERE` otherwise. Looks are
-named as `states.preconditions.choose_looks` and `orchestrator doctor` name them; `OTHER_LOOKS` are the rest.
+named as `states.shared.preflight_checks.choose_looks` and `orchestrator doctor` name them; `OTHER_LOOKS` are the rest.
 """
 
 from __future__ import annotations

@@ -10,14 +10,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.contract import CrashRule, State
-from orchestrator.effects import Setting, Step
-from orchestrator.model import EffectScope
+from orchestrator.core.kind_model import Setting, Step
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, State
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, PlanForm, StateForm
 from orchestrator.plan.schema import COMMON_OUTCOMES
-from states.preconditions import LOOKS, LOOKS_AT_DATABASE
 from states.registry import KINDS
+from states.shared.preflight_checks import LOOKS, LOOKS_AT_DATABASE
 from tests.docs.foreseen import BETWEEN, ELSEWHERE, OTHER_LOOKS, REFUSED_FOR_ITS_OWN_SAKE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

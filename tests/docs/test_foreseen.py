@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from states.preconditions import LOOKS, LOOKS_AT_DATABASE
+from states.shared.preflight_checks import LOOKS, LOOKS_AT_DATABASE
 from tests.docs.foreseen import BETWEEN, OTHER_LOOKS, REFUSED_FOR_ITS_OWN_SAKE, find_elsewhere
-from tests.unit.test_owners import find_codes
+from tests.unit.core.test_owners import find_codes
 
 
 def test_every_error_code_is_foreseen_or_cannot_be_or_is_raised_elsewhere() -> None:

@@ -21,7 +21,7 @@ import docker
 
 from deploy.demo.bed import Bed, BedError
 from deploy.demo.standing import Standing
-from orchestrator.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError
 from tests.soak.rounds import RELEASES
 from tests.soak.soak import Soak
 from tests.soak.table import build_blows, build_ends, build_table

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.core.deadline import Deadline
 from tests.soak.harm import Blow, Harm, Hit, Measure
 from tests.soak.operation import Landed, Over, Position
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import docker
 
 from deploy.demo.bed import BedError, LedgerHost
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline
-from orchestrator.errors import DeadlineExceededError
-from orchestrator.journal import Journal
-from tests.docker.installation import ORCHESTRATOR, RUN_TIMEOUT_S
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import DeadlineExceededError
+from orchestrator.journal.journal import Journal
+from tests.engine.installation import ORCHESTRATOR, RUN_TIMEOUT_S
 from tests.soak.harm import SIGNALS, Blow, Hit, Measure, find_moment
 
 NOWHERE = "before the run"

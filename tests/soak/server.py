@@ -5,9 +5,9 @@ from contextlib import closing, suppress
 import psycopg
 
 from deploy.demo.bed import BedError, LedgerHost
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.deadline import Deadline
-from orchestrator.errors import DeadlineExceededError
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import DeadlineExceededError
 
 LIVE = "ledger"
 SYSTEM = "postgres"

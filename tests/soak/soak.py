@@ -7,10 +7,10 @@ from pathlib import Path
 import yaml
 
 from deploy.demo.bed import Acknowledged, Bed, Prober, missing
-from orchestrator.history import JournalHistory
-from orchestrator.journal import Journal
-from orchestrator.records import read_report
-from tests.docker.installation import build_ledger_plan, find_belongings, leave_out, orchestrator
+from orchestrator.journal.history import JournalHistory
+from orchestrator.journal.journal import Journal
+from orchestrator.run.past_runs import read_report
+from tests.engine.installation import build_ledger_plan, find_belongings, leave_out, orchestrator
 from tests.soak import evidence
 from tests.soak.course import NOT_BEGUN, Course, Courses
 from tests.soak.crowd import Crowd

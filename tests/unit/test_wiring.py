@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from orchestrator.log import warn
+from orchestrator.core.log import warn
 from orchestrator.wiring import find_pinned_version
-from tests.fakes.bench import Bench
+from tests.tools.bench import Bench
 
 
 def test_what_is_logged_keeps_stdout_for_documents(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from .release import Release, ReleaseError, load_release
 from .server import serve
 
 if TYPE_CHECKING:
-    from orchestrator.ports import ReleaseFeed
+    from orchestrator.core.ports.releases import ReleaseFeed
 
 
 class SettingError(Exception):

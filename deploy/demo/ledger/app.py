@@ -17,7 +17,7 @@ from .database import Database
 from .release import Release
 
 if TYPE_CHECKING:
-    from orchestrator.ports import ReleaseFeed
+    from orchestrator.core.ports.releases import ReleaseFeed
 
 MAX_BODY_CHARACTERS = 10_000
 MAX_PAGE = 1000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from orchestrator.ports import ReleaseFeed
+from orchestrator.core.ports.releases import ReleaseFeed
 from webapi import WEB_LIMITS, FileFeed, GitHubFeed, version_blueprint
 
 GITHUB_API = "https://api.github.com"

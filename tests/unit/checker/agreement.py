@@ -9,9 +9,9 @@ from pathlib import Path
 
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.checker.search import POWER_LOST, SAVED, Hop
-from orchestrator.contract import FAILED, TIMEOUT
+from orchestrator.core.state_kind import FAILED, TIMEOUT
+from orchestrator.machine.resume import Mode
 from orchestrator.plan.schema import Plan
-from orchestrator.resume import Mode
 from states.registry import KINDS
 from tests.unit.checker.brute import Fault, Point, Trial
 

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
-from orchestrator.contract import TIMEOUT, Result, State, StateContext
-from orchestrator.errors import DeadlineExceededError, OrchestratorError, RefusedError
-from orchestrator.facts import Fact
+from orchestrator.core.errors import DeadlineExceededError, OrchestratorError, RefusedError
+from orchestrator.core.facts import Fact
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.state_kind import TIMEOUT, Result, State, StateContext
+from orchestrator.machine.resume import Mode
 from orchestrator.plan.schema import Plan
-from orchestrator.releases import ReleaseRequest
-from orchestrator.report import RunReport
-from orchestrator.resume import Mode
-from orchestrator.service import Service, SilentListener
-from orchestrator.takeover import Takeover
+from orchestrator.reports.report import RunReport
+from orchestrator.run.recovery import Takeover
+from orchestrator.run.service import Service, SilentListener
 from states.registry import KINDS
-from tests.fakes.build import announce_up_to, make_ports, make_world
-from tests.fakes.script import Killed
-from tests.fakes.world import FakeWorld
+from tests.tools.build import announce_up_to, make_ports, make_world
+from tests.tools.script import Killed
+from tests.tools.world import FakeWorld
 from tests.unit.checker.witness import NEW, NEW_SCHEMA, WatchedScript, Witness
 
 Work = Callable[[], RunReport | None]
@@ -73,7 +73,7 @@ class Trial(SilentListener):
         work: Work = partial(service.run, ReleaseRequest(), assume_yes=True, listener=self)
         for _ in range(len(self.faults) + 1):
             try:
-                with patch("orchestrator.service.require_safe"):  # what it would refuse is what is tried here
+                with patch("orchestrator.run.service.require_safe"):  # what it would refuse is what is tried here
                     report = work()
             except Killed:
                 work = self._revive()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
 from orchestrator.plan.load import parse_plan, read_tree
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.standard import build_standard_states

@@ -13,7 +13,7 @@ from orchestrator.plan.schema import Plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.plan.tree import Json
 from states.registry import KINDS
-from tests.fakes.bench import HEADER
+from tests.tools.bench import HEADER
 
 #: State → the line to write instead; None takes the state out.
 Changes = Mapping[str, Json]

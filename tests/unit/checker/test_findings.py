@@ -13,12 +13,12 @@ from orchestrator.checker.findings import check_plan
 from orchestrator.checker.rules import RULES, Level
 from orchestrator.checker.telling import tell_finding, tell_path
 from orchestrator.cli import main
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.tree import Json
 from states.registry import KINDS
-from tests.fakes.bench import Bench
+from tests.tools.bench import Bench
 from tests.unit.checker.mutants import MORE, command
 from tests.unit.checker.plans import SOURCE, build_plan, find_errors, find_one, find_rules, lead, state, write_machine
 

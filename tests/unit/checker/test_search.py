@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.checker.findings import check_plan
 from orchestrator.checker.search import Search
-from orchestrator.contract import CrashRule, Options, Result, State, StateContext
-from orchestrator.effects import Effects, Setting, Step, Thing
-from orchestrator.model import EffectScope
+from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS

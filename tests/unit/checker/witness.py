@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.contract import State
-from orchestrator.model import Verdict
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.state_kind import State
 from orchestrator.plan.schema import Plan
-from tests.fakes.script import Script
-from tests.fakes.world import FakeWorld
+from tests.tools.script import Script
+from tests.tools.world import FakeWorld
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 OLD_SCHEMA, NEW_SCHEMA = 1, 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import graphs
-from orchestrator.model import EXIT_CODES
+from orchestrator.core.model.verdict import EXIT_CODES
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS

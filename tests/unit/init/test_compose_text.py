@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UsageError
+from orchestrator.core.errors import UsageError
 from orchestrator.init.compose_text import find_extended, find_image, find_includes, replace_scalar
 
 FILE = Path("/srv/compose.yaml")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
 from orchestrator.init.plan_names import require_known_services
 from orchestrator.plan.load import parse_plan
 from states.registry import KINDS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import UsageError
+from orchestrator.core.errors import UsageError
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.plan.load import parse_plan

@@ -9,7 +9,7 @@ import pyte
 from rich.console import Console
 
 from orchestrator.live.screen import ScreenFace, build_console
-from tests.fakes.clock import FakeClock
+from tests.tools.clock import FakeClock
 
 _SCROLLED_BACK = 500
 

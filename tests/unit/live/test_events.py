@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.live.events import EventFace
-from orchestrator.report import RunReport
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
+from orchestrator.reports.report import RunReport
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 
 def run(bench: Bench, version: str = "v1.1.0") -> tuple[RunReport, list[dict[str, Any]]]:

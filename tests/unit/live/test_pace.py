@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator.live.figures import format_amount, format_rate, format_remaining, format_seconds
-from orchestrator.live.pace import Pace
-from orchestrator.model import Progress
+from orchestrator.core.model.progress import Progress
+from orchestrator.live.formatting import format_amount, format_rate, format_remaining, format_seconds
+from orchestrator.live.rate import Pace
 
 MIB = 1024**2
 

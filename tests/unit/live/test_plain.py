@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from orchestrator.live.plain import LineFace, SilentFace
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 
 def run(folder: Path, version: str = "v1.1.0", *, verbose: bool = False) -> list[str]:

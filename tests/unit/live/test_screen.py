@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.live.screen import ScreenFace
-from orchestrator.model import Verdict
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
-from tests.fakes.outside import FakeOperator
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.outside import FakeOperator
 from tests.unit.live.terminal import Terminal, make_face
 
 STATES = [

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from orchestrator.facts import Current, Facts, Serving, StoppedServices, Target
+from orchestrator.core.facts import Current, Facts, Serving, StoppedServices, Target
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.model.releases import Release
 from orchestrator.live.drawing import Moment, Size, draw, fold
 from orchestrator.live.view import View
-from orchestrator.model import Progress, Release
 from orchestrator.plan.load import load_plan
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS

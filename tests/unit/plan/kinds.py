@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.errors import PlanError
-from orchestrator.facts import Fact
-from orchestrator.model import EffectScope
+from orchestrator.core.errors import PlanError
+from orchestrator.core.facts import Fact
+from orchestrator.core.model.effects import EffectScope
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.schema import Kind, Plan
 

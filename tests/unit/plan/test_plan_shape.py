@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import PlanError
-from orchestrator.model import Verdict
+from orchestrator.core.errors import PlanError
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.plan.load import load_plan
 from tests.unit.plan.kinds import HEAD, KINDS, SOURCE, STATES, PullOptions, parse, problems_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.variables import resolve_variables
 from tests.unit.plan.kinds import HEAD, STATES, parse

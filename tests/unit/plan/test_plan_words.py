@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
 from orchestrator.plan.load import parse_plan
 from states.registry import KINDS
 

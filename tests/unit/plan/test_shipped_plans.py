@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.demo import leave_rehearsal_out
-from orchestrator.errors import PlanError
+from orchestrator.core.errors import PlanError
 from orchestrator.plan.json_schema import build_json_schema, render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.structure import longest_path_s

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from tests.docker.installation import leave_out
+from tests.engine.installation import leave_out
 from tests.soak.evidence import Data, find_differences
 from tests.soak.rounds import UNHEALTHY, Kind, Step, choose_rounds
 from tests.soak.table import Ran, build_table

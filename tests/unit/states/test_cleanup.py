@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.adapters.archive import BackupFolder
-from orchestrator.deadline import Deadline
-from orchestrator.errors import DatabaseError
-from orchestrator.facts import Receipt
-from orchestrator.model import Verdict
-from orchestrator.releases import ReleaseRequest
-from orchestrator.service import Service
+from orchestrator.adapters.backups.archive import BackupFolder
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import DatabaseError
+from orchestrator.core.facts import Receipt
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.run.service import Service
 from states.cleanup import choose_superfluous
 from states.registry import KINDS
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
-from tests.fakes.build import announce_up_to, make_ports
-from tests.fakes.database import FakeDatabase
-from tests.words import make_receipt
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.build import announce_up_to, make_ports
+from tests.tools.database import FakeDatabase
+from tests.tools.words import make_receipt
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

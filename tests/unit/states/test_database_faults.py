@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import DatabaseError
-from orchestrator.model import Session, Verdict
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from orchestrator.core.errors import DatabaseError
+from orchestrator.core.model.database import Session
+from orchestrator.core.model.verdict import Verdict
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
 
 AWAY = DatabaseError("database.unreachable", "The server is gone.", hint="Start it.")
 FULL = DatabaseError("database.full", "There is no connection left.")

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine import worst_case_downtime_s
-from orchestrator.errors import PlatformError
-from orchestrator.facts import Committed, Serving, Started
-from orchestrator.journal import Journal
-from orchestrator.model import DatabaseLoad, Gate, Verdict
+from orchestrator.core.errors import PlatformError
+from orchestrator.core.facts import Committed, Serving, Started
+from orchestrator.core.model.database import DatabaseLoad
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.model.workloads import Gate
+from orchestrator.journal.journal import Journal
+from orchestrator.run.runner import worst_case_downtime_s
 from states.registry import KINDS
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
-from tests.fakes.world import FakeWorld
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.tools.world import FakeWorld
 
 SHIPPED = Path(__file__).parents[3] / "plans"
 NO_ENGINE = PlatformError("engine.unreachable", "The engine does not answer.")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import PlatformError
-from orchestrator.model import Verdict
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from orchestrator.core.errors import PlatformError
+from orchestrator.core.model.verdict import Verdict
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
 
 
 @pytest.mark.parametrize("method", ["platform.start_job", "platform.wait_job"])

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import DatabaseError
-from orchestrator.model import DatabaseLoad, ServiceStatus, Session, Verdict
-from tests.fakes.bench import Bench, serving_version
-from tests.fakes.platform import FakePlatform
-from tests.fakes.world import FakeWorld
+from orchestrator.core.errors import DatabaseError
+from orchestrator.core.model.database import DatabaseLoad, Session
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.model.workloads import ServiceStatus
+from tests.tools.bench import Bench, serving_version
+from tests.tools.platform import FakePlatform
+from tests.tools.world import FakeWorld
 
 
 def no_room_beside_the_database(world: FakeWorld) -> None:

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import DatabaseError, PlatformError
-from orchestrator.facts import Rehearsal
-from orchestrator.journal import Journal
-from orchestrator.model import DatabaseLoad, Verdict
+from orchestrator.core.errors import DatabaseError, PlatformError
+from orchestrator.core.facts import Rehearsal
+from orchestrator.core.model.database import DatabaseLoad
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.journal.journal import Journal
 from orchestrator.plan.standard import build_standard_states
-from orchestrator.report import RunReport
-from tests.fakes.bench import Bench, serving_version
-from tests.fakes.outside import FakeOperator
-from tests.fakes.things import migrate_to
+from orchestrator.reports.report import RunReport
+from tests.tools.bench import Bench, serving_version
+from tests.tools.outside import FakeOperator
+from tests.tools.things import migrate_to
 
 
 @pytest.fixture

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import PlatformError
-from orchestrator.facts import Facts, WayBack
-from orchestrator.journal import Journal
-from orchestrator.model import Changes, Verdict
+from orchestrator.core.errors import PlatformError
+from orchestrator.core.facts import Facts, WayBack
+from orchestrator.core.model.database import Changes
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.journal.journal import Journal
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from states import restore
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
-from tests.fakes.things import FakeDb
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.tools.things import FakeDb
 
 
 def way_back(bench: Bench, run_id: str) -> WayBack | None:

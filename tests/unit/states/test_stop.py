@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import DatabaseError
-from orchestrator.facts import StoppedServices
-from orchestrator.journal import Journal
-from orchestrator.model import DatabaseLoad, ProbeAnswer, Session, Verdict
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench, serving_version
-from tests.fakes.outside import FakeProbe
+from orchestrator.core.errors import DatabaseError
+from orchestrator.core.facts import StoppedServices
+from orchestrator.core.model.database import DatabaseLoad, Session
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.model.workloads import ProbeAnswer
+from orchestrator.journal.journal import Journal
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.tools.outside import FakeProbe
 
 STRANGER = Session(pid=77, user="analyst", application="psql", address="10.1.1.1", active=True)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.model import ServiceStatus, Verdict
-from states.looks.app import is_pinned_to
-from tests.fakes.bench import WITHOUT_REHEARSAL, Bench
-from tests.fakes.things import FakeImage, digest_of
-from tests.fakes.world import FakeWorld
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.model.workloads import ServiceStatus
+from states.shared.checks.app import is_pinned_to
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.things import FakeImage, digest_of
+from tests.tools.world import FakeWorld
 
 A, B = digest_of("a"), digest_of("b")
 HOST = "registry.example:5000/you/ledger"

@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator, FormatChecker
 from werkzeug.test import TestResponse
 
-from orchestrator.journal import Journal
-from orchestrator.model import Release
+from orchestrator.core.model.releases import Release
+from orchestrator.journal.journal import Journal
 from orchestrator.plan.schema import Plan
-from tests.fakes.bench import Bench
-from tests.fakes.feed import FakeFeed
-from tests.fakes.past import RUN, RunUnderWay, make_past
+from tests.tools.bench import Bench
+from tests.tools.feed import FakeFeed
+from tests.tools.past import RUN, RunUnderWay, make_past
 from webapi.app import create_app, describe_all
 from webapi.runs import STREAMS_EACH, STREAMS_MAX, Runs, Stream
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.hostile_notes import HOSTILE_NOTES
+from tests.tools.hostile_notes import HOSTILE_NOTES
 from webapi.notes import ALLOWED, LINK_REL, render_notes
 
 

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 
-from orchestrator.errors import ReleaseError
-from orchestrator.model import Release
-from tests.fakes.clock import FakeClock
-from tests.fakes.feed import FakeFeed, unreachable
+from orchestrator.core.errors import ReleaseError
+from orchestrator.core.model.releases import Release
+from tests.tools.clock import FakeClock
+from tests.tools.feed import FakeFeed, unreachable
 from webapi import version_blueprint
 from webapi.blueprint import read_description
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.adapters.system_clock import SystemClock
-from orchestrator.errors import ReleaseError
-from orchestrator.model import Release
-from tests.fakes.clock import FakeClock
-from tests.fakes.feed import FakeFeed, unreachable
+from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.core.errors import ReleaseError
+from orchestrator.core.model.releases import Release
+from tests.tools.clock import FakeClock
+from tests.tools.feed import FakeFeed, unreachable
 from webapi.cache import PATIENCE_S, QUESTIONS_AN_HOUR, SLOW, TTL_S, ReleaseCache
 
 ONE = Release(version="v1.3.0")

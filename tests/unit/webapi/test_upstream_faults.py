@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from orchestrator.adapters.http import Limits
+from orchestrator.adapters.http.client import Limits
 from webapi import GitHubFeed, version_blueprint
 from webapi.blueprint import WEB_LIMITS
 

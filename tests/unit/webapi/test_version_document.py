@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.model import Release
+from orchestrator.core.model.releases import Release
 from webapi.cache import Finding
 from webapi.version import PROBLEMS, View, build_view, read_current
 

@@ -1,0 +1,1 @@
+"""Docker Compose: projects, their rendering, the gate and the trial copy."""

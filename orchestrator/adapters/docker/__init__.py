@@ -1,0 +1,1 @@
+"""Docker Engine: its API, containers, images and volumes."""

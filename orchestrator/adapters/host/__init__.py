@@ -1,0 +1,1 @@
+"""The host: its clocks, its files and the caller's environment."""

@@ -1,0 +1,67 @@
+"""What is taken over from the caller's environment: where programs and Docker's own settings are looked for.
+
+Docker runs programs from its plugin folder, and Compose is one of them. So a folder there that somebody else can write
+is as bad as a plan that somebody else can write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from orchestrator.core.trust import TRUST, require_trusted
+
+#: What they name decides whom we believe to be the engine, a registry or a source of releases.
+_TRUSTED_FILES = frozenset({"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
+_TRUSTED_FOLDERS = frozenset({"SSL_CERT_DIR", "DOCKER_CERT_PATH"})
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def keep_trusted(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with those folders of PATH alone in which only trusted users can put a program.
+
+    A relative one leads elsewhere in each folder, so it is left out for everybody; what others can write, for root.
+
+    Raises:
+        TrustError: somebody else can change Docker's settings or plugins there.
+    """
+    require_trusted_settings(environment)
+    folders = [folder for folder in environment.get("PATH", _DEFAULT_PATH).split(os.pathsep) if _is_kept(folder)]
+    return {**environment, "PATH": os.pathsep.join(folders) or _DEFAULT_PATH}
+
+
+def require_trusted_settings(environment: Mapping[str, str]) -> None:
+    """See that only trusted users can change Docker's settings and plugins, and the certificates that are believed.
+
+    Raises:
+        TrustError: as `orchestrator.core.trust.require_trusted`.
+    """
+    named = {name: Path(environment[name]) for name in (*_TRUSTED_FILES, *_TRUSTED_FOLDERS) if environment.get(name)}
+    require_trusted(
+        *(path for name, path in named.items() if name in _TRUSTED_FILES),
+        folders=tuple(path for name, path in named.items() if name in _TRUSTED_FOLDERS),
+    )
+    home = environment.get("DOCKER_CONFIG") or (f"{environment['HOME']}/.docker" if environment.get("HOME") else "")
+    if home:
+        folder = Path(home)
+        require_trusted(folder / "config.json", *_find_plugins(folder), folders=tuple(_find_folders(folder)))
+
+
+def _find_folders(settings: Path) -> Iterator[Path]:
+    yield from (folder for folder in (settings, settings / "cli-plugins", settings / "contexts") if folder.is_dir())
+
+
+def _find_plugins(settings: Path) -> Iterator[Path]:
+    folder = settings / "cli-plugins"
+    if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK):
+        yield from (path for path in folder.iterdir() if path.name.startswith("docker-"))
+
+
+def _is_kept(folder: str) -> bool:
+    if not folder.startswith("/"):
+        return False
+    try:
+        return os.geteuid() != 0 or TRUST.find_distrust(Path(folder), folder=True) is None
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""PostgreSQL: dumps, copies, restores and the proof that nothing was written."""

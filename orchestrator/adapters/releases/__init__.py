@@ -1,0 +1,1 @@
+"""Where releases are announced: GitHub, a registry, a file."""

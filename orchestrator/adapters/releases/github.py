@@ -1,0 +1,110 @@
+"""Releases of a repository on GitHub or GitHub Enterprise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from orchestrator.adapters.http.addresses import is_private_channel, is_same_origin
+from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
+from orchestrator.adapters.http.client import Answer, Line, fetch, read_document
+from orchestrator.adapters.http.errors import hostile
+from orchestrator.adapters.releases.etag_cache import Page, PageMemory
+from orchestrator.adapters.releases.file import read_releases
+from orchestrator.core.errors import PlanError
+from orchestrator.core.model.releases import Release
+
+_REPOSITORY = re.compile(r"^(?!\.)[A-Za-z0-9._-]+/(?!\.)[A-Za-z0-9._-]+$")
+_MAX_PAGES = 5
+
+
+class GitHubFeed:
+    """The newest 500 releases of ``owner/name``. The token is sent to ``api_base`` only and shown nowhere.
+
+    What GitHub says has not changed since the listing before is not sent again.
+
+    Raises:
+        PlanError: ``plan.repository``; ``plan.insecure_source`` (the token would travel in clear text).
+    """
+
+    def __init__(
+        self,
+        repository: str,
+        api_base: str = "https://api.github.com",
+        token: str | None = None,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        if not _REPOSITORY.match(repository):
+            raise PlanError(
+                "plan.repository",
+                f"{repository!r} is no GitHub repository.",
+                hint="Write it as `owner/name`.",
+            )
+        if token and not is_private_channel(api_base):
+            raise PlanError(
+                "plan.insecure_source",
+                "The token for the releases would be sent unencrypted.",
+                hint="Use an https address.",
+            )
+        self._url = f"{api_base.rstrip('/')}/repos/{repository}/releases?per_page=100"
+        self._headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._limits = limits
+        self._memory = PageMemory()
+
+    def list_releases(self) -> tuple[Release, ...]:
+        """Read page after page, five at most. Entries that are no release are left out.
+
+        Raises:
+            ReleaseError: as `orchestrator.adapters.http.client.fetch_json`.
+        """
+        releases: list[Release] = []
+        url: str | None = self._url
+        with Line(self._url, Budget(self._limits)) as line:
+            for _ in range(_MAX_PAGES):
+                if url is None:
+                    break
+                page = self._read_page(line, url)
+                releases += page.releases
+                url = self._require_ours(page.next_url)
+        self._memory.forget_others()
+        return tuple(releases)
+
+    def _read_page(self, line: Line, url: str) -> Page:
+        answer = fetch(line, url, {**self._headers, **self._memory.condition(url)})
+        page = self._memory.read(url, answer, lambda new: _read_page(new, line.budget))
+        try:
+            line.budget.take_entries(page.entries)
+        except SpentError as cause:
+            raise hostile(url, str(cause)) from cause
+        return page
+
+    def _require_ours(self, next_url: str | None) -> str | None:
+        if next_url is not None and not is_same_origin(self._url, next_url):
+            raise hostile(self._url, "says that its next page is on another host")
+        return next_url
+
+
+def _read_page(answer: Answer, budget: Budget) -> Page:
+    document = read_document(answer, budget.limits)
+    if not isinstance(document.content, list):
+        raise hostile(answer.url, "sent something that is no list of releases")
+    releases = read_releases((_rename(entry) for entry in document.content), budget)
+    return Page(releases, len(document.content), document.next_url)
+
+
+def _rename(entry: object) -> Mapping[str, object]:
+    fields = entry if isinstance(entry, dict) else {}
+    return {ours: fields.get(theirs) for ours, theirs in _FIELDS.items()}
+
+
+_FIELDS = {
+    "version": "tag_name",
+    "notes": "body",
+    "url": "html_url",
+    "published_at": "published_at",
+    "prerelease": "prerelease",
+    "draft": "draft",
+}

@@ -1,0 +1,29 @@
+"""Releases with what their authors should not have written into the notes taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.releases import ReleaseFeed
+from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.terminal_text import cut_text
+
+NOTES_AT_MOST = 64 * 1024
+
+
+@dataclass(frozen=True)
+class MaskedFeed:
+    """Another feed; notes go to a terminal, a page and the journal, and none of them is a place for a secret."""
+
+    feed: ReleaseFeed
+    mask: Mask
+
+    def list_releases(self) -> tuple[Release, ...]:
+        """As the other feed has them. Raises what it raises."""
+        found = self.feed.list_releases()
+        return tuple(one.model_copy(update={"notes": self._mask(one.notes)}) if one.notes else one for one in found)
+
+    # Cut where secrets are known: half of one would be left otherwise.
+    def _mask(self, notes: str) -> str:
+        return cut_text(self.mask.text(notes), NOTES_AT_MOST)

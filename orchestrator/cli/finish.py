@@ -1,0 +1,50 @@
+"""What follows once a run has its end: it is printed, and told to those who are not here."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from orchestrator.cli.run_display import Stage
+    from orchestrator.reports.report import RunReport
+    from orchestrator.run.recovery import Takeover
+    from orchestrator.run.service import Service
+
+
+class _EnoughError(Exception):
+    """Somebody does not want to wait any longer."""
+
+
+def tell_end(told: Stage, way: Service | Takeover, report: RunReport) -> int:
+    """Print how a run ended, and notify whom the plan names; the run's exit code, whatever becomes of that."""
+    from orchestrator.run.finish import notify_end
+
+    exit_code = told.print_end(report)
+    try:
+        with _signals_are_enough():
+            problems = notify_end(way.plan, way.world, report)
+    except _EnoughError:
+        problems = ("A signal came before everybody was notified.",)
+    for problem in problems:
+        click.echo(f"note: {problem}", err=True)
+    return exit_code
+
+
+# The run is over, so no signal means it any more: what would end the process now would also change its exit code.
+@contextmanager
+def _signals_are_enough() -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _EnoughError
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

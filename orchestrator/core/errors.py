@@ -1,0 +1,164 @@
+"""Everything that can go wrong and that an operator is told about.
+
+One root, one sentence each for *what happened*, *what it means for the app* and *what to do*::
+
+    OrchestratorError                     exit code
+    ├── PlanError              plan.*         2   nothing was looked at or touched
+    ├── UsageError             usage.*        2
+    ├── BusyError              lock.*        75   another run is at work
+    ├── UnfinishedRunError     run.*         30   an earlier run was cut off
+    ├── JournalError           journal.*     70
+    ├── TrustError             trust.*       70   somebody else can change what would be obeyed
+    ├── InvariantError         internal.*    70   a bug: fail closed
+    └── StateError                           the state reports ``failed``; the plan says what follows
+        ├── PlatformError      engine.* compose.* service.* image.* pull.* env.* gate.* metrics.*
+        ├── DatabaseError      database.*
+        ├── ReleaseError       releases.*
+        ├── BackupError        backup.*
+        ├── MigrationError     migrate.*
+        ├── HealthError        health.*
+        ├── CommandError       command.*
+        ├── RefusedError       refused.*
+        ├── DeadlineExceededError             the state reports ``timeout``
+        └── InterruptedByOperatorError        the state reports ``failed``, asked for by a signal
+
+Adapters translate foreign errors into these ``from`` their cause. Codes are stable: scripts may rely on them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+#: What most failures before the first change mean for the app.
+UNTOUCHED = "Nothing was changed; the app runs as before."
+
+
+class OrchestratorError(Exception):
+    """Root of the tree. ``code`` is stable and dotted, ``exit_code`` is what the process ends with."""
+
+    exit_code = 70
+
+    def __init__(self, code: str, what: str, *, meaning: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.meaning = meaning
+        self.hint = hint
+
+    def sentences(self) -> tuple[str, ...]:
+        """What happened, what it means for the app, what to do; the empty ones left out."""
+        return tuple(text for text in (self.what, self.meaning, self.hint) if text)
+
+    def story(self) -> str:
+        """The sentences as one text: on one line, or each on its own where one is longer than a line."""
+        return ("\n" if "\n" in self.what else " ").join(self.sentences())
+
+
+class PlanError(OrchestratorError):
+    """The plan cannot be used. ``problems`` holds one line a problem, each with file:line:column."""
+
+    exit_code = 2
+
+    def __init__(self, code: str, what: str, *, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(code, what, meaning="Nothing was looked at or touched.", hint=hint)
+        self.problems = problems
+
+
+class UsageError(OrchestratorError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_code = 2
+
+
+class BusyError(OrchestratorError):
+    """Another run holds the lock of this project."""
+
+    exit_code = 75
+
+
+class UnfinishedRunError(OrchestratorError):
+    """An earlier run of this project was cut off and has no end in the journal."""
+
+    exit_code = 30
+
+
+class CheckpointError(OrchestratorError):
+    """SIGTERM: the host may be going down, so the run was left where it is, for `recover` to end."""
+
+    exit_code = 143
+
+
+class JournalError(OrchestratorError):
+    """The journal cannot be read or written, or was written by a newer version."""
+
+
+class TrustError(OrchestratorError):
+    """Somebody whom the operator has not named can change the plan, the project or another file that is obeyed."""
+
+
+class InvariantError(OrchestratorError):
+    """Something that can never be so, is so: a bug. The run stops where it is."""
+
+
+class StateError(OrchestratorError):
+    """A state could not do its work; it reports ``failed`` and the plan's way back is taken.
+
+    ``words`` are the last log lines of what has failed.
+    """
+
+    exit_code = 10
+
+    def __init__(self, code: str, what: str, *, meaning: str = "", hint: str = "", words: str = "") -> None:
+        super().__init__(code, what, meaning=meaning, hint=hint)
+        self.words = words
+
+    def story(self) -> str:
+        """The sentences on one line, the log lines below it: `orchestrator.reports.report` takes them apart again."""
+        told = super().story()
+        return f"{told}\n{self.words}" if self.words else told
+
+
+class PlatformError(StateError):
+    """The engine, Compose, an image, a service or the project's files are not as needed."""
+
+
+class DatabaseError(StateError):
+    """The database cannot be reached, copied, dumped, restored or swapped."""
+
+
+class ReleaseError(StateError):
+    """The release source cannot be read, or has no such release; ``retry_at`` (UTC) is when it wants to be asked."""
+
+    def __init__(
+        self, code: str, what: str, *, meaning: str = "", hint: str = "", retry_at: datetime | None = None
+    ) -> None:
+        super().__init__(code, what, meaning=meaning, hint=hint)
+        self.retry_at = retry_at
+
+
+class BackupError(StateError):
+    """A backup cannot be written, or is not what its receipt says."""
+
+
+class MigrationError(StateError):
+    """The new version's migration did not succeed."""
+
+
+class HealthError(StateError):
+    """The app is not healthy, or is not the version that it should be."""
+
+
+class CommandError(StateError):
+    """The operator's own step did not succeed."""
+
+
+class RefusedError(StateError):
+    """A precondition of the upgrade is not met."""
+
+
+class DeadlineExceededError(StateError):
+    """The time that a state may take is over."""
+
+
+class InterruptedByOperatorError(StateError):
+    """A signal asked the current state to stop."""

@@ -1,0 +1,382 @@
+"""What states prove: each fact is journaled under its own name, and later states read it by that name.
+
+Times are aware and in UTC, sizes are bytes, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import Field
+
+from orchestrator.core.model.base import Digest, Word
+from orchestrator.core.model.database import DatabaseProperties, Inventory, WriteMark
+from orchestrator.core.model.images import Pin
+from orchestrator.core.model.releases import Release
+from orchestrator.core.model.workloads import Gate, ServiceStatus
+
+
+class Fact(Word):
+    """A word with a name of its own under which it is journaled and found again."""
+
+    fact: ClassVar[str]
+
+
+class FrozenProject(Fact):
+    """The project as it was when the run began; going back uses this, not what somebody edited meanwhile.
+
+    ``files``: path → hash of each file that says what is done, the plan among them; it tells who edits them.
+    ``variable`` is the one in its ``.env`` that ``pin_text`` is the value of.
+    """
+
+    fact: ClassVar[str] = "project"
+
+    name: str
+    directory: Path
+    template: Path
+    template_sha256: str
+    pin_text: str
+    services: tuple[str, ...]
+    files: dict[str, str] = Field(default_factory=dict)
+    variable: str = ""
+
+
+class Place(Fact):
+    """On which engine and which database server a run works; if it is cut off, it goes on there and nowhere else.
+
+    ``system_identifier`` is None where the server could not be asked.
+    """
+
+    fact: ClassVar[str] = "place"
+
+    engine_id: str
+    system_identifier: str | None
+
+
+class Current(Fact):
+    """The version that runs when the run begins. ``image_id`` is the engine's own id of its image."""
+
+    fact: ClassVar[str] = "current"
+
+    version: str
+    image_id: str
+    digest: Digest | None = None
+    healthy: bool = True
+    services: tuple[ServiceStatus, ...] = ()
+
+
+class Target(Fact):
+    """The release to go to, pinned by the digest that its tag had when it was chosen.
+
+    ``image_tag`` is the tag of its image where that is not the release's own name: ``2.0.0`` for ``v2.0.0``.
+    """
+
+    fact: ClassVar[str] = "target"
+
+    release: Release
+    repository: str
+    digest: Digest
+    platforms: tuple[str, ...] = ()
+    downgrade: bool = False
+    image_tag: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The tag of the release's image."""
+        return self.image_tag or self.release.version
+
+    @property
+    def pin(self) -> Pin:
+        """What the version variable is set to."""
+        return Pin(tag=self.tag, digest=self.digest)
+
+    @property
+    def shown(self) -> str:
+        """The image for a line of text: its digest cut to what a person compares."""
+        return f"{self.repository}:{self.tag}@{self.digest[:19]}…"
+
+
+class Intent(Fact):
+    """Names of what the run is about to make; if it is cut off before it could say more of it, it is found by them."""
+
+    fact: ClassVar[str] = "intent"
+
+    kept_image: str | None = None
+    backup: Path | None = None
+    snapshot: str | None = None
+
+
+class PulledImage(Fact):
+    """The new image on this host, and the name under which the old one is kept from being pruned."""
+
+    fact: ClassVar[str] = "image"
+
+    image_id: str
+    digest: Digest
+    size_bytes: int
+    kept_as: str
+
+
+class Receipt(Fact):
+    """What is proven of a backup file: read back in full, hashed, complete, with the rows of each table."""
+
+    fact: ClassVar[str] = "backup"
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    dump_bytes: int
+    rows: dict[str, int]
+    version: str
+    database: str
+    server_version: str
+    system_identifier: str
+    properties: DatabaseProperties
+    inventory: Inventory
+    taken_at: datetime
+    duration_s: float
+
+
+class Fence(Fact):
+    """The database that is closed to everybody but us from `stop` on, until a version may serve on it again.
+
+    ``mark`` is what it was then, where no snapshot says so; None before it was seen to be closed.
+    ``service`` and ``user`` are how an operator gets at it by hand; empty in the journals of earlier versions.
+    ``free_bytes`` was the room beside its files before that, None when it could not be seen.
+    """
+
+    fact: ClassVar[str] = "fence"
+
+    database: str
+    mark: WriteMark | None = None
+    service: str = ""
+    user: str = ""
+    free_bytes: int | None = None
+
+
+class StoppedServices(Fact):
+    """The containers that were stopped, with the restart policies to give back."""
+
+    fact: ClassVar[str] = "stopped"
+
+    at: datetime
+    services: tuple[ServiceStatus, ...]
+
+
+class Snapshot(Fact):
+    """The quiesced copy of the database that a rollback goes back to.
+
+    ``database`` lies beside the live one; where there was no room for it, ``backup`` is a proven dump instead.
+    """
+
+    fact: ClassVar[str] = "snapshot"
+
+    database: str | None
+    backup: Receipt | None = None
+    source: str
+    size_bytes: int
+    mark: WriteMark
+    taken_at: datetime
+
+
+class MigrationReport(Fact):
+    """What the migration container did; its whole log is in ``log``."""
+
+    fact: ClassVar[str] = "migration"
+
+    container: str
+    exit_code: int
+    duration_s: float
+    log: Path
+
+
+class Rehearsal(Fact):
+    """What restore and migration of the backup on a scratch copy have shown while the old version served.
+
+    ``longest_lock_s`` is how long the migration kept other writers from a table at most, ``outage_s`` what the
+    real upgrade is expected to take. ``alone``: it was well with nothing around it but what it depends on, and the live
+    database would let it in from such a network, too. ``old_version_lives``: the old version was healthy on the
+    migrated copy; otherwise ``old_version_problem`` says what it was not.
+    """
+
+    fact: ClassVar[str] = "rehearsal"
+
+    backup_sha256: str
+    database_bytes: int
+    disk_peak_bytes: int
+    dump_s: float
+    restore_s: float
+    copy_s: float
+    migrate_s: float
+    start_s: float
+    longest_lock_s: float
+    outage_s: float
+    alone: bool = False
+    old_version_lives: bool
+    old_version_problem: str = ""
+
+
+class Started(Fact):
+    """The new version was brought up, where users reach it (``open``) or where they do not (``closed``)."""
+
+    fact: ClassVar[str] = "started"
+
+    at: datetime
+    gate: Gate
+
+
+class Committed(Fact):
+    """The pivot: from the moment this is durable the new version stays, whatever happens.
+
+    ``mark`` is what had been written by then, None where that could not be read.
+    """
+
+    fact: ClassVar[str] = "committed"
+
+    at: datetime
+    version: str
+    pin: str
+    mark: WriteMark | None = None
+
+
+class Serving(Fact):
+    """First moment at which a version was seen to answer its users as it should."""
+
+    fact: ClassVar[str] = "serving"
+
+    at: datetime
+    version: str
+    image_id: str
+
+
+class WayBack(Fact):
+    """Which way back was taken, and the evidence that it was the right one.
+
+    ``image_only``: nothing was written. ``keep_data``: what users wrote stays, under the old version. ``swap``:
+    the data as it was when the app stopped. ``beyond``: what has changed outside of the database since, which no way
+    brings back.
+    """
+
+    fact: ClassVar[str] = "way_back"
+
+    decision: Literal["image_only", "keep_data", "swap"]
+    evidence: str
+    beyond: tuple[str, ...] = ()
+
+
+class LostSnapshot(Fact):
+    """There was no snapshot to go back to, and the backup could not take its place either.
+
+    ``receipt`` is of the newest backup that reads back whole, None where there is none.
+    """
+
+    fact: ClassVar[str] = "lost_snapshot"
+
+    receipt: Receipt | None
+
+
+class Quarantine(Fact):
+    """A database set aside with everything in it, never dropped before retention."""
+
+    fact: ClassVar[str] = "quarantine"
+
+    database: str
+    restored_from: str
+
+
+class Replacement(Fact):
+    """A database that lies beside the live one and is to take its place; ``origin`` says in words what it is.
+
+    ``version`` is the app's that it belongs to. ``commits_since`` are the transactions of the live database since
+    then, None where the server's counters cannot tell.
+    """
+
+    fact: ClassVar[str] = "replacement"
+
+    database: str
+    origin: str
+    version: str
+    commits_since: int | None = None
+
+
+class Retention(Fact):
+    """What cleanup removed; everything else that a run made is still there.
+
+    ``projects``: runs whose frozen project is gone, and with it the secrets of its ``.env``.
+    """
+
+    fact: ClassVar[str] = "retention"
+
+    backups: tuple[Path, ...] = ()
+    databases: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+
+
+class Leftovers(Word):
+    """What an ended run has kept: databases by name, the name under which it kept the old image, its frozen project."""
+
+    run_id: str
+    ended_at: datetime | None
+    committed: bool
+    snapshot: str | None
+    quarantine: str | None
+    kept_image: str | None
+    project: bool = True
+
+
+class FailedRun(Word):
+    """A run that could not stay on its release or was refused by its rehearsal, and why."""
+
+    run_id: str
+    reason: str
+    at: datetime | None = None
+
+
+class CommittedRun(Word):
+    """A run after which the version of ``target`` stayed.
+
+    ``snapshot`` is None where it is not kept any more, ``mark`` where what was written by then is not known.
+    """
+
+    run_id: str
+    ended_at: datetime
+    current: Current
+    target: Target
+    snapshot: Snapshot | None
+    mark: WriteMark | None
+
+
+FactT = TypeVar("FactT", bound=Fact)
+
+
+class Facts:
+    """What a run has proven so far: name → value as journaled. The later one of two with one name counts."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values: dict[str, Any] = dict(values or {})
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> Self:
+        """Collect facts by their names."""
+        return cls({fact.fact: fact.model_dump(mode="json") for fact in facts})
+
+    def find(self, kind: type[FactT]) -> FactT | None:
+        """The fact of this kind, or None where no state has proven it.
+
+        Raises:
+            pydantic.ValidationError: the journaled value is not of this kind's shape.
+        """
+        value = self._values.get(kind.fact)
+        return None if value is None else kind.model_validate(value)
+
+    def joined(self, later: Facts) -> Facts:
+        """These facts with ``later`` over them."""
+        return Facts({**self._values, **later.to_json()})
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as they are journaled."""
+        return dict(self._values)

@@ -1,0 +1,15 @@
+"""The folder of backups. Sizes are bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.core.model.base import Word
+
+
+class FolderFacts(Word):
+    """A folder for backups: how much room it has, and in ``problem`` why it cannot be used, if so."""
+
+    path: Path
+    free_bytes: int
+    problem: str = ""

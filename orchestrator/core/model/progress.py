@@ -1,0 +1,30 @@
+"""How far a state is, and what the operator is asked."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from orchestrator.core.model.base import Word
+
+
+class Question(Word):
+    """What the operator is asked before anything is changed."""
+
+    title: str
+    lines: tuple[str, ...]
+    notes: str = ""
+    prompt: str = "Upgrade now?"
+
+
+class Progress(Word):
+    """How far a state is. ``total`` is None while it is unknown; ``unit`` is ``bytes`` or a plural noun.
+
+    ``estimated``: the total is a guess. ``expected_s``: how long all of it takes, where a rehearsal has measured it.
+    """
+
+    label: str
+    done: int = 0
+    total: int | None = None
+    unit: str = Field(default="bytes")
+    estimated: bool = False
+    expected_s: float | None = None

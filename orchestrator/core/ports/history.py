@@ -1,0 +1,27 @@
+"""What earlier runs have left."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.core.facts import CommittedRun, FailedRun, Leftovers, Receipt
+from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
+
+
+class History(Protocol):
+    """What earlier runs of this project have left, as the journal knows it."""
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Receipts of backups that were not removed since, newest first."""
+
+    def leftovers(self) -> tuple[Leftovers, ...]:
+        """Databases and image names that ended runs have kept, newest run first."""
+
+    def find_failure(self, digest: str) -> FailedRun | None:
+        """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
+
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        """The newest run that tried the release with this digest on a copy, if the release failed there."""
+
+    def last_commit(self) -> CommittedRun | None:
+        """The newest run that changed the version for good."""

@@ -1,0 +1,17 @@
+"""The page of a monitoring system."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
+
+
+class MetricsFile(Protocol):
+    """The page that a monitoring system reads."""
+
+    def read(self) -> str:
+        """As it was written last; empty where there is none. Never raises."""
+
+    def write(self, text: str) -> None:
+        """Replace it as a whole. Raises `PlatformError`: ``metrics.not_written``."""

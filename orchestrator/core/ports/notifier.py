@@ -1,0 +1,15 @@
+"""Who is told how a run ended."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.core.model.notices import Notice
+from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
+
+
+class Notifier(Protocol):
+    """Whoever is to be told how a run ended."""
+
+    def send(self, notice: Notice, *, timeout_s: float) -> tuple[str, ...]:
+        """Tell it; what did not work, one sentence each, without a secret. Never raises, and is over in time."""

@@ -1,0 +1,15 @@
+"""The person at the terminal."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.core.model.progress import Question
+from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
+
+
+class Operator(Protocol):
+    """The person at the terminal, if there is one."""
+
+    def confirm(self, question: Question) -> bool | None:
+        """True or False as answered; None where nobody can be asked."""

@@ -1,0 +1,19 @@
+"""A look at the app from outside."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.core.model.workloads import ProbeAnswer
+from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
+
+
+class Probe(Protocol):
+    """An outside look at the app."""
+
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
+        """One GET, redirects not followed, at most 64 KiB of the body. Never raises for what the app does.
+
+        ``asked`` is the address that users ask at, where ``url`` is another one of the same app: the request names
+        the host, the port and the scheme of ``asked``, as a browser or a proxy in front of the app would.
+        """

@@ -1,0 +1,15 @@
+"""Where releases are announced."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
+
+
+class ReleaseFeed(Protocol):
+    """Where releases are announced. Raises `ReleaseError`."""
+
+    def list_releases(self) -> tuple[Release, ...]:
+        """All that are published, drafts and pre-releases marked as such; in any order."""

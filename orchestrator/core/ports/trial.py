@@ -1,0 +1,81 @@
+"""The port of stages: where a copy of the app and its database is tried while the app serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.facts import FrozenProject
+from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
+from orchestrator.core.ports.database import Database
+
+
+class Stage(Protocol):
+    """A place apart where a copy of the app is tried: nothing on it reaches the app, its users or the outside.
+
+    Raises `PlatformError` and, for its database server, `DatabaseError`.
+    """
+
+    @property
+    def database(self) -> Database:
+        """A server of the live one's image with its roles, and nothing but empty databases at first."""
+
+    def disk_usage(self) -> int:
+        """Bytes that its database server has written."""
+
+    def limits(self) -> tuple[str, ...]:
+        """What the app goes without here and has where it serves, as parts of a sentence; the last is always so."""
+
+    def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """Bring these services up with ``pin`` in the version variable, and what they depend on."""
+
+    def stop_services(self, services: Sequence[str]) -> None:
+        """End these services at once and remove their containers."""
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """As `Platform.inspect_services`."""
+
+    def reaches(self, url: str) -> bool:
+        """Whether the stage's own copy can be asked what users ask at ``url``."""
+
+    def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
+        """Ask the stage's own copy as `Probe.get`; ``url`` is the address that users ask at, and ``asked`` too."""
+
+    def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """As `Platform.start_job`; what the service depends on is started too."""
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        """As `Platform.inspect_job`."""
+
+    def save_log(self, container: str, path: Path) -> str:
+        """Write all that a container said, by its name or id, to ``path`` (0600); the last 50 lines as text."""
+
+
+class Stages(Protocol):
+    """Makes stages and clears them away. Raises `PlatformError`."""
+
+    def open(
+        self,
+        project: FrozenProject,
+        services: Sequence[str],
+        *,
+        run_id: str,
+        directory: Path,
+        writable: Sequence[str],
+        deadline: Deadline,
+    ) -> Stage:
+        """Make the stage of a run for these services, with its database server up and ready.
+
+        What they need and name without depending on it is started as well.
+
+        ``writable`` are folders in containers that get an empty volume in place of a folder of the host, which
+        are read-only otherwise. ``stage.database_failed``; what is there of the stage then is for `sweep`.
+        """
+
+    def sweep(self, run_id: str) -> None:
+        """Remove everything of the run's stage, whatever works on it. Repeating is harmless."""
+
+    def find_left(self, run_id: str) -> tuple[str, ...]:
+        """Names of what is there of the run's stage."""

@@ -1,0 +1,277 @@
+"""What a state kind offers to the engine, to the checker and to the reader of a plan.
+
+A kind is one class in one module of ``states/``. It reaches the world through the ports in its context only;
+the engine journals, counts time and moves on. Four calls, in this order:
+
+``describe``  one sentence or two for a dry run; reads nothing but its context
+``prepare``   looks, changes nothing, returns what undoing will need; durable before ``perform`` begins
+``perform``   does it; raises `StateError` to report ``failed``
+``observe``   asks the world, not memory, whether it is done
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import InvariantError
+from orchestrator.core.facts import Fact, Facts, FactT
+from orchestrator.core.foresight import PlannedCommand
+from orchestrator.core.kind_model import Effects, Setting
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.workloads import Gate
+from orchestrator.core.ports.backups import BackupStore
+from orchestrator.core.ports.clock import Clock
+from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.history import History
+from orchestrator.core.ports.metrics import MetricsFile
+from orchestrator.core.ports.notifier import Notifier
+from orchestrator.core.ports.operator import Operator
+from orchestrator.core.ports.platform import Platform
+from orchestrator.core.ports.probe import Probe
+from orchestrator.core.ports.progress import Report
+from orchestrator.core.ports.registry import Registry
+from orchestrator.core.ports.release_finder import ReleaseFinder, ReleaseRequest
+from orchestrator.core.ports.trial import Stages
+from orchestrator.redaction.redactor import Mask
+
+DONE = "done"
+FAILED = "failed"
+TIMEOUT = "timeout"
+INTERRUPTED = "interrupted"
+
+
+class CrashRule(StrEnum):
+    """What a run that was cut off inside this kind may do next."""
+
+    RUN_AGAIN = "run_again"  # it only reads
+    OBSERVE = "observe"  # app down, data untouched: look, then go on or undo
+    RESTORE = "restore"  # the database may be written: go back unless observed complete
+    JUDGE = "judge"  # the new version may write: bring it up again and let its health decide
+    FORWARD = "forward"  # after the commit: finish
+    REPEAT = "repeat"  # a compensation: until done, bounded
+
+
+class Observation(StrEnum):
+    """What the world shows of a state's effect. "Could not look" is an error and none of these."""
+
+    ABSENT = "absent"
+    PARTIAL = "partial"
+    DONE = "done"
+
+
+class Options(BaseModel):
+    """What is special about this state."""
+
+    # Base of what a plan may say under `with:`; a kind without options uses it as it is.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How ``perform`` ended and what it has proven; ``reason`` is one sentence for the operator.
+
+    ``code``: that of an error, where it is a failure.
+    """
+
+    outcome: str
+    facts: tuple[Fact, ...] = ()
+    reason: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How to tell that the app serves: where to ask, and where it says which version it is.
+
+    ``version_field`` is a dotted path into the JSON answer of ``version_url``. ``gives_up_early``: an app that the
+    engine steadily calls unhealthy has failed, and the deadline is not waited for.
+    """
+
+    url: str | None
+    steady_for_s: float
+    version_url: str | None = None
+    version_field: str = "version"
+    gives_up_early: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the plan upgrades."""
+
+    services: tuple[str, ...]
+    image: str
+    migrate: tuple[str, ...]
+    health: HealthCheck
+    version_variable: str
+    disconnect: tuple[str, ...] = ()
+    database_service: str = ""
+    commands: tuple[PlannedCommand, ...] = ()
+
+
+@dataclass(frozen=True)
+class World:
+    """All doors to the outside. ``database`` and ``stages`` are None for an app without a database.
+
+    ``mask`` knows the secrets of the app, which leave by none of them. ``notifier`` and ``metrics`` are None where the
+    plan wants none.
+    """
+
+    clock: Clock
+    platform: Platform
+    registry: Registry
+    database: Database | None
+    backups: BackupStore
+    probe: Probe
+    operator: Operator
+    finder: ReleaseFinder
+    stages: Stages | None = None
+    mask: Mask = field(default_factory=Mask)
+    notifier: Notifier | None = None
+    metrics: MetricsFile | None = None
+
+
+@dataclass(frozen=True)
+class StateContext(Generic[OptionsT]):
+    """What a state gets to work with. ``directory`` is the run's own folder for logs.
+
+    ``gated``: a state of this plan starts the new version with a closed gate; ``rehearsed``: one tries it on a copy.
+    ``report`` is told how far the state is, ``tell`` the newest line of what works for it or what it sees while it
+    waits.
+    """
+
+    run_id: str
+    state: str
+    directory: Path
+    target: Target
+    keep_backups: int
+    steps: tuple[str, ...]
+    worst_case_downtime_s: float
+    gated: bool
+    request: ReleaseRequest
+    assume_yes: bool
+    options: OptionsT
+    facts: Facts
+    world: World
+    history: History
+    deadline: Deadline
+    report: Report
+    tell: Callable[[str], None]
+    rehearsed: bool = False
+
+    def find(self, kind: type[FactT]) -> FactT | None:
+        """What an earlier state has proven, if it has."""
+        return self.facts.find(kind)
+
+    def require(self, kind: type[FactT]) -> FactT:
+        """What an earlier state must have proven.
+
+        Raises:
+            InvariantError: the plan let this state be entered without it.
+        """
+        found = self.facts.find(kind)
+        if found is None:
+            raise InvariantError(
+                "internal.fact_missing",
+                f"State {self.state!r} needs {kind.fact!r}, which no state has proven.",
+            )
+        return found
+
+    def database(self) -> Database:
+        """The database of the plan.
+
+        Raises:
+            InvariantError: the plan has none; the loader refuses such a plan, so this is a bug.
+        """
+        if self.world.database is None:
+            raise InvariantError(
+                "internal.no_database", f"State {self.state!r} needs a database and the plan names none."
+            )
+        return self.world.database
+
+    def stages(self) -> Stages:
+        """Where a copy of the app and its database can be tried; errors as `database`."""
+        if self.world.stages is None:
+            raise InvariantError(
+                "internal.no_stages", f"State {self.state!r} needs a database and the plan names none."
+            )
+        return self.world.stages
+
+
+class State(ABC, Generic[OptionsT]):
+    """A kind of state. Class attributes are its declaration; an instance holds nothing.
+
+    ``outcomes`` says in words what each outcome means; ``scope`` is what ``perform`` may change;
+    ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
+    ``interruptible``: whether a signal may cut it off; otherwise the wish to stop is deferred until it is over.
+    ``opens_gate``: once it is done, users reach the new version, however it was started. ``rehearses``: it tries the
+    new version on a copy.
+    ``unseen_code``: the code of the failure where it was done, but is not seen to be.
+    """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+    outcomes: ClassVar[Mapping[str, str]] = {DONE: "it is done, and was seen to be", FAILED: "it is not"}
+    scope: ClassVar[EffectScope] = EffectScope.NOTHING
+    crash_rule: ClassVar[CrashRule]
+    timeout_s: ClassVar[float] = 60.0
+    provides: ClassVar[tuple[type[Fact], ...]] = ()
+    compensation: ClassVar[bool] = False
+    needs_database: ClassVar[bool] = False
+    interruptible: ClassVar[bool] = True
+    opens_gate: ClassVar[bool] = False
+    unseen_code: ClassVar[str] = "run.not_observed"
+    rehearses: ClassVar[bool] = False
+    Options: ClassVar[type[Options]] = Options
+
+    @classmethod
+    def closes_gate(cls, options: BaseModel) -> bool:
+        """Whether these options say ``gate: closed``: it leaves the new version where no user reaches it."""
+        return getattr(options, "gate", Gate.OPEN) is Gate.CLOSED
+
+    @classmethod
+    def find_commands(cls, name: str, options: OptionsT, migrate: tuple[str, ...]) -> tuple[PlannedCommand, ...]:
+        """The programs that a state of this ``name`` runs; ``migrate`` is the migration of the plan's target."""
+        return ()
+
+    @classmethod
+    @abstractmethod
+    def effects(cls, options: OptionsT, setting: Setting) -> Effects:
+        """What it needs, may change and ensures with these options: all that the checker knows of it."""
+
+    @abstractmethod
+    def describe(self, ctx: StateContext[OptionsT]) -> tuple[str, ...]:
+        """What it would do, for a person; uses the facts that are there and does without those that are not."""
+
+    def prepare(self, ctx: StateContext[OptionsT]) -> tuple[Fact, ...]:
+        """Look, change nothing; what undoing will need."""
+        return ()
+
+    @abstractmethod
+    def perform(self, ctx: StateContext[OptionsT]) -> Result:
+        """Do it. ``ctx.facts`` holds what `prepare` returned.
+
+        Raises:
+            StateError: it could not be done; the engine reports ``failed`` (or ``timeout``) with its sentences.
+        """
+
+    def salvage(self, ctx: StateContext[OptionsT]) -> Result | None:
+        """After a run was cut off in ``perform``: what the world shows that it has completed, None if it has not.
+
+        Whatever it left at work is ended first. ``ctx.facts`` holds what `prepare` returned.
+        """
+        return None
+
+    def observe(self, ctx: StateContext[OptionsT]) -> Observation:
+        """Whether it is done. ``ctx.facts`` holds what ``perform`` has proven. A kind that only reads is done."""
+        return Observation.DONE

@@ -1,0 +1,207 @@
+"""Checks of app, engine, registry and database; in the order in which an upgrade needs them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.checker.findings import Finding as Danger
+from orchestrator.core.deadline import Deadline, Interruption
+from orchestrator.core.errors import HealthError, RefusedError, StateError
+from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, Target
+from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.state_kind import Options, State, StateContext, World
+from orchestrator.doctor import host_checks
+from orchestrator.doctor.check_runner import Check
+from orchestrator.doctor.findings import Doubt
+from orchestrator.plan.schema import Plan, StateSpec
+from orchestrator.run.runner import ContextBuilder
+from orchestrator.run.service import NoHistory, SilentListener
+from states.shared import preflight_checks
+from states.shared.checks import app, room
+from states.shared.checks.surroundings import Surroundings
+
+_TRIAL_S = 300.0
+_ANSWER_S = 5.0
+_EMPTY_DUMP = (
+    b"--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"
+    b"--\n-- PostgreSQL database dump complete\n--\n"
+)
+
+
+@dataclass
+class Surgery:
+    """Tries what needs the outside; what a check has found is there for the later ones. ``folder`` is its own."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    dangers: Sequence[Danger]
+    folder: Path
+    interruption: Interruption
+
+    def __post_init__(self) -> None:
+        self._id = f"doctor-{secrets.token_hex(4)}"
+        self._deadline = Deadline(self.world.clock, _TRIAL_S, what="The trial", interruption=self.interruption)
+        listener, request = SilentListener(), ReleaseRequest()
+        builder = ContextBuilder(
+            self.plan, self.kinds, self.world, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
+        )
+        spec = StateSpec("doctor", "preflight", {}, None, _TRIAL_S, None, Options())
+        self._around = Surroundings(builder(spec, Facts(), self._deadline))
+        self._newest: Release | None = None
+
+    def checks(self) -> list[Check]:
+        """All that apply to the plan."""
+        plan = self.plan
+        return [
+            Check("plan", lambda: host_checks.check_plan(plan, self.dangers)),
+            Check("journal", lambda: host_checks.check_journal(plan)),
+            Check("lock", lambda: host_checks.check_lock(plan)),
+            Check("unfinished run", lambda: host_checks.check_unfinished(plan), ("journal",)),
+            Check("engine", self._try_engine),
+            Check("project", self._freeze),
+            Check("secrets", lambda: host_checks.check_secrets(self.world.mask), ("project",)),
+            Check("version variable", self._look("pin", "can be set"), ("project",)),
+            Check(
+                "names", self._look("names", "every service and command of the plan is there"), ("engine", "project")
+            ),
+            Check("services", self._find_running, ("engine", "project")),
+            Check("version", self._look("version", "runs as set"), ("services",)),
+            Check("containers", self._look("drift", "as they would be made now"), ("services",)),
+            Check("health", self._ask, ("services",)),
+            Check("releases", self._find_release, ("services",)),
+            Check("registry", self._resolve, ("services",)),
+            Check("image", self._look("image", "fits this machine"), ("engine", "registry")),
+            *([Check("gate", self._look("gate", "can be closed"), ("services", "health"))] if self._ctx.gated else []),
+            Check("backup folder", self._try_backup_folder),
+            Check("room for images", self._look("room for images", "enough"), ("engine",)),
+            *(self._database_checks() if self.world.database is not None else ()),
+            Check("clock", self._look_at_clock, ("journal",)),
+        ]
+
+    def _database_checks(self) -> Iterable[Check]:
+        yield Check("database", self._inspect_database, ("engine",))
+        yield Check("database rights", self._try_rights, ("database",))
+        yield Check("database volume", self._look("database volume", "its own, and named"), ("database",))
+        yield Check("database state", self._look("database state", "can be copied and swapped"), ("database",))
+        yield Check("database load", self._look("database load", "nothing in the way"), ("database",))
+        yield Check("sessions", self._look("sessions", "nobody but the app"), ("database",))
+        yield Check("other databases", self._look("other databases", "the app uses this one"), ("database",))
+        yield Check("room for backups", self._look("room for backups", "enough"), ("database", "backup folder"))
+        yield Check("room for the copy", self._look("room for the copy", "enough"), ("database",))
+        if any(spec.kind == "rehearse" for spec in self.plan.states.values()):
+            yield Check("rehearsal", self._open_stage, ("project", "database"))
+
+    @property
+    def _ctx(self) -> StateContext[Any]:
+        return self._around.ctx
+
+    def _learn(self, *facts: Fact) -> None:
+        known = self._ctx.facts.joined(Facts.of(facts))
+        self._around = Surroundings(replace(self._ctx, facts=known))
+
+    def _look(self, name: str, well: str) -> Callable[[], str]:
+        def look() -> str:
+            found = preflight_checks.choose_looks(self._ctx)[name](self._around) or ()
+            blocking = [one for one in found if one.blocks]
+            if blocking:
+                raise RefusedError(
+                    blocking[0].code,
+                    " ".join(one.what for one in blocking),
+                    hint=" ".join(dict.fromkeys(one.hint for one in blocking)),
+                )
+            if found:
+                raise Doubt(found[0].code, " ".join(one.what for one in found), hint=found[0].hint)
+            return well
+
+        return look
+
+    def _try_engine(self) -> str:
+        engine = self._around.engine
+        return f"Docker {engine.server_version} on {engine.architecture}, Compose {engine.compose_version}"
+
+    def _freeze(self) -> str:
+        self._learn(self.world.platform.freeze(self.folder))
+        return f"{self.plan.target.project}, the version in {self.plan.target.version_variable}"
+
+    def _find_running(self) -> str:
+        current = self.world.finder.running()
+        self._learn(current)
+        return f"{', '.join(self.plan.target.services)}: {current.version}"
+
+    def _ask(self) -> str:
+        app.look_at_services(self._around)
+        url = self.plan.target.health.url
+        if url is None:
+            return "containers are well; no address to ask is named"
+        answer = self.world.probe.get(url, timeout_s=_ANSWER_S)
+        if answer.status not in range(200, 300):
+            said = answer.error if answer.status is None else f"with status {answer.status}"
+            raise HealthError("doctor.no_answer", f"{url} answers {said}.", hint="Correct `target: health: url:`.")
+        return f"{url} answers"
+
+    def _find_release(self) -> str:
+        choice = self.world.finder.find(ReleaseRequest())
+        self._newest = choice.newest
+        if choice.target is None:
+            return f"{choice.current.version} is the newest"
+        self._learn(choice.target)
+        return f"{choice.target.release.version} is available"
+
+    def _resolve(self) -> str:
+        target, current = self._ctx.find(Target), self._ctx.require(Current)
+        tag = target.tag if target else current.version
+        image = self.world.registry.resolve(self.plan.target.image, tag)
+        return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
+
+    def _try_backup_folder(self) -> str:
+        room.look_at_backup_folder(self._around)
+        host_checks.check_privacy(self.plan.backups.directory)
+        return f"{self.plan.backups.directory} can be written"
+
+    def _inspect_database(self) -> str:
+        facts = self._around.database
+        return f"{facts.name} as {facts.user}, PostgreSQL {facts.server_version}, {facts.size_bytes / 1024**2:.1f} MiB"
+
+    # An empty database of its own goes through all that stop, rehearse and restore do with a copy.
+    def _try_rights(self) -> str:
+        database, name = self._ctx.database(), self._id.replace("-", "_")
+        like = database.properties(self._around.database.name)
+        try:
+            database.restore([_EMPTY_DUMP], name, like=like, deadline=self._deadline)
+            database.fence(name)
+            database.unfence(name)
+        except StateError:
+            with suppress(StateError):  # the first error is the one to be read
+                database.drop(name)
+            raise
+        database.drop(name)
+        return "a database can be made, loaded, fenced and dropped"
+
+    def _open_stage(self) -> str:
+        stages, project = self._ctx.stages(), self._ctx.require(FrozenProject)
+        writable = tuple(
+            folder for spec in self.plan.states.values() for folder in getattr(spec.options, "writable", ())
+        )
+        try:
+            stages.open(
+                project,
+                self.plan.target.services,
+                run_id=self._id,
+                directory=self.folder,
+                writable=writable,
+                deadline=self._deadline,
+            )
+        finally:
+            stages.sweep(self._id)
+        return "a scratch server of the database's image starts"
+
+    def _look_at_clock(self) -> str:
+        published_at = self._newest.published_at if self._newest else None
+        return host_checks.check_clock(self.plan, self.world.clock.now(), published_at)

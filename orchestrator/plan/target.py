@@ -1,0 +1,32 @@
+"""What states need to know of a plan's target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.core.state_kind import HealthCheck, State, Target
+from orchestrator.plan.schema import Plan
+
+
+def build_target(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> Target:
+    """What the states need to know of the plan's target."""
+    health, migrate = plan.target.health, plan.target.migrate
+    found = (kinds[spec.kind].find_commands(spec.name, spec.options, migrate) for spec in plan.states.values())
+    version = health.version
+    return Target(
+        services=plan.target.services,
+        image=plan.target.image,
+        migrate=plan.target.migrate,
+        version_variable=plan.target.version_variable,
+        disconnect=plan.target.disconnect,
+        database_service=plan.database.service if plan.database else "",
+        commands=tuple(dict.fromkeys(command for commands in found for command in commands)),
+        health=HealthCheck(
+            url=health.url,
+            steady_for_s=health.steady_for_s,
+            version_url=(version.url or health.url) if version else None,
+            version_field=version.field if version else "version",
+            gives_up_early=(health.give_up or ("early" if plan.target.migrate else "deadline")) == "early",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Secrets taken out of what is kept or told, and control characters out of text from outside."""

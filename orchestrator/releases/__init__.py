@@ -1,0 +1,1 @@
+"""Which release is next. Pure but for what its ports are asked."""

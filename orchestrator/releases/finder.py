@@ -1,0 +1,165 @@
+"""What runs, what is published, and the digest behind it, asked of the platform, the feed and the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.core.errors import UNTOUCHED, PlatformError, RefusedError
+from orchestrator.core.facts import Current, Target
+from orchestrator.core.image_reference import Reference
+from orchestrator.core.model.images import RemoteImage
+from orchestrator.core.model.releases import Release
+from orchestrator.core.model.workloads import ServiceStatus
+from orchestrator.core.ports.platform import Platform
+from orchestrator.core.ports.registry import Registry
+from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
+from orchestrator.core.ports.releases import ReleaseFeed
+from orchestrator.releases.choosing import list_candidates, newest_release
+from orchestrator.releases.version_order import current_unknown, is_comparable, require_order, strip_v
+
+_NO_IMAGE = "image.not_found"
+_LOOKED_UP = 5  # releases whose images are looked for, before it is said that there is none
+
+
+class PublishedReleaseFinder:
+    """Implements the port `ReleaseFinder`."""
+
+    def __init__(
+        self, feed: ReleaseFeed, platform: Platform, registry: Registry, services: Sequence[str], image: str
+    ) -> None:
+        self._feed = feed
+        self._platform = platform
+        self._registry = registry
+        self._services = tuple(services)
+        self._image = image
+
+    def find(self, request: ReleaseRequest) -> Choice:
+        """As `ReleaseFinder.find`."""
+        current = self.running()
+        releases = self._feed.list_releases()
+        target, without_image = self._pin_newest(list_candidates(current.version, releases, request), current)
+        return Choice(
+            newer=target is not None,
+            current=current,
+            target=target,
+            newest=newest_release(releases, prerelease=request.prerelease),
+            without_image=without_image,
+        )
+
+    def running(self) -> Current:
+        """As `ReleaseFinder.running`."""
+        statuses = [status for status in self._platform.inspect_services(self._services) if status.running]
+        if not {*self._services} <= {status.service for status in statuses}:
+            self._platform.check_name(self._services)
+        _refuse_missing(self._services, statuses)
+        versions = {status.service: _read_version(status) for status in statuses}
+        _refuse_mixed(versions, statuses)
+        first = statuses[0]
+        return Current(
+            version=versions[first.service],
+            image_id=first.image_id,
+            digest=first.digests[0] if len(first.digests) == 1 else None,
+            healthy=all(status.health != "unhealthy" for status in statuses),
+            services=tuple(statuses),
+        )
+
+    # A release is announced before its image is built, so that the one before it is the newest that can be had.
+    def _pin_newest(self, candidates: Sequence[Release], current: Current) -> tuple[Target | None, tuple[str, ...]]:
+        missing: list[PlatformError] = []
+        for release in candidates[:_LOOKED_UP]:
+            try:
+                return self._pin(release, current), tuple(one.version for one in candidates[: len(missing)])
+            except PlatformError as error:
+                if error.code != _NO_IMAGE:
+                    raise
+                missing.append(error)
+        if missing:
+            raise missing[0]
+        return None, ()
+
+    def _pin(self, release: Release, current: Current) -> Target:
+        tag, image = self._resolve(release, current)
+        return Target(
+            release=release,
+            repository=self._image,
+            digest=image.digest,
+            platforms=image.platforms,
+            downgrade=require_order(release.version) < require_order(current.version),
+            image_tag=tag if tag != release.version else None,
+        )
+
+    def _resolve(self, release: Release, current: Current) -> tuple[str, RemoteImage]:
+        """The tag of a release's image, and what it is: many publish release ``v2.0.0`` as image ``2.0.0``."""
+        tags = _spell(release.version, like=current.version)
+        for tag in tags:
+            try:
+                return tag, self._registry.resolve(self._image, tag)
+            except PlatformError as error:
+                if error.code != _NO_IMAGE:
+                    raise
+        raise PlatformError(
+            _NO_IMAGE,
+            f"Release {release.version} is announced, but {self._image} has no image {' or '.join(tags)}.",
+            meaning=UNTOUCHED,
+            hint="It may still be being built: try again later, or look under which name it was published.",
+        )
+
+
+def _spell(version: str, *, like: str) -> tuple[str, ...]:
+    """A version as a tag of its image may be written, the way of the running one first."""
+    bare = strip_v(version)
+    return (f"v{bare}", bare) if like.startswith("v") else (bare, f"v{bare}")
+
+
+def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus]) -> None:
+    missing = [name for name in services if name not in {status.service for status in running}]
+    if missing or not running:
+        raise RefusedError(
+            "refused.not_running",
+            f"No container of {', '.join(missing) or 'the app'} is running.",
+            meaning="The app must be up before an upgrade, or nobody can tell whether going back would work.",
+            hint="Start it with `docker compose up -d`, see that it is healthy, then run the upgrade again.",
+        )
+
+
+def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -> None:
+    builds = {(versions[status.service], status.image_id) for status in statuses}
+    if len(builds) == 1:
+        return
+    repositories = {status.service: _read_repository(status.image_reference) for status in statuses}
+    if len(set(repositories.values()) - {None}) > 1 and len({status.image_id for status in statuses}) > 1:
+        listed = ", ".join(f"{name} runs {repository}" for name, repository in sorted(repositories.items()))
+        raise RefusedError(
+            "refused.several_images",
+            f"The services under `target: services:` are of different images: {listed}.",
+            meaning=f"{UNTOUCHED} A plan upgrades the services of one image.",
+            hint="List there only the services that run the plan's `target: image:`.",
+        )
+    listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    raise RefusedError(
+        "refused.mixed_versions",
+        f"The services do not all run the same image: {listed}.",
+        meaning="There is no one version that the app could go back to.",
+        hint="Bring all of them to one version with `docker compose up -d` first.",
+    )
+
+
+def _read_version(status: ServiceStatus) -> str:
+    for text in (_read_tag(status.image_reference), status.version_label):
+        if text and is_comparable(text):
+            return text
+    raise current_unknown(
+        f"Which version service {status.service} runs cannot be told: its image is {status.image_reference!r}"
+        f" and its version label says {status.version_label or 'nothing'!r}."
+    )
+
+
+def _read_tag(image_reference: str) -> str | None:
+    return Reference.parse(image_reference).tag or None
+
+
+def _read_repository(image_reference: str) -> str | None:
+    name, _, tag = image_reference.partition("@")[0].rpartition(":")
+    if image_reference.startswith("sha256:"):
+        return None
+    return name if name and "/" not in tag else image_reference.partition("@")[0]

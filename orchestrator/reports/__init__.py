@@ -1,0 +1,1 @@
+"""What is told of a run: report, runbook, notification, metrics and support file."""

@@ -1,0 +1,193 @@
+"""One file with all that is known of a run and none of its secrets, for somebody who is asked for help.
+
+What is not there is named in it: a run that is not over, a file that was lost or cleaned up, is no reason to have none.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from orchestrator.core.errors import UsageError
+from orchestrator.core.files import opened
+from orchestrator.journal.journal import Journal, Record, Run
+from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.secret_patterns import MARK
+from orchestrator.redaction.terminal_text import CUT_MARK
+from orchestrator.reports.report import build_report
+
+_MAX_BYTES = 4 * 1024 * 1024  # of one file; the end of a log says more than its beginning
+_PRIVATE = 0o600
+_NOTHING = "Nothing was written; the run and the app are as they were."
+_ABOUT = (
+    "What is known of one run of upgrade-orchestrator. Secrets are masked: each *** was one.",
+    "No data of the app is in here, but what it logs is; look through it before you pass it on.",
+)
+_BUNDLE = ("plan.yaml", "env", "compose.template.json")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file in the support file; ``content`` is None where it was not to be had, and ``remark`` says why."""
+
+    name: str
+    content: bytes | None
+    remark: str = ""
+
+    @property
+    def masked(self) -> int:
+        """How many secrets were taken out."""
+        return (self.content or b"").count(MARK.encode())
+
+
+@dataclass(frozen=True)
+class SupportFile:
+    """What was written where."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``support --json``."""
+        listed = [
+            {
+                "name": entry.name,
+                "bytes": None if entry.content is None else len(entry.content),
+                "masked": entry.masked,
+                "remark": entry.remark,
+            }
+            for entry in self.entries
+        ]
+        return {"schema": 1, "file": str(self.path), "contents": listed}
+
+
+def write_support(journal: Journal, run: Run, mask: Mask, path: Path) -> SupportFile:
+    """Pack a run into ``path``, a new file of mode 0600, with everything that ``mask`` knows taken out.
+
+    Raises:
+        UsageError: ``usage.output_exists``, ``usage.output_unwritable``.
+    """
+    entries = tuple(collect(journal, run, mask))
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
+    except FileExistsError as error:
+        what = f"There is a file {path} already."
+        raise UsageError("usage.output_exists", what, meaning=_NOTHING, hint="Name another with --output.") from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            _pack(stream, entries, run)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        raise _unwritable(path, error) from error
+    return SupportFile(path, entries)
+
+
+def collect(journal: Journal, run: Run, mask: Mask) -> Iterator[Entry]:
+    """Everything about a run, masked, with a list of it at the end."""
+    found = [*_tell_run(run, journal.records(run.id), mask), *_read_folder(journal.path.parent / "runs" / run.id, mask)]
+    yield from found
+    listed = [f"{one.name}  {tell_size(one)}{f'  ({one.remark})' if one.remark else ''}" for one in found]
+    yield Entry("contents.txt", "\n".join([*_ABOUT, "", *listed, ""]).encode())
+
+
+def _tell_run(run: Run, records: tuple[Record, ...], mask: Mask) -> Iterator[Entry]:
+    about = {
+        "orchestrator": metadata.version("upgrade-orchestrator"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "run": {name: str(value) if value is not None else None for name, value in vars(run).items()},
+    }
+    yield _to_json("about.json", about, mask)
+    yield _to_json("report.json", build_report(run, records).to_json(), mask)
+    lines = [json.dumps(mask.document({**vars(one), "at": one.at.isoformat()}), ensure_ascii=False) for one in records]
+    yield Entry("journal.jsonl", _encode("".join(f"{line}\n" for line in lines)))
+
+
+def _read_folder(folder: Path, mask: Mask) -> Iterator[Entry]:
+    others = sorted(
+        path.name for path in folder.glob("*") if path.suffix in (".log", ".json") and path.name not in _BUNDLE
+    )
+    for name in (*_BUNDLE, *others):
+        place = f"{'logs' if name.endswith('.log') else 'bundle'}/{name}"
+        try:
+            content, remark = _read(folder / name)
+        except OSError as error:
+            yield Entry(place, None, "is not there" if isinstance(error, FileNotFoundError) else f"{error.strerror}")
+            continue
+        yield Entry(place, _mask_file(name, content, mask), remark)
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    with opened(path, follow=False) as descriptor, os.fdopen(os.dup(descriptor), "rb") as stream:
+        status = os.fstat(descriptor)
+        if status.st_size <= _MAX_BYTES:
+            return stream.read(_MAX_BYTES), ""
+        stream.seek(-_MAX_BYTES, os.SEEK_END)
+        # From the beginning of a line: of a secret that was cut in two, nobody would know the rest.
+        _, _, end = stream.read(_MAX_BYTES).partition(b"\n")
+        return f"{CUT_MARK}\n".encode() + end, f"the end of {status.st_size} bytes"
+
+
+def _mask_file(name: str, content: bytes, mask: Mask) -> bytes:
+    if name.endswith(".json"):
+        with suppress(ValueError):
+            return _dump(json.loads(content), mask)
+    return mask.content(content)
+
+
+def _to_json(name: str, document: Mapping[str, Any], mask: Mask) -> Entry:
+    return Entry(name, _dump(document, mask))
+
+
+def _dump(document: object, mask: Mask) -> bytes:
+    text = json.dumps(mask.document(document), indent=2, ensure_ascii=False) + "\n"
+    return _encode(text)
+
+
+# Half a character, which JSON can spell, is no reason to have none.
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def _pack(stream: BinaryIO, entries: tuple[Entry, ...], run: Run) -> None:
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for entry in entries:
+            if entry.content is not None:
+                header = tarfile.TarInfo(f"support-{run.id}/{entry.name}")  # without the names of anybody on this host
+                header.size, header.mode = len(entry.content), _PRIVATE
+                header.mtime = (run.ended_at or run.began_at).timestamp()
+                archive.addfile(header, io.BytesIO(entry.content))
+
+
+def tell_size(entry: Entry) -> str:
+    """How much there is of a file, and how many secrets were taken out of it."""
+    if entry.content is None:
+        return "missing"
+    masked = entry.masked
+    return f"{len(entry.content)} bytes" + (f", {masked} masked" if masked else "")
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        "usage.output_unwritable",
+        f"{path} cannot be written: {error.strerror or error}.",
+        meaning=_NOTHING,
+        hint="Name a file in a folder that this user may write to with --output.",
+    )

@@ -1,0 +1,78 @@
+"""What a run tells those who are not at its terminal: a notification when it is over, and a page for the monitoring.
+
+Neither ever changes what a run does, or how it ended: what cannot be told is said in the log.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+
+from orchestrator.core.errors import JournalError, StateError
+from orchestrator.core.log import warn
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.state_kind import World
+from orchestrator.journal.history import JournalHistory
+from orchestrator.journal.journal import Journal
+from orchestrator.plan.schema import Plan
+from orchestrator.reports.metrics import Metrics, Update, judge_update, read_update, render_metrics
+from orchestrator.reports.notifications import build_notice
+from orchestrator.reports.report import RunReport, build_report
+
+
+def notify_end(plan: Plan, world: World, report: RunReport) -> tuple[str, ...]:
+    """Tell how a run has ended, once its end is durable; what did not work, one sentence each."""
+    if plan.notify is None or world.notifier is None or report.run.verdict is None:
+        return ()
+    if report.run.verdict.value not in plan.notify.verdicts and report.run.verdict is not Verdict.INTERNAL_ERROR:
+        return ()
+    notice = build_notice(report, socket.gethostname())
+    return world.notifier.send(notice, timeout_s=plan.notify.timeout_s)
+
+
+def publish_metrics(plan: Plan, world: World, journal: Journal | None, update: Update | None = None) -> None:
+    """Write the page of a plan's metrics anew; ``update`` is what was just seen of releases, if they were looked at."""
+    if world.metrics is None:
+        return
+    try:
+        known = update or read_update(world.metrics.read(), plan.name)
+        world.metrics.write(render_metrics(_collect(plan, journal, known)))
+    except (StateError, JournalError) as error:
+        warn("metrics.not_written", reason=error.what)
+
+
+def publish_check(plan: Plan, world: World, *, newer: bool) -> None:
+    """Write what was just seen of releases."""
+    if world.metrics is None:
+        return
+    update = Update(newer, world.clock.now())
+    try:
+        journal = Journal.open_existing(plan.journal_directory)
+    except JournalError as error:
+        warn("metrics.not_written", reason=error.what)
+        return
+    if journal is None:
+        publish_metrics(plan, world, None, update)
+        return
+    with closing(journal):
+        publish_metrics(plan, world, journal, update)
+
+
+def _collect(plan: Plan, journal: Journal | None, update: Update | None) -> Metrics:
+    if journal is None:
+        return Metrics(plan.name, last=None, unfinished=False, backup_at=None, update=update)
+    ended = next((run for run in journal.runs() if run.verdict is not None), None)
+    last = build_report(ended, journal.records(ended.id)) if ended else None
+    receipts = JournalHistory(journal).receipts()
+    return Metrics(
+        plan=plan.name,
+        last=last,
+        unfinished=journal.find_unfinished() is not None,
+        backup_at=receipts[0].taken_at if receipts else None,
+        update=_newer_of(update, judge_update(last) if last else None),
+    )
+
+
+def _newer_of(one: Update | None, other: Update | None) -> Update | None:
+    found = [update for update in (one, other) if update is not None]
+    return max(found, key=lambda update: update.at, default=None)

@@ -1,0 +1,47 @@
+"""Where a run works: what is done on another engine or on another database server is done to somebody else's app."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from orchestrator.core.errors import StateError, UnfinishedRunError
+from orchestrator.core.facts import Facts, Place
+from orchestrator.core.state_kind import World
+
+
+def find_place(world: World) -> Place:
+    """Which engine and which database server this is.
+
+    Raises:
+        PlatformError: the engine cannot be asked.
+    """
+    server = None
+    if world.database is not None:
+        with suppress(StateError):  # a state that needs it says so in its own words
+            server = world.database.read_system_identifier()
+    return Place(engine_id=world.platform.read_engine_id(), system_identifier=server)
+
+
+def require_place(facts: Facts, world: World) -> None:
+    """See that this is the engine and the database server of the run.
+
+    Raises:
+        UnfinishedRunError: ``run.other_place``.
+        StateError: one of them cannot be asked: it may be away, which does not make it another one.
+    """
+    place = facts.find(Place)
+    if place is None:
+        return
+    _compare(place.engine_id, world.platform.read_engine_id())
+    if world.database is not None and place.system_identifier is not None:
+        _compare(place.system_identifier, world.database.read_system_identifier())
+
+
+def _compare(expected: str, found: str) -> None:
+    if found != expected:
+        raise UnfinishedRunError(
+            "run.other_place",
+            "This is another engine or database server than the one on which the run began.",
+            meaning="Nothing was touched here; the run has no end yet.",
+            hint="Look at DOCKER_HOST and at `docker context show`; go on where the run began.",
+        )

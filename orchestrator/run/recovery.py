@@ -1,0 +1,146 @@
+"""Taking up a run that was cut off: what it left at work ends first, then it goes on from where the journal ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.core.deadline import Interruption
+from orchestrator.core.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
+from orchestrator.core.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot, Started
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.state_kind import CrashRule, State, World
+from orchestrator.journal.history import JournalHistory
+from orchestrator.journal.journal import Journal, Run
+from orchestrator.machine.resume import How, Mode, Move, choose_move, count_attempts, count_transitions, is_touched
+from orchestrator.plan.schema import Plan
+from orchestrator.reports.report import RunReport, choose_exit_code
+from orchestrator.run.drift import note_drift_at_end, note_edits, note_edits_at_end
+from orchestrator.run.finish import publish_metrics
+from orchestrator.run.host_identity import require_place
+from orchestrator.run.past_runs import end_what_works, open_journal, read_report
+from orchestrator.run.runner import Ending, Engine, Listener
+
+_ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
+_APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
+
+Announce = Callable[[Run, Move], None]
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """The plan of the run as it was confirmed, and the world that it is about."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    interruption: Interruption = field(default_factory=Interruption)
+
+    def take_up(
+        self, mode: Mode, *, announce: Announce, listener: Listener, warn: Callable[[str], None] = lambda _: None
+    ) -> RunReport | None:
+        """Bring the unfinished run of the project to an end; None where there is none.
+
+        ``announce`` is told what was found and what follows, and ``warn`` what was edited meanwhile, before
+        anything is done.
+
+        Raises:
+            BusyError: the run is at work. UnfinishedRunError: this is another engine or server than the run's.
+            JournalError: what happens could not be recorded, so nothing more was done.
+        """
+        with open_journal(self.plan, self.world, f"{mode.value} of an unfinished run") as journal:
+            run = journal.find_unfinished()
+            if run is None:
+                return None
+            records = journal.records(run.id)
+            move = choose_move(self.plan, self.kinds, records, mode)
+            announce(run, move)
+            for text in note_edits(journal, run.id, self.plan, self.world):
+                warn(text)
+            ending = self._go_on(journal, run, move, mode, listener)
+            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
+            journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            publish_metrics(self.plan, self.world, journal)
+            return read_report(journal, run.id)
+
+    def _go_on(self, journal: Journal, run: Run, move: Move, mode: Mode, listener: Listener) -> Ending:
+        facts = journal.facts(run.id)
+        if (project := facts.find(FrozenProject)) is not None:
+            self.world.platform.adopt(project)
+        with _still_unfinished(run):
+            require_place(facts, self.world)
+            payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}
+            journal.append(run.id, self.world.clock.now(), "resumed", move.state, payload)
+            if move.how in _ENDS:
+                return Ending(move.state, _ENDS[move.how], f"{move.found} {move.reason}")
+            records = journal.records(run.id)
+            self.interruption.may_leave = is_touched(self.kinds, records)
+            self._end_what_is_left(journal, run.id, move, facts)
+            return Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption).walk(
+                run.id,
+                self.plan.journal_directory / "runs" / run.id,
+                facts,
+                _read_request(run),
+                assume_yes=bool(run.request.get("assume_yes")),
+                move=move,
+                attempts=count_attempts(records),
+                taken=count_transitions(records),
+            )
+
+    # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.
+    def _end_what_is_left(self, journal: Journal, run_id: str, move: Move, facts: Facts) -> None:
+        end_what_works(self.world, run_id)
+        with suppress(StateError):  # what cannot be taken away now is in nobody's way
+            self._take_away_unfinished(journal, facts)
+        fence = facts.find(Fence)
+        if fence is None or self.world.database is None or self._is_let_in(move, facts):
+            return
+        if fence.database in self.world.database.sizes():
+            self.world.database.fence(fence.database)
+            self.world.database.terminate_sessions(fence.database)
+
+    def _take_away_unfinished(self, journal: Journal, facts: Facts) -> None:
+        """A copy and a dump of which the journal does not say that they are whole: nobody has relied on them."""
+        intent = facts.find(Intent)
+        if intent is None or facts.find(Snapshot) is not None:
+            return
+        # Of any run: where the clock was set back, an earlier one may have a proven file of the same name.
+        proven = {receipt.path for receipt in JournalHistory(journal).receipts()}
+        if intent.backup is not None and intent.backup not in proven:
+            self.world.backups.remove(intent.backup)
+        if intent.snapshot is None or self.world.database is None:
+            return
+        if intent.snapshot in self.world.database.sizes():
+            self.world.database.drop(intent.snapshot)
+
+    def _is_let_in(self, move: Move, facts: Facts) -> bool:
+        """Whether a version was let in that must not be kept out; who goes back from there closes the database."""
+        if move.state in self.plan.ends or any(facts.find(fact) for fact in (Started, Committed, Serving)):
+            return True
+        return self.kinds[self.plan.states[move.state].kind].crash_rule in _APP_MAY_BE_UP
+
+
+@contextmanager
+def _still_unfinished(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except (JournalError, CheckpointError, UnfinishedRunError):
+        raise
+    except OrchestratorError as error:
+        # The world could not be looked at, so nothing more was done to it: the same command tries again.
+        raise UnfinishedRunError(
+            "run.still_unfinished",
+            f"Run {run.id} could not go on: {error.what}",
+            meaning="It has no end yet; what it had reached is as it was.",
+            hint=error.hint or "Look at what is said above, then run the same command again.",
+        ) from error
+
+
+def _read_request(run: Run) -> ReleaseRequest:
+    known = ReleaseRequest.__dataclass_fields__
+    return ReleaseRequest(**{name: value for name, value in run.request.items() if name in known})

@@ -1,0 +1,363 @@
+"""The loop, and the only place that knows it.
+
+    entered (durable) → prepare → prepared (durable) → perform → observe → left (durable) → trigger
+
+What a state reports decides where the run goes; what it raises becomes an outcome here and nowhere else.
+Anything that is no `OrchestratorError` is a bug: the run stops where it is, fail closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.core.deadline import Deadline, Deferral, Interruption
+from orchestrator.core.errors import (
+    DeadlineExceededError,
+    InterruptedByOperatorError,
+    InvariantError,
+    JournalError,
+    StateError,
+)
+from orchestrator.core.fact_names import find_fact_names
+from orchestrator.core.facts import Facts
+from orchestrator.core.log import warn
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.ports.history import History
+from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.state_kind import (
+    DONE,
+    FAILED,
+    TIMEOUT,
+    CrashRule,
+    Observation,
+    Result,
+    State,
+    StateContext,
+    Target,
+    World,
+)
+from orchestrator.journal.database_file import NO_SPACE
+from orchestrator.journal.history import JournalHistory
+from orchestrator.journal.journal import Journal
+from orchestrator.machine.machine import Machine, choose_forward
+from orchestrator.machine.resume import How, Move, changes_app, limit_transitions
+from orchestrator.plan.schema import Plan, StateSpec
+from orchestrator.plan.target import build_target
+from orchestrator.run.blame import Blame, find_blame
+from orchestrator.run.host_identity import require_place
+
+EXHAUSTED = "exhausted"
+_OFF_THE_WAY = frozenset({FAILED, TIMEOUT, "declined", "current"})
+
+
+class Listener(Protocol):
+    """Who is told what happens while it happens; must not raise."""
+
+    def began(self, run_id: str, plan: Plan, facts: Facts) -> None:
+        """A run begins, or is taken up with what it had proven before it was cut off."""
+
+    def entered(self, state: str, kind: str) -> None:
+        """A state begins."""
+
+    def progressed(self, state: str, progress: Progress) -> None:
+        """How far it is."""
+
+    def said(self, state: str, line: str) -> None:
+        """The newest line of what works for it, or what it sees while it waits; raw, as it came."""
+
+    def learned(self, facts: Facts) -> None:
+        """All that is proven by now, durable already."""
+
+    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
+        """It is over."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where the run ended. ``reason`` is the sentence of the first state that went off the way forward."""
+
+    state: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Walks one run of a plan through its machine."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    journal: Journal
+    listener: Listener
+    interruption: Interruption
+
+    def walk(
+        self,
+        run_id: str,
+        directory: Path,
+        facts: Facts,
+        request: ReleaseRequest,
+        *,
+        assume_yes: bool,
+        move: Move | None = None,
+        attempts: Mapping[str, int] | None = None,
+        taken: int = 0,
+    ) -> Ending:
+        """From the plan's initial state to an end, or from ``move`` on for a run that was cut off.
+
+        ``attempts``: how often each state was entered before; ``taken``: how many transitions the run took.
+
+        Raises:
+            UnfinishedRunError: this is not the place where the run began any more; nothing was done here.
+            InvariantError: a bug, or a run that would not come to an end.
+            JournalError: a record could not be made durable; nothing was done that the journal does not know, but on
+            the way back.
+        """
+        machine = Machine(self.plan, at=move.state if move else None)
+        context = ContextBuilder(
+            self.plan,
+            self.kinds,
+            self.world,
+            JournalHistory(self.journal),
+            self.listener,
+            run_id,
+            directory,
+            request,
+            assume_yes,
+        )
+        self.listener.began(run_id, self.plan, facts)
+        counted = dict(attempts or {})
+        reason = self._find_reason(run_id, move) if move else ""
+        limit = limit_transitions(self.plan)
+        for _ in range(taken, limit + 1):  # arriving at an end takes none
+            if machine.ended:
+                return Ending(machine.state, self.plan.ends[machine.state], reason)
+            spec = self.plan.states[machine.state]
+            if move is not None and move.how is not How.ENTER:
+                result, learned = self._settle(spec, move, context, facts)
+            else:
+                counted[spec.name] = counted.get(spec.name, 0) + 1
+                result, learned = self._visit(spec, counted[spec.name], context, facts)
+            move = None
+            facts = facts.joined(learned)
+            self.listener.learned(facts)
+            if not reason and result.outcome in _OFF_THE_WAY:
+                reason = result.reason
+            machine.move(result.outcome)
+        raise InvariantError("internal.no_end", f"The run took {limit} transitions without coming to an end.")
+
+    def _find_reason(self, run_id: str, move: Move) -> str:
+        """Why a run that is taken up had left the way forward before it was cut off, or does so now."""
+        left = [record.payload for record in self.journal.records(run_id) if record.record == "left"]
+        before = next((str(payload["reason"]) for payload in left if payload["outcome"] in _OFF_THE_WAY), "")
+        return before or (f"{move.found} {move.reason}" if move.how is not How.ENTER else "")
+
+    def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+        state = self.kinds[spec.kind]()
+        began = self.world.clock.monotonic()
+        entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
+        if changes := getattr(spec.options, "changes", ""):  # of a step of the operator's own: a runbook goes by it
+            entered["changes"] = changes
+        self._record(build.run_id, "entered", spec, entered)
+        self.listener.entered(spec.name, spec.kind)
+        self.interruption.may_leave = self.interruption.may_leave or changes_app(state)
+        if spec.attempts is not None and attempt > spec.attempts:
+            result, learned = (
+                Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times.", code="run.exhausted"),
+                Facts(),
+            )
+        else:
+            # Where stopping half-way would harm, the wish is heard when the state is over.
+            allowed = Deadline(self.world.clock, spec.timeout_s)
+            shield: AbstractContextManager[None] = (
+                nullcontext()
+                if state.interruptible
+                else self.interruption.deferred(Deferral(spec.name, allowed.remaining_s))
+            )
+            with shield:
+                result, learned = self._find_obstacle(state, spec) or self._act(state, spec, build, facts)
+        seconds = round(self.world.clock.monotonic() - began, 3)
+        self._leave(build.run_id, spec, result, facts.joined(learned), learned, seconds)
+        return result, learned
+
+    def _settle(self, spec: StateSpec, move: Move, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+        """Leave the state in which the run was cut off, without entering it again."""
+        result = Result(move.outcome, reason=f"{move.found} {move.reason}", code="run.cut_off")
+        if move.how is How.SALVAGE:
+            deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}")
+            result = self.kinds[spec.kind]().salvage(build(spec, facts, deadline)) or result
+        learned = Facts.of(result.facts)
+        self._leave(build.run_id, spec, result, facts.joined(learned), learned, 0.0)
+        return result, learned
+
+    def _leave(
+        self, run_id: str, spec: StateSpec, result: Result, facts: Facts, learned: Facts, seconds: float
+    ) -> None:
+        self.world.mask.protect(find_fact_names(learned))
+        blame = self._find_blame(spec, result, facts)
+        reason = self.world.mask.text(blame.told(result.reason))
+        payload = {
+            "kind": spec.kind,  # a run that was taken up may leave a state that it never entered
+            "outcome": result.outcome,
+            "reason": reason,
+            "to": spec.then[result.outcome],
+            "seconds": seconds,
+            "facts": learned.to_json(),
+            **blame.to_json(result.code),
+        }
+        self._record(run_id, "left", spec, payload)
+        self.listener.left(spec.name, result.outcome, reason, seconds)
+
+    def _find_blame(self, spec: StateSpec, result: Result, facts: Facts) -> Blame:
+        failed = result.outcome in (FAILED, TIMEOUT) and result.code
+        return find_blame(spec.kind, result.code, facts, self.world) if failed else Blame(None)
+
+    def _find_obstacle(self, state: State[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
+        """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
+        if not self.journal.short_of_room:
+            return None
+        if state.compensation or state.crash_rule is CrashRule.FORWARD or spec.name not in choose_forward(self.plan):
+            self.journal.free_reserve()
+            return None
+        reason = f"The disk of the journal {self.journal.path} is full, so {spec.name} was not begun. Make room."
+        return Result(FAILED, reason=reason, code=NO_SPACE), Facts()
+
+    def _act(self, state: State[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+        learned = Facts()
+        deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
+        try:
+            deadline.check()
+            self._look_around(state, facts)
+            learned = Facts.of(state.prepare(build(spec, facts, deadline)))
+            self._record(build.run_id, "prepared", spec, {"facts": learned.to_json()})
+            self.listener.learned(facts.joined(learned))
+            result = state.perform(build(spec, facts.joined(learned), deadline))
+            learned = learned.joined(Facts.of(result.facts))  # also where nobody can look afterwards
+            if result.outcome == DONE:
+                result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
+            result = self._heed(result, spec, deadline)
+        except DeadlineExceededError as error:
+            return Result(TIMEOUT, reason=error.story(), code=error.code), learned
+        except StateError as error:
+            return Result(FAILED, reason=error.story(), code=error.code), learned
+        if result.outcome not in spec.then:
+            raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
+        return result, learned
+
+    def _look_around(self, state: State[Any], facts: Facts) -> None:
+        """Before anything is changed: is this still where the run began? What cannot be asked is no other place."""
+        if state.scope is not EffectScope.NOTHING:
+            with suppress(StateError):
+                require_place(facts, self.world)
+
+    def _observed(self, state: State[Any], result: Result, ctx: StateContext[Any]) -> Result:
+        seen = state.observe(ctx)
+        if seen is Observation.DONE:
+            return result
+        reason = f"{ctx.state} reported that it was done, but what is there is {seen.value}."
+        return Result(FAILED, result.facts, reason, state.unseen_code)
+
+    # Heard by the next state, a wish to stop would take the way back of that one, which may be longer.
+    def _heed(self, result: Result, spec: StateSpec, deadline: Deadline) -> Result:
+        if self.interruption.leaving or FAILED not in spec.then:
+            return result
+        try:
+            deadline.check()
+        except InterruptedByOperatorError as error:
+            return Result(FAILED, result.facts, error.story(), error.code)
+        except DeadlineExceededError:
+            pass  # what is done is done, however late
+        return result
+
+    def _record(self, run_id: str, record: str, spec: StateSpec, payload: Mapping[str, Any]) -> None:
+        try:
+            self.journal.append(run_id, self.world.clock.now(), record, spec.name, payload)
+        except JournalError as error:
+            # What goes back can be repeated, so it may be ahead of the journal: users must not wait for room.
+            if error.code != NO_SPACE or not self.kinds[spec.kind].compensation:
+                raise
+            warn("journal.record_lost", record=record, state=spec.name, reason=error.what)
+
+
+@dataclass(frozen=True)
+class ContextBuilder:
+    """Gives each state its context: what is the same for the whole run, and what is the state's own."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    history: History
+    listener: Listener
+    run_id: str
+    directory: Path
+    request: ReleaseRequest
+    assume_yes: bool
+
+    def __call__(self, spec: StateSpec, facts: Facts, deadline: Deadline) -> StateContext[Any]:
+        """The context of one call into a state."""
+        return StateContext(
+            run_id=self.run_id,
+            state=spec.name,
+            directory=self.directory,
+            target=self._target,
+            keep_backups=self.plan.backups.keep,
+            steps=self._steps,
+            worst_case_downtime_s=self._worst_case_downtime_s,
+            gated=self._gated,
+            request=self.request,
+            assume_yes=self.assume_yes,
+            options=spec.options,
+            facts=facts,
+            world=self.world,
+            history=self.history,
+            deadline=deadline,
+            report=partial(self.listener.progressed, spec.name),
+            rehearsed=self._rehearsed,
+            tell=lambda line: self.listener.said(spec.name, self.world.mask.text(line)),
+        )
+
+    # Once a run: each of them goes through all states, and each state asks for its context three times.
+    @cached_property
+    def _target(self) -> Target:
+        return build_target(self.plan, self.kinds)
+
+    @cached_property
+    def _steps(self) -> tuple[str, ...]:
+        return tuple(name for name in choose_forward(self.plan) if name in self.plan.states)
+
+    @cached_property
+    def _worst_case_downtime_s(self) -> float:
+        return worst_case_downtime_s(self.plan, self.kinds)
+
+    @cached_property
+    def _rehearsed(self) -> bool:
+        return any(self.kinds[spec.kind].rehearses for spec in self.plan.states.values())
+
+    @cached_property
+    def _gated(self) -> bool:
+        return is_gated(self.plan, self.kinds)
+
+
+def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> float:
+    """Sum of the deadlines of all states that may run while users are without the app, each entered once."""
+    gated = is_gated(plan, kinds)
+    down = [
+        spec.timeout_s
+        for spec in plan.states.values()
+        if kinds[spec.kind].crash_rule.value in ("observe", "restore", "judge", "repeat")
+        or (gated and kinds[spec.kind].opens_gate)
+    ]
+    return sum(down)
+
+
+def is_gated(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> bool:
+    """Whether a state of the plan starts the new version with a closed gate."""
+    return any(kinds[spec.kind].closes_gate(spec.options) for spec in plan.states.values())

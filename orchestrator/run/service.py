@@ -1,0 +1,333 @@
+"""The use cases that every face calls: run, check, dry run, and reading what earlier runs have left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator import __version__
+from orchestrator.checker.telling import require_safe
+from orchestrator.core.deadline import Deadline, Interruption
+from orchestrator.core.errors import (
+    CheckpointError,
+    InterruptedByOperatorError,
+    JournalError,
+    OrchestratorError,
+    PlatformError,
+    RefusedError,
+    StateError,
+    UnfinishedRunError,
+    UsageError,
+)
+from orchestrator.core.facts import CommittedRun, Facts, FailedRun, Leftovers, Receipt, Target
+from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.progress import Progress
+from orchestrator.core.model.verdict import EXIT_CODES, Verdict
+from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
+from orchestrator.core.state_kind import State, World
+from orchestrator.journal.history import JournalHistory
+from orchestrator.journal.journal import Journal, Run
+from orchestrator.machine.machine import choose_forward
+from orchestrator.plan.operations import derive_reload, derive_rollback
+from orchestrator.plan.schema import Plan
+from orchestrator.releases.failed_before import refuse_failed
+from orchestrator.reports.report import RunReport, choose_exit_code
+from orchestrator.reports.runbook import build_runbook
+from orchestrator.run.drift import add_plan, note_drift_at_end, note_edits_at_end
+from orchestrator.run.finish import publish_check, publish_metrics
+from orchestrator.run.host_identity import find_place
+from orchestrator.run.past_runs import Records, end_what_works, open_journal, read_report
+from orchestrator.run.runner import ContextBuilder, Ending, Engine, Listener
+from states.shared.checks.drift import refuse_drift
+
+
+@dataclass(frozen=True)
+class DryState:
+    """What one state of the way forward would do; ``problem`` where looking at the world already shows one."""
+
+    name: str
+    kind: str
+    does: tuple[str, ...]
+    problem: str = ""
+
+
+class SilentListener:
+    """Tells nobody."""
+
+    def began(self, run_id: str, plan: Plan, facts: Facts) -> None:
+        """A run begins."""
+
+    def entered(self, state: str, kind: str) -> None:
+        """A state begins."""
+
+    def progressed(self, state: str, progress: Progress) -> None:
+        """How far it is."""
+
+    def said(self, state: str, line: str) -> None:
+        """What works for it says something."""
+
+    def learned(self, facts: Facts) -> None:
+        """Something is proven."""
+
+    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
+        """It is over."""
+
+
+class NoHistory:
+    """Looking on decides nothing by what earlier runs have left."""
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        """None."""
+        return ()
+
+    def leftovers(self) -> tuple[Leftovers, ...]:
+        """None."""
+        return ()
+
+    def find_failure(self, digest: str) -> FailedRun | None:
+        """None."""
+
+    def find_failed_trial(self, digest: str) -> FailedRun | None:
+        """None."""
+
+    def last_commit(self) -> CommittedRun | None:
+        """None."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One plan and the world it is about; ``operation`` is journaled as what its run was for."""
+
+    plan: Plan
+    kinds: Mapping[str, type[State[Any]]]
+    world: World
+    interruption: Interruption = field(default_factory=Interruption)
+    make_run_id: Callable[[], str] | None = None
+    operation: Mapping[str, str | bool] = field(default_factory=lambda: {"operation": "upgrade"})
+
+    @property
+    def records(self) -> Records:
+        """What earlier runs have left."""
+        return Records(self.plan, self.world, self.interruption)
+
+    def run(self, request: ReleaseRequest, *, assume_yes: bool, listener: Listener) -> RunReport:
+        """Execute the plan once.
+
+        Raises:
+            PlanError: some way through the plan could do harm; nothing was looked at or touched.
+            PlatformError: the project's folder is not there.
+            BusyError: another run is at work. UnfinishedRunError: an earlier one was cut off.
+            JournalError: what happens could not be recorded, so nothing more was done.
+        """
+        require_safe(self.plan, self.kinds)
+        self._require_project()
+        run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
+        with open_journal(self.plan, self.world, run_id) as journal:
+            self._refuse_unfinished(journal)
+            run = self._begin(journal, run_id, request, assume_yes=assume_yes)
+            publish_metrics(self.plan, self.world, journal)
+            ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
+            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
+            journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            publish_metrics(self.plan, self.world, journal)
+            return read_report(journal, run.id)
+
+    def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
+        """Go back to the version and the data that the last upgrade replaced. Raises as `run`."""
+        way = replace(self, plan=derive_rollback(self.plan, self.kinds), operation={"operation": "rollback"})
+        return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
+
+    def restore_backup(self, file: Path, *, foreign: bool, assume_yes: bool, listener: Listener) -> RunReport:
+        """Exchange the data for those of a backup; ``foreign`` takes a file that no run has proven. Raises as `run`."""
+        plan = derive_reload(self.plan, self.kinds, file, foreign=foreign)
+        operation: Mapping[str, str | bool] = {"operation": "restore", "file": str(file), "foreign": foreign}
+        way = replace(self, plan=plan, operation=operation)
+        return way.run(ReleaseRequest(), assume_yes=assume_yes, listener=listener)
+
+    def check(self, request: ReleaseRequest) -> Choice:
+        """Which release would be next. Changes nothing but the page of metrics, where the plan wants one."""
+        self._require_project()
+        choice = self.world.finder.find(request)
+        if request.version is None:
+            publish_check(self.plan, self.world, newer=choice.newer)
+        return choice
+
+    def dry_run(self, request: ReleaseRequest, *, assume_yes: bool) -> tuple[DryState, ...]:
+        """What each state of the way forward would do; states that only read are really performed.
+
+        Raises:
+            PlanError: as `run`.
+        """
+        require_safe(self.plan, self.kinds)
+        build = ContextBuilder(
+            self.plan,
+            self.kinds,
+            self.world,
+            NoHistory(),
+            SilentListener(),
+            "dry-run",
+            Path(os.devnull),
+            request,
+            assume_yes,
+        )
+        facts, found = Facts(), []
+        for name in choose_forward(self.plan):
+            if name in self.plan.ends:
+                break
+            state, facts = self._dry_state(build, name, facts)
+            found.append(state)
+        return tuple(found)
+
+    def _require_project(self) -> None:
+        if not self.plan.target.project.is_dir():
+            raise PlatformError(
+                "compose.missing",
+                f"The project's folder {self.plan.target.project} does not exist.",
+                meaning="Nothing was touched.",
+                hint="Correct `target: project:` in the plan; it is relative to the plan file.",
+            )
+
+    def _new_run_id(self) -> str:
+        return f"r-{self.world.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+    def _refuse_unfinished(self, journal: Journal) -> None:
+        unfinished = journal.find_unfinished()
+        if unfinished is None:
+            return
+        steps = build_runbook(unfinished.id, journal.facts(unfinished.id), journal.records(unfinished.id))
+        listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
+        plan = self.plan.source
+        raise UnfinishedRunError(
+            "run.unfinished",
+            f"Run {unfinished.id} was cut off and has no end.",
+            meaning="Nothing was touched now; the app may be down since then.",
+            hint=f"`orchestrator resume {plan}` goes on with it, `orchestrator recover {plan}` ends it, by going back"
+            f" where that is possible. To bring the old version back by hand:\n{listed}\n"
+            f"Then `orchestrator close {unfinished.id}`.",
+        )
+
+    def close(self, run_id: str) -> RunReport:
+        """Give a run that was cut off the end ``needs_operator``: a person has looked after it.
+
+        Raises:
+            UsageError: there is no such run, or it has an end. BusyError: it is at work.
+            PlatformError: what it left at work could not be ended, so the run stays as it is.
+        """
+        self._require_project()
+        with open_journal(self.plan, self.world, run_id) as journal:
+            run = journal.find_run(run_id)
+            if run is None or run.verdict is not None:
+                raise UsageError(
+                    "usage.not_unfinished",
+                    f"Run {run_id} is not one that was cut off.",
+                    hint="`orchestrator status` names an unfinished run, if there is one.",
+                )
+            end_what_works(self.world, run_id)
+            reason = "It was cut off and closed by its operator."
+            verdict = Verdict.NEEDS_OPERATOR
+            journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
+            publish_metrics(self.plan, self.world, journal)
+            return read_report(journal, run_id)
+
+    def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest, *, assume_yes: bool) -> Run:
+        run = Run(
+            id=run_id,
+            plan_name=self.plan.name,
+            plan_sha256=hashlib.sha256(self.plan.text.encode()).hexdigest(),
+            plan_source=str(self.plan.source.absolute()),
+            pid=os.getpid(),
+            boot_id=_boot_id(),
+            request={**self.operation, **vars(request), "assume_yes": assume_yes},
+            began_at=self.world.clock.now(),
+            ended_at=None,
+            verdict=None,
+            end_state=None,
+            exit_code=None,
+            reason="",
+        )
+        journal.begin(run, tool_version=__version__)
+        return run
+
+    def _walk(
+        self, journal: Journal, run: Run, request: ReleaseRequest, *, assume_yes: bool, listener: Listener
+    ) -> Ending:
+        directory = self.plan.journal_directory / "runs" / run.id
+        engine = Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption)
+        try:
+            facts, settled = self._open(journal, run.id, directory, request)
+            if settled is not None:
+                return settled
+            return engine.walk(run.id, directory, facts, request, assume_yes=assume_yes)
+        except StateError as error:
+            # Only opening can raise it: inside the loop the engine turns it into an outcome.
+            return Ending("opening", Verdict.REFUSED, error.story())
+        except (JournalError, CheckpointError, UnfinishedRunError):
+            raise
+        except OrchestratorError as error:
+            return Ending("internal", Verdict.INTERNAL_ERROR, error.story())
+
+    def _open(
+        self, journal: Journal, run_id: str, directory: Path, request: ReleaseRequest
+    ) -> tuple[Facts, Ending | None]:
+        """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
+        _write_private(directory, "plan.yaml", self.plan.text)
+        project = add_plan(self.world.platform.freeze(directory), self.plan)
+        facts = Facts.of((project, find_place(self.world)))
+        if not any(spec.kind == "preflight" for spec in self.plan.states.values()):
+            refuse_drift(self.world.platform.find_drift(project))
+        settled = None
+        if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
+            choice = self.world.finder.find(request)
+            facts = facts.joined(Facts.of((choice.current, *([choice.target] if choice.target else []))))
+            if choice.target is not None:
+                refuse_failed(choice.target, JournalHistory(journal), request)
+            else:
+                settled = Ending("opening", Verdict.UP_TO_DATE, f"{choice.current.version} is up to date.")
+        journal.append(run_id, self.world.clock.now(), "opened", "", {"facts": facts.to_json()})
+        return facts, settled
+
+    def _dry_state(self, build: ContextBuilder, name: str, facts: Facts) -> tuple[DryState, Facts]:
+        spec = self.plan.states[name]
+        state = self.kinds[spec.kind]()
+        deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {name}", interruption=self.interruption)
+        context = build(spec, facts, deadline)
+        does, problem = state.describe(context), ""
+        reads_only = state.scope is EffectScope.NOTHING and "accepted" not in state.outcomes
+        if reads_only:
+            try:
+                result = state.perform(context)
+                facts = facts.joined(Facts.of(result.facts))
+                does = (*does, result.reason) if result.reason else does
+            except InterruptedByOperatorError:
+                raise
+            except StateError as error:
+                problem = self.world.mask.text(error.story())
+        return DryState(name, spec.kind, does, problem), facts
+
+
+def _boot_id() -> str:
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+
+
+def _write_private(directory: Path, name: str, text: str) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True)
+        descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            file.write(text.encode())
+            os.fsync(descriptor)  # recovery reads it after a power loss, too
+    except OSError as error:
+        raise RefusedError(
+            "refused.run_folder",
+            f"{directory} cannot be written: {error.strerror}.",
+            meaning="Nothing was touched.",
+            hint="Make room, or give this user the right to write there.",
+        ) from error

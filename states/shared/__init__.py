@@ -1,0 +1,1 @@
+"""What several kinds of states use; no kind imports another."""

@@ -1,0 +1,33 @@
+"""What was written since the database was closed, as far as it is proven."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.core.facts import Intent, Replacement, Snapshot
+from orchestrator.core.model.database import Changes, WriteMark
+from orchestrator.core.state_kind import StateContext
+from states.shared.backup_proof import side_name
+
+
+def find_changes(ctx: StateContext[Any], name: str, since: WriteMark) -> Changes:
+    """What was written to a database since a mark of it, and outside of it by others than this run."""
+    return ctx.database().changes(name, since, ours=_find_own(ctx, name))
+
+
+def tell_beyond(changes: Changes, name: str) -> str:
+    """A sentence that begins with a blank about what a way back leaves as it is; empty where there is nothing."""
+    if not changes.beyond:
+        return ""
+    return f" Changed outside of {name} since then, and not brought back: {', '.join(changes.beyond)}."
+
+
+def _find_own(ctx: StateContext[Any], live: str) -> tuple[str, ...]:
+    intent, snapshot, replacement = ctx.find(Intent), ctx.find(Snapshot), ctx.find(Replacement)
+    names = (
+        intent.snapshot if intent else None,
+        snapshot.database if snapshot else None,
+        replacement.database if replacement else None,
+        side_name(live, ctx.run_id),
+    )
+    return tuple(name for name in names if name)

@@ -1,0 +1,65 @@
+"""The container of a run's migration: its name, its log, and how it is put away once it is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import StateError
+from orchestrator.core.ports.platform import Platform
+from orchestrator.core.state_kind import StateContext
+
+_NOT_RUN = (126, 127)  # what a shell and the engine say of a program that cannot be run, or is not there
+_KILLED = (137, 143)  # by SIGKILL, as the kernel does for want of memory, or by SIGTERM
+
+
+def choose_code(exit_code: int | None, *, failed: str = "migrate.failed") -> str:
+    """The code of a migration that ended with this exit code, ``failed`` where it failed by itself."""
+    if exit_code in _NOT_RUN:
+        return "migrate.program_missing"
+    return "migrate.killed" if exit_code in _KILLED else failed
+
+
+def explain_exit(exit_code: int | None) -> str:
+    """What an exit code says beside its number; empty where it says nothing."""
+    if exit_code in _NOT_RUN:
+        return " The image has no such program, or it cannot be run: look at `migrate:` in the plan."
+    if exit_code in _KILLED:
+        return " It was killed: by the kernel for want of memory, or by somebody."
+    return ""
+
+
+def job_name(run_id: str) -> str:
+    """Name of a run's migration container."""
+    return f"upgrade-orchestrator-migrate-{run_id}"
+
+
+def migration_log(ctx: StateContext[Any]) -> Path:
+    """The file that keeps all that a run's migration said."""
+    return ctx.directory / "migrate.log"
+
+
+def put_away(platform: Platform, name: str, log: Path) -> tuple[str, str]:
+    """Keep the log of a migration that is over and remove its container; its last lines, and what could not be done.
+
+    How it ended is known: what cannot be kept or removed is told, and is no reason to go back.
+    """
+    try:
+        tail = platform.save_job_log(name, log)
+    except StateError as error:
+        return "", f"Its log could not be saved, so its container {name} is kept: {error.what}"
+    try:
+        platform.remove_job(name)
+    except StateError as error:
+        return tail, f"Its container {name} could not be removed: {error.what}"
+    return tail, ""
+
+
+def put_away_leftover(ctx: StateContext[Any]) -> None:
+    """Put away a migration that is over and that nobody has put away.
+
+    An engine that went away as its container was made could not be told to by whoever had it made.
+    """
+    name = job_name(ctx.run_id)
+    if ctx.world.platform.inspect_job(name) is not None:
+        put_away(ctx.world.platform, name, migration_log(ctx))

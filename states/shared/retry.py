@@ -1,0 +1,68 @@
+"""An engine, a server or a registry that is away for a moment: what may be repeated is repeated when it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import DeadlineExceededError, StateError
+from orchestrator.core.state_kind import StateContext
+
+T = TypeVar("T")
+
+#: How long is waited while an operator watches and nothing has been changed.
+BRIEF_S = 15.0
+#: On the way back the engine is asked again where it could not do something, too: there is no other way to go.
+GOING_BACK = frozenset({"compose.failed", "compose.program_missing", "engine.refused"})
+
+_AWAY = frozenset(
+    {
+        "database.unreachable",
+        "database.full",
+        "engine.unreachable",
+        "image.unreachable",
+        "pull.rate_limited",
+        "pull.failed",
+    }
+)
+_NAMES = {"database": "the database server", "image": "the registry", "pull": "the registry"}
+_PATIENCE_S = 120.0
+_RETRY_S = 1.0
+
+
+def is_away(error: StateError) -> bool:
+    """Whether it was raised because something did not answer, and not because it refused."""
+    return error.code in _AWAY
+
+
+def repeat_while_away(
+    ctx: StateContext[Any], work: Callable[[], T], *, at_most_s: float = _PATIENCE_S, also: frozenset[str] = frozenset()
+) -> T:
+    """Do ``work``, which may be repeated, until all that it needs was there; from the first failure on, a while.
+
+    ``also`` are more codes of errors after which it is repeated.
+
+    Raises:
+        StateError: what ``work`` raised; where something was away, when it has not come back in time.
+    """
+    patience: Deadline | None = None
+    while True:
+        try:
+            return work()
+        except StateError as error:
+            if error.code not in _AWAY | also:
+                raise
+            patience = patience or ctx.deadline.sooner(at_most_s)
+            _wait_after(error, patience)
+
+
+def _wait_after(failure: StateError, patience: Deadline) -> None:
+    try:
+        patience.pause(_RETRY_S)
+    except DeadlineExceededError as timeout:
+        name = _NAMES.get(failure.code.partition(".")[0], "the engine")
+        waited = f"Waiting for {name} was not done within {patience.seconds:g} s."
+        raise type(failure)(
+            failure.code, f"{waited} {failure.what}", meaning=failure.meaning, hint=failure.hint
+        ) from timeout

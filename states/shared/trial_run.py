@@ -1,0 +1,250 @@
+"""What is done on a stage: a watch over what it uses, versions tried on it, and the end of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestrator.core.deadline import Deadline
+from orchestrator.core.errors import (
+    DatabaseError,
+    DeadlineExceededError,
+    HealthError,
+    MigrationError,
+    PlatformError,
+    RefusedError,
+)
+from orchestrator.core.model.workloads import JobStatus, ServiceStatus
+from orchestrator.core.ports.trial import Stage
+from orchestrator.core.state_kind import HealthCheck, StateContext
+from orchestrator.redaction.terminal_text import make_inert
+from states.shared.health_check import Expectation, await_steady
+from states.shared.migration_job import choose_code, explain_exit
+from states.shared.step_progress import build_progress
+
+UNTOUCHED = "The old version went on serving; neither the app nor its database was touched."
+
+_CLEAR_S = 60.0
+_CLEAR_EVERY_S = 0.5
+_POLL_S = 0.25
+_LOOK_EVERY_BYTES = 64 * 1024**2
+_RESERVE_BYTES = 512 * 1024**2
+_COPIES = 3
+_RUNS_SWEPT = 10
+
+
+@dataclass
+class Watch:
+    """Looks at a stage while something works on it; what it has seen at most is in its numbers."""
+
+    stage: Stage
+    database: str
+    quota_bytes: int
+    disk_peak_bytes: int = 0
+    longest_lock_s: float = 0.0
+
+    def look(self) -> None:
+        """Look at the room that is taken, and at who keeps others from writing.
+
+        Raises:
+            DatabaseError: ``rehearse.no_space``: it takes more room than was to be expected.
+        """
+        self.look_at_room()
+        self.longest_lock_s = max(self.longest_lock_s, self.stage.database.longest_lock_s(self.database))
+
+    def look_at_room(self) -> None:
+        """The first half of `look`."""
+        taken = self.stage.disk_usage()
+        self.disk_peak_bytes = max(self.disk_peak_bytes, taken)
+        if taken > self.quota_bytes:
+            raise DatabaseError(
+                "rehearse.no_space",
+                f"The rehearsal takes {_mib(taken)}, more than the {_mib(self.quota_bytes)} that it may.",
+                meaning=UNTOUCHED,
+                hint="The real migration would need as much; find out what it writes before there is room for it.",
+            )
+
+    def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Hand on a dump and look at the room on the way."""
+        passed = 0
+        for chunk in chunks:
+            passed += len(chunk)
+            if passed >= _LOOK_EVERY_BYTES:
+                passed = 0
+                self.look_at_room()
+            yield chunk
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """As the stage does, after a look."""
+        self.look()
+        return self.stage.inspect_services(services)
+
+
+def find_quota(ctx: StateContext[Any]) -> int:
+    """Bytes that a rehearsal may take: what is restored, a copy of it, and growth.
+
+    Raises:
+        RefusedError: ``refused.no_space``.
+    """
+    facts = ctx.database().inspect()
+    quota = _COPIES * facts.size_bytes + _RESERVE_BYTES
+    # A volume of the engine's is not always on the disk of the live server.
+    seen = [free for free in (facts.free_bytes, ctx.world.platform.inspect_engine().free_bytes) if free is not None]
+    if seen and min(seen) < quota:
+        raise RefusedError(
+            "refused.no_space",
+            f"Backup could not be proven restorable: no space. {_mib(quota)} are needed beside the database"
+            f" of {_mib(facts.size_bytes)}, {_mib(min(seen))} are free.",
+            meaning=UNTOUCHED,
+            hint="Make room, or take the state `rehearse` out of the plan and go without the proof.",
+        )
+    return quota
+
+
+@contextmanager
+def stage_cleared(ctx: StateContext[Any]) -> Iterator[None]:
+    """Nothing of the run's stage is there before, and nothing after, whatever happens between.
+
+    Raises:
+        PlatformError: ``stage.left_behind``.
+    """
+    _clear(ctx)
+    ended = False
+    try:
+        yield
+        ended = True
+    finally:
+        _clear(ctx)
+        if not ended:
+            # The engine may still have been at work for a client that was cut off.
+            Deadline(ctx.world.clock, _CLEAR_S).pause(_CLEAR_EVERY_S)
+            _clear(ctx)
+
+
+def sweep_earlier(ctx: StateContext[Any]) -> None:
+    """Remove what earlier runs have made and could not clear away because the engine was gone: a copy of the data."""
+    for run in ctx.history.leftovers()[:_RUNS_SWEPT]:
+        ctx.stages().sweep(run.run_id)
+
+
+def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], pin: str) -> float:
+    """Run the new version's migration on the stage; seconds that it took.
+
+    Raises:
+        MigrationError: ``rehearse.migration_failed`` with its last words; the log is in the run's folder.
+    """
+    stage, clock = watch.stage, ctx.world.clock
+    name, log = f"upgrade-orchestrator-rehearse-migrate-{ctx.run_id}", ctx.directory / "rehearse-migrate.log"
+    began = clock.monotonic()
+    ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}` on the copy"))
+    stage.start_job(name, command, pin, deadline=ctx.deadline)
+    try:
+        status = ctx.deadline.poll(lambda: _find_verdict(ctx, watch, name), every_s=_POLL_S)
+    finally:
+        words = make_inert(stage.save_log(name, log))
+    if status.exit_code != 0:
+        raise MigrationError(
+            choose_code(status.exit_code, failed="rehearse.migration_failed"),
+            f"The migration ended with exit code {status.exit_code} on a copy of the data; its log is {log}."
+            + explain_exit(status.exit_code),
+            meaning=UNTOUCHED,
+            hint="Send the log to the author of the release.",
+            words=words,
+        )
+    return round(clock.monotonic() - began, 3)
+
+
+def try_version(
+    ctx: StateContext[Any], watch: Watch, expected: Expectation, pin: str, within: Deadline, *, log: str = "rehearse"
+) -> float:
+    """Start a version on the stage and wait until it is steadily well; seconds that it took. It is left running.
+
+    ``log`` begins the names of its logs.
+
+    Raises:
+        HealthError: it is not well, with its last words; the logs are in the run's folder.
+    """
+    stage, clock = watch.stage, ctx.world.clock
+    began = clock.monotonic()
+    ctx.report(build_progress(ctx, f"{pin.partition('@')[0]} starts on the copy"))
+    stage.start_services(expected.services, pin, deadline=ctx.deadline)
+    try:
+        await_steady(
+            _asked_privately(stage, ctx.target.health),
+            expected,
+            platform=watch,
+            probe=stage,
+            clock=clock,
+            deadline=within,
+            tell=ctx.tell,
+        )
+    except (HealthError, DeadlineExceededError) as error:
+        ctx.deadline.check()
+        words = _save_words(ctx, stage, expected.services, log)
+        late = isinstance(error, DeadlineExceededError)
+        hint = "Raise `with: {healthy_within: …}` of this state if it only needs longer." if late else error.hint
+        raise HealthError(error.code, error.what, meaning=UNTOUCHED, hint=hint, words=words) from error
+    return round(clock.monotonic() - began, 3)
+
+
+def _clear(ctx: StateContext[Any]) -> None:
+    own = Deadline(ctx.world.clock, _CLEAR_S)  # also when the state's time is over
+    try:
+        own.poll(lambda: _find_clear(ctx), every_s=_CLEAR_EVERY_S)
+    except DeadlineExceededError as timeout:
+        left = ", ".join(_find_left(ctx))
+        raise PlatformError(
+            "stage.left_behind",
+            f"What the rehearsal has made could not be removed: {left}.",
+            meaning=UNTOUCHED,
+            hint="Remove these containers, networks and volumes by hand; nothing else uses them.",
+        ) from timeout
+
+
+def _find_left(ctx: StateContext[Any]) -> tuple[str, ...]:
+    try:
+        return ctx.stages().find_left(ctx.run_id)
+    except PlatformError as error:
+        raise PlatformError(
+            error.code,
+            error.what,
+            meaning=f"What the rehearsal has made may still be there; the next one removes it. {UNTOUCHED}",
+            hint=error.hint,
+        ) from error
+
+
+def _find_clear(ctx: StateContext[Any]) -> bool | None:
+    stages = ctx.stages()
+    try:
+        stages.sweep(ctx.run_id)
+    except PlatformError:
+        return None  # what is being removed or made at this moment; the last look names what stays
+    return None if stages.find_left(ctx.run_id) else True
+
+
+def _find_verdict(ctx: StateContext[Any], watch: Watch, name: str) -> JobStatus | None:
+    watch.look()
+    status = watch.stage.inspect_job(name)
+    if status is None:
+        raise PlatformError("job.missing", f"The container {name} is gone; how it ended is not known.")
+    if status.said:
+        ctx.tell(status.said)
+    return None if status.running else status
+
+
+# Where it cannot be asked, its containers alone are judged.
+def _asked_privately(stage: Stage, check: HealthCheck) -> HealthCheck:
+    url, version_url = (url if url and stage.reaches(url) else None for url in (check.url, check.version_url))
+    return replace(check, url=url, version_url=version_url)
+
+
+def _save_words(ctx: StateContext[Any], stage: Stage, services: Sequence[str], log: str) -> str:
+    found = stage.inspect_services(services)
+    words = (stage.save_log(one.container_id, ctx.directory / f"{log}-{one.service}.log") for one in found)
+    return "\n".join(make_inert(said) for said in words)
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024**2:,.0f} MiB"

@@ -1,0 +1,23 @@
+"""What a recovery reads is on the disk before anything is recorded that needs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+from tests.tools.bench import Bench
+
+
+def test_the_confirmed_plan_is_durable_before_the_run_is_opened(tmp_path: Path) -> None:
+    bench, synced = Bench(tmp_path), []
+    really = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve().name)
+        really(descriptor)
+
+    bench.world.happen("platform.freeze", lambda: synced.append("frozen"))
+    with patch("os.fsync", watched):
+        bench.run("v1.1.0")
+    assert "plan.yaml" in synced[: synced.index("frozen")]

@@ -1,0 +1,193 @@
+"""What is edited while a run is at work or was cut off changes nothing for it, and is told."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters.compose.project_files import is_environment, read_marks
+from orchestrator.cli.render import render_report
+from orchestrator.core.errors import JournalError, PlanError
+from orchestrator.core.model.progress import Question
+from orchestrator.core.model.verdict import Verdict
+from orchestrator.journal.journal import Journal
+from orchestrator.machine.resume import Mode
+from orchestrator.reports.report import RunReport
+from orchestrator.run.recovery import Takeover
+from orchestrator.wiring import build_takeover, find_confirmed_plan
+from states.registry import KINDS
+from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
+from tests.tools.build import make_ports
+from tests.tools.outside import FakeOperator
+from tests.tools.script import Killed
+from tests.tools.world import FakeWorld
+
+EFFECTS = {
+    "prefetch": "platform.pull_image",
+    "stop": "database.copy",
+    "migrate": "platform.start_job",
+    "start": "platform.start_services",
+    "restore": "database.swap",
+}
+
+
+def take_up(bench: Bench, mode: Mode, told: list[str]) -> RunReport:
+    before = len(bench.world.calls)
+
+    def warn(text: str) -> None:
+        assert len(bench.world.calls) == before
+        told.append(text)
+
+    way = Takeover(bench.plan, KINDS, make_ports(bench.world))
+    report = way.take_up(mode, announce=lambda *_: None, listener=bench.recorder, warn=warn)
+    assert report is not None
+    return report
+
+
+def kill(bench: Bench, method: str, version: str) -> None:
+    bench.world.happen(method, lambda: bench.world.script.die_at(0, "before"), when="after")
+    with pytest.raises(Killed):
+        bench.run(version)
+    bench.world.script.revive()
+
+
+@pytest.mark.parametrize("mode", [Mode.RESUME, Mode.RECOVER])
+@pytest.mark.parametrize("state", EFFECTS)
+def test_what_was_edited_after_a_crash_is_told_first_and_changes_nothing(
+    tmp_path: Path, state: str, mode: Mode
+) -> None:
+    version = "v1.2.0" if state == "restore" else "v1.1.0"
+    ends = []
+    for name, edited in (("plain", []), ("edited", ["compose.yaml", ".env"])):
+        (tmp_path / name).mkdir()
+        bench = Bench(tmp_path / name, WITHOUT_REHEARSAL)
+        bench.world.users_write(3)
+        kill(bench, EFFECTS[state], version)
+        bench.world.edited += edited
+        told: list[str] = []
+        report = take_up(bench, mode, told)
+        assert len(told) == len(edited)
+        assert all(one in text for one, text in zip(edited, told, strict=True))
+        assert list(report.notes) == told
+        ends.append((report.run.verdict, serving_version(bench.world), bench.world.chain()[-5:], bench.world.lost()))
+    assert ends[0] == ends[1]
+
+
+def test_a_report_says_how_the_files_differ_from_what_runs_after_a_way_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    bench.world.happen("platform.start_job", lambda: bench.world.edited.append("compose.yaml"))
+    report = bench.run("v1.2.0")
+    assert report.run.verdict is Verdict.ROLLED_BACK
+    (note,) = report.notes
+    assert "compose.yaml was edited after the run began: what runs is as it was before that" in note
+    assert report.to_json()["notes"] == [note]
+    assert "compose.yaml was edited" in render_report(report)
+
+
+def test_a_pin_that_somebody_else_has_set_is_told_without_its_value(tmp_path: Path) -> None:
+    bench, told = Bench(tmp_path, WITHOUT_REHEARSAL), list[str]()
+    kill(bench, "database.copy", "v1.1.0")
+    bench.world.pin = "s3cret"
+    report = take_up(bench, Mode.RECOVER, told)
+    assert told == ["APP_VERSION in .env was set by somebody else after the run began: the run sets it itself."]
+    assert (report.run.verdict, bench.world.pin) == (Verdict.ROLLED_BACK, "v1.0.0")
+
+
+class SlowOperator(FakeOperator):
+    """Says yes, after somebody has edited a file."""
+
+    world: FakeWorld
+
+    def confirm(self, question: Question) -> bool | None:
+        self.world.edited.append("compose.yaml")
+        return super().confirm(question)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_yes_counts_for_the_files_that_it_was_asked_about(tmp_path: Path, force: bool) -> None:
+    operator = SlowOperator()
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
+    operator.world = bench.world
+    if force:
+        bench.world.happen("platform.inspect_services", lambda: bench.world.edited.append("compose.yaml"))
+    report = bench.run(force=force)
+    assert report.run.verdict is Verdict.REFUSED
+    assert "Edited since this run began: compose.yaml." in report.run.reason
+    assert bench.world.chain() == ["platform.freeze"]
+
+
+@pytest.mark.parametrize("mode", [Mode.RESUME, Mode.RECOVER])
+def test_a_tag_that_was_moved_after_a_crash_changes_nothing(tmp_path: Path, mode: Mode) -> None:
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    kill(bench, "database.copy", "v1.1.0")
+    confirmed, old, tag = bench.world.releases["v1.1.0"].digest, bench.world.images[0], bench.world.repository
+    stranger = bench.world.add_image(bench.world.releases["v1.3.0"])
+    for name in (f"{tag}:v1.0.0", f"{tag}:v1.1.0"):
+        for image in bench.world.images:
+            image.names.discard(name)
+        stranger.names.add(name)
+    bench.world.releases["v1.1.0"] = bench.world.releases["v1.3.0"]
+    report = take_up(bench, mode, [])
+    expected = (Verdict.COMMITTED, confirmed) if mode is Mode.RESUME else (Verdict.ROLLED_BACK, old.digest)
+    assert (report.run.verdict, bench.world.containers["app"].image.digest) == expected
+
+
+# --- the plan itself ---
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Bench:
+    """A run was cut off; its plan is a file in the project's folder."""
+    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
+    project = bench.world.project_directory
+    bench.plan = replace(bench.plan, source=project / "upgrade.yaml")
+    bench.service = replace(bench.service, plan=bench.plan)
+    bench.plan.source.write_text(bench.plan.text, encoding="utf-8")
+    (project / ".env").write_text("APP_VERSION=v1.0.0\n", encoding="utf-8")
+    kill(bench, "database.copy", "v1.1.0")
+    return bench
+
+
+@pytest.mark.parametrize("text", ["", "states: {", "plan: 1\n", "moved"])
+def test_a_plan_that_was_broken_after_a_crash_does_not_keep_the_run_from_its_end(cut_off: Bench, text: str) -> None:
+    live, plan = cut_off.plan.source, cut_off.plan
+    moved = plan.text.replace(f"project: {plan.target.project}", "project: /elsewhere")
+    live.write_text(moved if text == "moved" else text, encoding="utf-8")
+    found = find_confirmed_plan(live)
+    assert found is not None
+    assert (found.text, found.journal_directory) == (plan.text, plan.journal_directory)
+
+
+def test_the_plan_of_the_run_is_found_wherever_it_is_called_from(
+    cut_off: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    found = build_takeover(cut_off.plan.source, FakeOperator()).plan
+    assert found.target.project == cut_off.plan.target.project
+
+
+def test_a_copy_of_the_plan_that_was_edited_is_not_followed(cut_off: Bench) -> None:
+    with closing(Journal.open(cut_off.plan.journal_directory)) as journal:
+        (run,) = journal.runs()
+    copy = cut_off.plan.journal_directory / "runs" / run.id / "plan.yaml"
+    copy.write_text(copy.read_text().replace("name: ledger", "name: legder"))
+    with pytest.raises(JournalError) as caught:
+        find_confirmed_plan(cut_off.plan.source)
+    assert caught.value.exit_code == 70
+
+
+def test_a_copy_of_the_env_that_was_edited_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("APP_VERSION=v1\nA=1\n")
+    marks = read_marks(tmp_path, "APP_VERSION")
+    assert is_environment(b"APP_VERSION=v2\nA=1\n", marks, tmp_path, "APP_VERSION")
+    assert not is_environment(b"APP_VERSION=v1\nA=2\n", marks, tmp_path, "APP_VERSION")
+    assert is_environment(b"anything", {}, tmp_path, "APP_VERSION")
+
+
+def test_without_a_run_a_broken_plan_is_what_is_told(tmp_path: Path) -> None:
+    (tmp_path / "upgrade.yaml").write_text("states: {")
+    with pytest.raises(PlanError):
+        build_takeover(tmp_path / "upgrade.yaml", FakeOperator())
