@@ -24,7 +24,7 @@ from orchestrator.adapters.compose.secret_sources import (
 from orchestrator.adapters.compose.sources import admit_sources
 from orchestrator.adapters.compose.trial import ComposeStages
 from orchestrator.adapters.docker.container_exec import ContainerExec
-from orchestrator.adapters.docker.context import hold_engine, require_private_channel
+from orchestrator.adapters.docker.context import pin_docker_context, require_private_channel
 from orchestrator.adapters.docker.engine import DockerEngine
 from orchestrator.adapters.docker.registry import EngineRegistry
 from orchestrator.adapters.host.caller_environment import keep_trusted
@@ -49,7 +49,7 @@ from orchestrator.core.ports.database import Database
 from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.core.ports.trial import Stages
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.core.trust import TRUST, require_trusted
 from orchestrator.doctor.live_checks import Surgery
 from orchestrator.init import plan_names
@@ -144,7 +144,7 @@ def carry_out(proposal: Proposal, folder: Path, files: Sequence[str]) -> None:
 
 def _render(folder: Path, files: Sequence[str]) -> str:
     PROCESS_MASK.protect(read_project_names(folder, ""))
-    PROCESS_MASK.learn(read_project_secrets(folder, ""))
+    PROCESS_MASK.register(read_project_secrets(folder, ""))
     try:
         return Compose(keep_trusted(os.environ), mask=PROCESS_MASK).render(
             folder, {"COMPOSE_FILE": ":".join(files)} if files else {}
@@ -155,7 +155,7 @@ def _render(folder: Path, files: Sequence[str]) -> str:
         raise UsageError(
             "usage.no_compose_file",
             f"There is no compose file in {folder}.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint="Name the folder of the project: `orchestrator init /opt/app`, or its files with --file.",
         ) from error
 
@@ -271,7 +271,7 @@ def _no_copy(path: Path, run: Run) -> JournalError:
     return JournalError(
         "journal.copy_changed",
         f"{path} is not what run {run.id} was begun with.",
-        meaning="Nothing was touched.",
+        impact="Nothing was touched.",
         hint=f"Put it back from a copy, or bring the app up by hand and then `orchestrator close {run.id}`.",
     )
 
@@ -285,10 +285,10 @@ def _read_environment(path: Path) -> Mapping[str, str]:
     return read_environment(read_file(path).decode() if path.is_file() else "")
 
 
-def build_world(plan: Plan, operator: Operator) -> World:
+def build_world(plan: Plan, operator: Operator) -> Ports:
     """The real adapters for a plan, not yet connected to anything."""
     _learn(plan)
-    environment = hold_engine(keep_trusted(os.environ))
+    environment = pin_docker_context(keep_trusted(os.environ))
     require_private_channel(environment)
     engine = DockerEngine.connect(environment=environment)
     compose = Compose(environment, mask=PROCESS_MASK)
@@ -302,7 +302,7 @@ def build_world(plan: Plan, operator: Operator) -> World:
         image=plan.target.image,
     )
     executor = _executor(plan, engine, platform)
-    return World(
+    return Ports(
         clock=SystemClock(),
         platform=platform,
         registry=registry,
@@ -327,12 +327,12 @@ def _learn(plan: Plan) -> None:
     """Let nothing that this process tells hold a secret of the plan's app."""
     PROCESS_MASK.protect(find_plan_names(plan))
     PROCESS_MASK.protect(read_project_names(plan.target.project, plan.target.version_variable))
-    PROCESS_MASK.learn(read_project_secrets(plan.target.project, plan.target.version_variable))
-    PROCESS_MASK.learn(read_logins(os.environ))
-    PROCESS_MASK.learn(read_token(plan.releases.token_variable, os.environ))
+    PROCESS_MASK.register(read_project_secrets(plan.target.project, plan.target.version_variable))
+    PROCESS_MASK.register(read_logins(os.environ))
+    PROCESS_MASK.register(read_token(plan.releases.token_variable, os.environ))
     if (notifier := _notifier(plan)) is not None:
         with suppress(OSError):
-            PROCESS_MASK.learn(notifier.read_urls())
+            PROCESS_MASK.register(notifier.read_urls())
 
 
 def _notifier(plan: Plan) -> AppriseNotifier | None:

@@ -1,15 +1,15 @@
 """backup: a dump of the live database that was read back in full before anybody relies on it."""
 
-from orchestrator.core.facts import Current, Intent, Receipt
-from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.facts import BackupManifest, Current, Intent
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import choose_backup, dump_and_prove
 from states.shared.intending import intend
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 
 
-class Backup(State[Options]):
+class Backup(StateKind[Options]):
     """Dumps while the app serves; the file appears under its name only when it is whole."""
 
     kind = "backup"
@@ -17,13 +17,13 @@ class Backup(State[Options]):
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
-    provides = (Receipt, Intent)
+    provides = (BackupManifest, Intent)
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """A backup of what the app has saved so far."""
-        return Effects(needs=(Thing.CURRENT,), ensures=Thing.BACKUP)
+        return Effects(needs=(Capability.CURRENT,), ensures=Capability.BACKUP)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Where the file goes."""
@@ -38,8 +38,8 @@ class Backup(State[Options]):
         """Dump, then prove the file; a file that exists is no backup."""
         version, path = ctx.require(Current).version, ctx.require(Intent).backup
         name = (path or choose_backup(ctx, version=version)).name
-        return Result("done", (repeat_while_away(ctx, lambda: dump_and_prove(ctx, name=name, version=version)),))
+        return Result("done", (retry_while_unreachable(ctx, lambda: dump_and_prove(ctx, name=name, version=version)),))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The proof in ``perform`` is the observation: it has read the durable file from its first byte to its last."""
-        return Observation.DONE if ctx.find(Receipt) else Observation.ABSENT
+        return Observation.DONE if ctx.find(BackupManifest) else Observation.ABSENT

@@ -1,14 +1,14 @@
 """check: is there a newer release than the one that runs?"""
 
-from orchestrator.core.facts import Current, Target
-from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.facts import Current, TargetRelease
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.ports.release_finder import Choice
-from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, State, StateContext
+from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, StateContext, StateKind
 from orchestrator.releases.failed_before import refuse_failed, tell_failed_trial
-from states.shared.retry import BRIEF_S, repeat_while_away
+from states.shared.retry import BRIEF_S, retry_while_unreachable
 
 
-class Check(State[Options]):
+class Check(StateKind[Options]):
     """Reads the running version and the release source, and pins the release to go to by its digest."""
 
     kind = "check"
@@ -20,15 +20,15 @@ class Check(State[Options]):
     }
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 60.0
-    provides = (Current, Target)
+    provides = (Current, TargetRelease)
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """Which version runs, and which one to go to."""
         return Effects(
-            ensures=Thing.CURRENT | Thing.TARGET,
+            ensures=Capability.CURRENT | Capability.TARGET,
             success="newer",
-            learns=(("current", Thing.CURRENT),),
+            on_outcome=(("current", Capability.CURRENT),),
             network=True,
         )
 
@@ -39,7 +39,7 @@ class Check(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Choose the release."""
-        choice = repeat_while_away(ctx, lambda: ctx.world.finder.find(ctx.request), at_most_s=BRIEF_S)
+        choice = retry_while_unreachable(ctx, lambda: ctx.world.finder.find(ctx.request), at_most_s=BRIEF_S)
         if choice.target is None:
             return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
         refuse_failed(choice.target, ctx.history, ctx.request)

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field
 
 from orchestrator.core.errors import StateError
-from orchestrator.core.facts import Leftovers, Receipt, Retention
-from orchestrator.core.kind_model import Effects, Setting, Step
+from orchestrator.core.facts import BackupManifest, Leftovers, Retention
+from orchestrator.core.kind_model import Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 from orchestrator.plan.durations import Duration, format_duration
 
 
@@ -22,7 +22,7 @@ class CleanupOptions(Options):
     """How long a database stays that a run has set aside."""
 
 
-class Cleanup(State[CleanupOptions]):
+class Cleanup(StateKind[CleanupOptions]):
     """Works on lists from the journal, never on patterns; best effort, it never turns success into failure."""
 
     kind = "cleanup"
@@ -34,7 +34,7 @@ class Cleanup(State[CleanupOptions]):
     Options = CleanupOptions
 
     @classmethod
-    def effects(cls, options: CleanupOptions, setting: Setting) -> Effects:
+    def effects(cls, options: CleanupOptions, setting: PlanTraits) -> Effects:
         """What only a committed run may let go."""
         return Effects(steps=(Step.DISCARD,))
 
@@ -53,11 +53,13 @@ class Cleanup(State[CleanupOptions]):
             removed = removed.model_copy(update={"backups": _remove_backups(ctx)})
             removed = removed.model_copy(update=_remove_leftovers(ctx))
         except StateError as error:
-            return Result("failed", (removed,), f"Cleaning up stopped: {error.what}")
+            return Result("failed", (removed,), f"Cleaning up stopped: {error.summary}")
         return Result("done", (removed,))
 
 
-def choose_superfluous(receipts: tuple[Receipt, ...], keep: int, protected_version: str | None) -> tuple[Path, ...]:
+def choose_superfluous(
+    receipts: tuple[BackupManifest, ...], keep: int, protected_version: str | None
+) -> tuple[Path, ...]:
     """Which files retention lets go: all but the ``keep`` newest, and never the newest of ``protected_version``.
 
     ``receipts`` are of proven backups only, newest first; a file without a receipt is nobody's business.
@@ -69,7 +71,7 @@ def choose_superfluous(receipts: tuple[Receipt, ...], keep: int, protected_versi
 
 
 def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
-    own = ctx.find(Receipt)
+    own = ctx.find(BackupManifest)
     superfluous = choose_superfluous(ctx.history.receipts(), ctx.keep_backups, own.version if own else None)
     for path in superfluous:
         ctx.world.backups.remove(path)

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from orchestrator.core.errors import CommandError
-from orchestrator.core.facts import FrozenProject, Target
+from orchestrator.core.facts import FrozenProject, TargetRelease
 from orchestrator.core.foresight import PlannedCommand
-from orchestrator.core.kind_model import Effects, Setting, Step
+from orchestrator.core.kind_model import Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 from orchestrator.plan.words import check_place, check_program
 from states.shared.write_lock import fence_opened
 
@@ -28,7 +28,7 @@ container: the new image for what comes after `pull`, as the project is pinned a
     """The most that it may change; the checker judges the plan by it."""
 
 
-class Command(State[CommandOptions]):
+class Command(StateKind[CommandOptions]):
     """Runs one program; exit code 0 is ``done``, everything else is ``failed``."""
 
     kind = "command"
@@ -45,11 +45,11 @@ class Command(State[CommandOptions]):
         return (PlannedCommand(place=f"states: {name}: with: run", service=service, argv=options.run),)
 
     @classmethod
-    def effects(cls, options: CommandOptions, setting: Setting) -> Effects:
+    def effects(cls, options: CommandOptions, setting: PlanTraits) -> Effects:
         """What the plan says that it changes; a program on the host goes on when we are killed."""
         changes = {"nothing": (), "app": (Step.CHANGE_APP,), "database": (Step.WRITE_DATABASE,)}
         steps: tuple[Step, ...] = changes[options.changes]
-        return Effects(steps=steps, outlives=options.on == "host" and bool(steps))
+        return Effects(steps=steps, survives_kill=options.on == "host" and bool(steps))
 
     def describe(self, ctx: StateContext[CommandOptions]) -> tuple[str, ...]:
         """The program."""
@@ -70,7 +70,7 @@ class Command(State[CommandOptions]):
 
 
 def _on_host(ctx: StateContext[CommandOptions]) -> int:
-    target = ctx.find(Target)
+    target = ctx.find(TargetRelease)
     environment = {
         "ORCHESTRATOR_RUN": ctx.run_id,
         "ORCHESTRATOR_TARGET": target.release.version if target else "",

@@ -1,12 +1,12 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
 from orchestrator.core.errors import DeadlineExceededError, PlatformError, StateError
-from orchestrator.core.facts import Committed, Fence, FrozenProject, Serving, Target
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
-from orchestrator.core.model.database import WriteMark
+from orchestrator.core.facts import Committed, Fence, FrozenProject, Serving, TargetRelease
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
+from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
-from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
 from states.shared.health_check import (
     Look,
     await_serving,
@@ -17,13 +17,13 @@ from states.shared.health_check import (
     shorten,
 )
 from states.shared.new_image import find_new_images
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 
 _RETRY_S = 1.0
 
 
-class Commit(State[Options]):
+class Commit(StateKind[Options]):
     """The pivot. Its record is what counts: once what `prepare` returns is durable, the new version stays.
 
     Only then does `perform` open a closed gate, so that no user can write into a version that may still be taken
@@ -41,9 +41,11 @@ class Commit(State[Options]):
     opens_gate = True
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """The pivot, and then the gate."""
-        return Effects(needs=(Thing.TARGET, Thing.STARTED), steps=(Step.COMMIT, Step.OPEN_GATE), ensures=Thing.PIVOT)
+        return Effects(
+            needs=(Capability.TARGET, Capability.STARTED), steps=(Step.COMMIT, Step.OPEN_GATE), ensures=Capability.PIVOT
+        )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What it means."""
@@ -53,22 +55,22 @@ class Commit(State[Options]):
 
     def prepare(self, ctx: StateContext[Options]) -> tuple[Committed]:
         """The pivot itself."""
-        target, at = ctx.require(Target), ctx.world.clock.now()
+        target, at = ctx.require(TargetRelease), ctx.world.clock.now()
         return (Committed(at=at, version=target.release.version, pin=str(target.pin), mark=_mark(ctx)),)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin what was proven, open the gate if it is closed, and see that users get an answer."""
-        reason = repeat_while_away(ctx, lambda: _pin_again(ctx))
+        reason = retry_while_unreachable(ctx, lambda: _pin_again(ctx))
         if not is_behind_gate(ctx):
             return Result("done", reason=reason)
         ctx.report(build_progress(ctx, "Opening the gate", "start_s"))
         _open_gate(ctx)
-        serving = repeat_while_away(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
+        serving = retry_while_unreachable(ctx, lambda: await_serving(ctx, _check(ctx), expect_target(ctx)))
         return Result("done", (serving,), reason)
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The live pin, and behind a gate that was closed one more look as a user."""
-        if repeat_while_away(ctx, ctx.world.platform.read_pin) != ctx.require(Committed).pin:
+        if retry_while_unreachable(ctx, ctx.world.platform.read_pin) != ctx.require(Committed).pin:
             return Observation.ABSENT
         if not is_behind_gate(ctx):
             return Observation.DONE
@@ -84,7 +86,7 @@ def _pin_again(ctx: StateContext[Options]) -> str:
     return f"{ctx.target.version_variable} was changed while the upgrade was at work; it is {pin} again."
 
 
-def _mark(ctx: StateContext[Options]) -> WriteMark | None:
+def _mark(ctx: StateContext[Options]) -> ChangeToken | None:
     # A later `rollback` counts from here; an upgrade that is proven does not fail for want of a count.
     if ctx.world.database is None:
         return None
@@ -121,7 +123,7 @@ def _wait_after(failure: PlatformError, ctx: StateContext[Options]) -> None:
     except DeadlineExceededError as timeout:
         raise PlatformError(
             "gate.not_opened",
-            f"{timeout.what} Tried last: {failure.what}",
-            meaning="The new version is committed, but users do not reach it.",
+            f"{timeout.summary} Tried last: {failure.summary}",
+            impact="The new version is committed, but users do not reach it.",
             hint="Mend what is said, then `docker compose up -d` in the project's folder opens the gate.",
         ) from failure

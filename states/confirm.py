@@ -1,13 +1,13 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.core.errors import RefusedError
-from orchestrator.core.facts import Current, FrozenProject, Rehearsal, Replacement, Target
-from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.facts import Current, FrozenProject, Rehearsal, Replacement, TargetRelease
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.progress import Question
-from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, State, StateContext
+from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, StateContext, StateKind
 
 
-class Confirm(State[Options]):
+class Confirm(StateKind[Options]):
     """Asks once, after all that can be known without touching anything is known."""
 
     kind = "confirm"
@@ -21,9 +21,11 @@ class Confirm(State[Options]):
     timeout_s = 3600.0
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """The operator's yes."""
-        return Effects(needs=(Thing.CURRENT, Thing.TARGET), ensures=Thing.CONSENT, success="accepted", judges=True)
+        return Effects(
+            needs=(Capability.CURRENT, Capability.TARGET), ensures=Capability.CONSENT, success="accepted", judges=True
+        )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Whether it would ask."""
@@ -51,13 +53,13 @@ def _refuse_edited(ctx: StateContext[Options]) -> None:
         raise RefusedError(
             "refused.edited",
             f"Edited since this run began: {', '.join(edited)}.",
-            meaning="Nothing was changed: what was confirmed is not what is there now.",
+            impact="Nothing was changed: what was confirmed is not what is there now.",
             hint="Run the upgrade again; it begins with the files as they are then.",
         )
 
 
 def _question(ctx: StateContext[Options]) -> Question:
-    current, target = ctx.require(Current), ctx.require(Target)
+    current, target = ctx.require(Current), ctx.require(TargetRelease)
     minutes = ctx.worst_case_downtime_s / 60
     rehearsal, replacement = ctx.find(Rehearsal), ctx.find(Replacement)
     lines: tuple[str, ...] = (

@@ -1,12 +1,12 @@
 """discard: the database that `load` has restored beside goes again, if it was not swapped in."""
 
-from orchestrator.core.kind_model import Effects, Setting
+from orchestrator.core.kind_model import Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import side_name
 
 
-class Discard(State[Options]):
+class Discard(StateKind[Options]):
     """Drops by the name that this very run has given, and nothing else."""
 
     kind = "discard"
@@ -19,7 +19,7 @@ class Discard(State[Options]):
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """Nothing that anybody needs."""
         return Effects()
 

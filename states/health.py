@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from orchestrator.core.errors import DeadlineExceededError, HealthError, PlatformError, StateError
 from orchestrator.core.facts import FrozenProject, Serving
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.probe import Probe
-from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
 from orchestrator.plan.durations import Duration
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 from states.shared.health_check import Look, await_serving, expect_target, explain_ill, is_behind_gate, look_at
 from states.shared.private_health import PastGate
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 
 _LOG_LINES = 30
@@ -28,7 +28,7 @@ class HealthOptions(Options):
     """How long the app must be healthy without a restart; left out, as `target: health:` says."""
 
 
-class Health(State[HealthOptions]):
+class Health(StateKind[HealthOptions]):
     """Judges by containers, by an answer from outside, and by the version that the app itself reports.
 
     It is steady from its first good answer on, and well once the engine's own check says so too. Behind a closed gate
@@ -45,9 +45,11 @@ class Health(State[HealthOptions]):
     Options = HealthOptions
 
     @classmethod
-    def effects(cls, options: HealthOptions, setting: Setting) -> Effects:
+    def effects(cls, options: HealthOptions, setting: PlanTraits) -> Effects:
         """The new version is well, where it was started."""
-        return Effects(needs=(Thing.TARGET, Thing.STARTED), steps=(Step.PROVE_NEW,), ensures=Thing.HEALTH)
+        return Effects(
+            needs=(Capability.TARGET, Capability.STARTED), steps=(Step.PROVE_NEW,), ensures=Capability.HEALTH
+        )
 
     def describe(self, ctx: StateContext[HealthOptions]) -> tuple[str, ...]:
         """What it looks at."""
@@ -60,17 +62,19 @@ class Health(State[HealthOptions]):
         """Wait for steady health; what failed is told with the container's last words."""
         ctx.report(build_progress(ctx, "Watching the new version", "start_s"))
         try:
-            serving = repeat_while_away(
+            serving = retry_while_unreachable(
                 ctx, lambda: await_serving(ctx, _public_check(ctx), expect_target(ctx), _probe(ctx))
             )
         except (HealthError, DeadlineExceededError, PlatformError) as error:
             words = _last_words(ctx)
-            raise type(error)(error.code, error.what, meaning=error.meaning, hint=error.hint, words=words) from error
+            raise type(error)(
+                error.code, error.summary, impact=error.impact, hint=error.hint, log_tail=words
+            ) from error
         return Result("done", () if is_behind_gate(ctx) else (serving,))
 
     def observe(self, ctx: StateContext[HealthOptions]) -> Observation:
         """One more look after the waiting."""
-        look = repeat_while_away(ctx, lambda: _look(ctx))
+        look = retry_while_unreachable(ctx, lambda: _look(ctx))
         return Observation.PARTIAL if look.problem else Observation.DONE
 
 
@@ -119,6 +123,6 @@ def _public_check(ctx: StateContext[HealthOptions]) -> HealthCheck:
 def _last_words(ctx: StateContext[HealthOptions]) -> str:
     try:
         statuses = ctx.world.platform.inspect_services(ctx.target.services)
-        return "\n".join(make_inert(ctx.world.platform.read_logs(s.container_id, lines=_LOG_LINES)) for s in statuses)
+        return "\n".join(sanitize(ctx.world.platform.read_logs(s.container_id, lines=_LOG_LINES)) for s in statuses)
     except StateError as error:
-        return f"(its log could not be read: {error.what})"
+        return f"(its log could not be read: {error.summary})"

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import Current, Receipt, Replacement, Target
-from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.facts import BackupManifest, Current, Replacement, TargetRelease
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.database import Inventory
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.releases import Release
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import restore_beside, side_name
 
 _UNKNOWN = "unknown"
@@ -24,7 +24,7 @@ class LoadOptions(Options):
     """Take a file that no run here has proven: its functions come with it, and run without rights."""
 
 
-class Load(State[LoadOptions]):
+class Load(StateKind[LoadOptions]):
     """Takes only a file whose hash the journal knows; of a foreign one nothing is run that needs a superuser."""
 
     kind = "load"
@@ -32,14 +32,14 @@ class Load(State[LoadOptions]):
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
-    provides = (Current, Target, Replacement)
+    provides = (Current, TargetRelease, Replacement)
     needs_database = True
     Options = LoadOptions
 
     @classmethod
-    def effects(cls, options: LoadOptions, setting: Setting) -> Effects:
+    def effects(cls, options: LoadOptions, setting: PlanTraits) -> Effects:
         """Other data beside the live ones; the version that runs stays."""
-        return Effects(ensures=Thing.CURRENT | Thing.TARGET | Thing.IMAGE | Thing.REPLACEMENT)
+        return Effects(ensures=Capability.CURRENT | Capability.TARGET | Capability.IMAGE | Capability.REPLACEMENT)
 
     def describe(self, ctx: StateContext[LoadOptions]) -> tuple[str, ...]:
         """Which file."""
@@ -56,7 +56,7 @@ class Load(State[LoadOptions]):
             raise RefusedError(
                 "refused.other_server",
                 f"{receipt.path} was taken from another database server than this one.",
-                meaning=UNTOUCHED,
+                impact=UNTOUCHED,
                 hint="If that is what you want, say --foreign.",
             )
         name = side_name(live.name, ctx.run_id)
@@ -74,18 +74,18 @@ class Load(State[LoadOptions]):
         return Observation.DONE if there else Observation.ABSENT
 
 
-def _stay(ctx: StateContext[LoadOptions], running: Current) -> Target:
+def _stay(ctx: StateContext[LoadOptions], running: Current) -> TargetRelease:
     if running.digest is None:
         raise RefusedError(
             "refused.no_digest",
             f"The image of {running.version} has no digest of a registry, so it could not be pinned.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint=f"docker pull {ctx.target.image}:{running.version}",
         )
-    return Target(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
+    return TargetRelease(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
 
 
-def _find_receipt(ctx: StateContext[LoadOptions]) -> Receipt:
+def _find_receipt(ctx: StateContext[LoadOptions]) -> BackupManifest:
     path = Path(ctx.options.file)
     proof = ctx.world.backups.prove(path, report=ctx.report, deadline=ctx.deadline)
     known = next((r for r in ctx.history.receipts() if r.sha256 == proof.sha256), None)
@@ -95,13 +95,13 @@ def _find_receipt(ctx: StateContext[LoadOptions]) -> Receipt:
         raise RefusedError(
             "refused.foreign_backup",
             f"No run of this project has proven {path}, so nobody can say what is in it.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="Loading it brings its data and its functions to the app. If you trust where it comes from,"
             " say --foreign.",
         )
     database = ctx.database()
     live = database.inspect()
-    return Receipt(
+    return BackupManifest(
         path=path,
         sha256=proof.sha256,
         size_bytes=proof.size_bytes,

@@ -4,15 +4,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.core.errors import DeadlineExceededError, StateError
-from orchestrator.core.facts import FrozenProject, MigrationReport, Target
+from orchestrator.core.facts import FrozenProject, MigrationReport, TargetRelease
 from orchestrator.core.foresight import PlannedCommand
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import JobStatus
 from orchestrator.core.ports.platform import Platform
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.migration_job import choose_code, explain_exit, job_name, migration_log, put_away
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 from states.shared.write_lock import end_leftovers, fence_opened, name_sessions, require_untouched
 
@@ -24,7 +24,7 @@ class MigrateOptions(Options):
     """Service and arguments; left out, those of `target: migrate:`."""
 
 
-class Migrate(State[MigrateOptions]):
+class Migrate(StateKind[MigrateOptions]):
     """Runs the new image's migration in a one-off container which outlives us, so that its verdict is never lost."""
 
     kind = "migrate"
@@ -45,11 +45,11 @@ class Migrate(State[MigrateOptions]):
         return (PlannedCommand(place=place, service=command[0], argv=command[1:], migrates=True),)
 
     @classmethod
-    def effects(cls, options: MigrateOptions, setting: Setting) -> Effects:
+    def effects(cls, options: MigrateOptions, setting: PlanTraits) -> Effects:
         """The first write, where there is anything to run."""
         if not (options.command or setting.migrates):
             return Effects()
-        return Effects(needs=(Thing.TARGET, Thing.IMAGE), steps=(Step.MIGRATE_DATABASE,))
+        return Effects(needs=(Capability.TARGET, Capability.IMAGE), steps=(Step.MIGRATE_DATABASE,))
 
     def describe(self, ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
         """The command."""
@@ -91,7 +91,7 @@ class Migrate(State[MigrateOptions]):
             )
         return Result("done", (report,), left)
 
-    def salvage(self, ctx: StateContext[MigrateOptions]) -> Result | None:
+    def reconcile(self, ctx: StateContext[MigrateOptions]) -> Result | None:
         """What the engine says of the container that outlived us; anything but exit code 0 is taken back."""
         name, log = job_name(ctx.run_id), migration_log(ctx)
         if not _command(ctx):
@@ -126,12 +126,12 @@ def _run(
 ) -> tuple[JobStatus, str, str]:
     """The verdict, the last lines of the log, and what could not be put away."""
     platform = ctx.world.platform
-    pin = str(ctx.require(Target).pin)
+    pin = str(ctx.require(TargetRelease).pin)
     ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}`", "migrate_s"))
     try:
         platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
         # It outlives the engine's answer as it outlives us.
-        status = repeat_while_away(ctx, lambda: _await_end(ctx, name))
+        status = retry_while_unreachable(ctx, lambda: _await_end(ctx, name))
     except StateError as error:
         if error.code != "job.exists":
             _end(platform, name, log)
@@ -143,7 +143,7 @@ def _await_end(ctx: StateContext[MigrateOptions], name: str) -> JobStatus:
     try:
         return ctx.world.platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
     except DeadlineExceededError as timeout:
-        raise DeadlineExceededError("migrate.timeout", timeout.what, hint=timeout.hint) from timeout
+        raise DeadlineExceededError("migrate.timeout", timeout.summary, hint=timeout.hint) from timeout
 
 
 # Two writers otherwise: what may still be migrating must be gone before anything is restored.

@@ -1,13 +1,13 @@
 """preflight: everything that an upgrade needs is tried while nothing has been touched."""
 
 from orchestrator.core.errors import RefusedError
-from orchestrator.core.kind_model import Effects, Setting, Thing
-from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
+from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 from states.shared.preflight_checks import find_problems
-from states.shared.retry import BRIEF_S, repeat_while_away
+from states.shared.retry import BRIEF_S, retry_while_unreachable
 
 
-class Preflight(State[Options]):
+class Preflight(StateKind[Options]):
     """Engine, project files, image, database and room on disk; all problems are reported at once."""
 
     kind = "preflight"
@@ -16,9 +16,9 @@ class Preflight(State[Options]):
     timeout_s = 120.0
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """Whether to begin at all."""
-        return Effects(ensures=Thing.READY, judges=True)
+        return Effects(ensures=Capability.READY, judges=True)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What is looked at."""
@@ -26,13 +26,13 @@ class Preflight(State[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Look at each precondition; any that is not met ends in ``failed`` with all of them."""
-        found = repeat_while_away(ctx, lambda: find_problems(ctx), at_most_s=BRIEF_S)
+        found = retry_while_unreachable(ctx, lambda: find_problems(ctx), at_most_s=BRIEF_S)
         problems = found.problems
         if len(problems) == 1:
             raise problems[0]
         if problems:
             listed = " ".join(
-                f"({number}) {problem.what} {problem.hint}".rstrip() for number, problem in enumerate(problems, 1)
+                f"({number}) {problem.summary} {problem.hint}".rstrip() for number, problem in enumerate(problems, 1)
             )
             raise RefusedError("refused.preflight", f"{len(problems)} preconditions are not met: {listed}")
         return Result("done", reason=" ".join(("Every precondition is met.", *found.doubts)))

@@ -1,13 +1,13 @@
 """pull: the new image is on this host, whole, and is the one that was chosen."""
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import Current, Intent, PulledImage, Target
-from orchestrator.core.kind_model import NO_THING, Effects, Setting, Thing
+from orchestrator.core.facts import Current, Intent, PulledImage, TargetRelease
+from orchestrator.core.kind_model import NO_THING, Capability, Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.images import LocalImage
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.intending import intend
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 
 
 class PullOptions(Options):
@@ -17,7 +17,7 @@ class PullOptions(Options):
     """`false` only asserts that the image is there, for a plan that downloads it before it stops the app."""
 
 
-class Pull(State[PullOptions]):
+class Pull(StateKind[PullOptions]):
     """Downloads by digest, gives the image its tag, and keeps the old image from being pruned."""
 
     kind = "pull"
@@ -29,14 +29,19 @@ class Pull(State[PullOptions]):
     Options = PullOptions
 
     @classmethod
-    def effects(cls, options: PullOptions, setting: Setting) -> Effects:
+    def effects(cls, options: PullOptions, setting: PlanTraits) -> Effects:
         """The new image, downloaded or only looked for."""
-        hopes = NO_THING if options.network else Thing.IMAGE
-        return Effects(needs=(Thing.CURRENT, Thing.TARGET), ensures=Thing.IMAGE, network=options.network, hopes=hopes)
+        assumes = NO_THING if options.network else Capability.IMAGE
+        return Effects(
+            needs=(Capability.CURRENT, Capability.TARGET),
+            ensures=Capability.IMAGE,
+            network=options.network,
+            assumes=assumes,
+        )
 
     def describe(self, ctx: StateContext[PullOptions]) -> tuple[str, ...]:
         """Where the image comes from."""
-        target = ctx.find(Target)
+        target = ctx.find(TargetRelease)
         image = target.shown if target else f"the new image of {ctx.target.image}"
         return (f"download {image}" if ctx.options.network else f"assert that {image} is here, without the network",)
 
@@ -46,14 +51,14 @@ class Pull(State[PullOptions]):
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:
         """Keep the old image first, then fetch the new one unless it is here."""
-        target, kept_as = ctx.require(Target), kept_name(ctx.run_id)
-        image = repeat_while_away(ctx, lambda: _keep_and_fetch(ctx, target, kept_as))
+        target, kept_as = ctx.require(TargetRelease), kept_name(ctx.run_id)
+        image = retry_while_unreachable(ctx, lambda: _keep_and_fetch(ctx, target, kept_as))
         fact = PulledImage(image_id=image.image_id, digest=target.digest, size_bytes=image.size_bytes, kept_as=kept_as)
         return Result("done", (fact,))
 
     def observe(self, ctx: StateContext[PullOptions]) -> Observation:
         """By digest, never by tag."""
-        return Observation.DONE if _find(ctx, ctx.require(Target)) else Observation.ABSENT
+        return Observation.DONE if _find(ctx, ctx.require(TargetRelease)) else Observation.ABSENT
 
 
 def kept_name(run_id: str) -> str:
@@ -61,16 +66,16 @@ def kept_name(run_id: str) -> str:
     return f"upgrade-orchestrator/kept:{run_id}"
 
 
-def _keep_and_fetch(ctx: StateContext[PullOptions], target: Target, kept_as: str) -> LocalImage:
+def _keep_and_fetch(ctx: StateContext[PullOptions], target: TargetRelease, kept_as: str) -> LocalImage:
     ctx.world.platform.keep_image(ctx.require(Current).image_id, kept_as)
     return _find(ctx, target) or _download(ctx, target)
 
 
-def _find(ctx: StateContext[PullOptions], target: Target) -> LocalImage | None:
+def _find(ctx: StateContext[PullOptions], target: TargetRelease) -> LocalImage | None:
     return ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
 
 
-def _download(ctx: StateContext[PullOptions], target: Target) -> LocalImage:
+def _download(ctx: StateContext[PullOptions], target: TargetRelease) -> LocalImage:
     if not ctx.options.network:
         raise PlatformError(
             "image.missing",

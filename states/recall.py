@@ -1,27 +1,27 @@
 """recall: find the version and the data that the last upgrade replaced."""
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import CommittedRun, Current, Replacement, Snapshot, Target
-from orchestrator.core.kind_model import Effects, Setting, Thing
-from orchestrator.core.model.database import WriteMark
+from orchestrator.core.facts import CommittedRun, Current, Replacement, Snapshot, TargetRelease
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
+from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.releases import Release
-from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 
 
-class Recall(State[Options]):
+class Recall(StateKind[Options]):
     """Refuses unless everything is still here: the running version of that upgrade, the old image, the old data."""
 
     kind = "recall"
     summary = "Find the version and the data that the last upgrade replaced."
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 60.0
-    provides = (Current, Target, Replacement)
+    provides = (Current, TargetRelease, Replacement)
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """The version and the data of before are still here."""
-        return Effects(ensures=Thing.CURRENT | Thing.TARGET | Thing.IMAGE | Thing.REPLACEMENT)
+        return Effects(ensures=Capability.CURRENT | Capability.TARGET | Capability.IMAGE | Capability.REPLACEMENT)
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Where it looks."""
@@ -40,7 +40,7 @@ class Recall(State[Options]):
                 "refused.other_version",
                 f"{running.version} runs, which is not what run {earlier.run_id} has brought"
                 f" ({earlier.target.release.version}).",
-                meaning=UNTOUCHED,
+                impact=UNTOUCHED,
                 hint="`orchestrator backups list` names the backups of each version.",
             )
         snapshot = _find_snapshot(ctx, earlier)
@@ -62,25 +62,27 @@ def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> Snapsho
     raise RefusedError(
         "refused.no_snapshot",
         f"The data as it was before run {earlier.run_id} does not lie beside the database any more.",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint="`orchestrator backups list` names the backups; `orchestrator backups restore FILE` brings one back.",
     )
 
 
-def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> Target:
+def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> TargetRelease:
     old = earlier.current
     image = ctx.world.platform.find_image(old.image_id)
     if image is None or old.digest is None or old.digest not in image.digests:
         raise RefusedError(
             "refused.no_image",
             f"The image of {old.version} is not on this host any more.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint=f"docker pull {ctx.target.image}:{old.version}, if it is still published unchanged.",
         )
-    return Target(release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True)
+    return TargetRelease(
+        release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True
+    )
 
 
-def _count_commits(ctx: StateContext[Options], live: str, then: WriteMark | None) -> int | None:
+def _count_commits(ctx: StateContext[Options], live: str, then: ChangeToken | None) -> int | None:
     now = ctx.database().mark(live)
     # Counters that were lost in a crash, reset or switched off tell nothing; another database has others.
     if then is None or now.database != then.database or now.transactions < then.transactions:

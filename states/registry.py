@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.core.state_kind import State
+from orchestrator.core.state_kind import StateKind
 from states.backup import Backup
 from states.check import Check
 from states.cleanup import Cleanup
@@ -24,7 +24,7 @@ from states.rollback import Rollback
 from states.start import Start
 from states.stop import Stop
 
-KINDS: Mapping[str, type[State[Any]]] = {
+KINDS: Mapping[str, type[StateKind[Any]]] = {
     state.kind: state
     for state in (
         Check,

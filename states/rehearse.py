@@ -5,16 +5,16 @@ from __future__ import annotations
 from pydantic import Field
 
 from orchestrator.core.errors import DatabaseError, HealthError, MigrationError, PlatformError
-from orchestrator.core.facts import Current, FrozenProject, Receipt, Rehearsal, Target
+from orchestrator.core.facts import BackupManifest, Current, FrozenProject, Rehearsal, TargetRelease
 from orchestrator.core.image_reference import Reference
-from orchestrator.core.kind_model import Effects, Setting, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from orchestrator.plan.durations import Duration
 from states.shared.backup_proof import find_other_contents, find_other_inventory, load_backup, prove_again
 from states.shared.health_check import Expectation
 from states.shared.rehearsal_blame import Control, blame
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 from states.shared.trial_run import (
     UNTOUCHED,
@@ -45,7 +45,7 @@ times what the new one took, whichever is more."""
 starts; they are empty in the rehearsal. All other folders of the host can only be read there."""
 
 
-class Rehearse(State[RehearseOptions]):
+class Rehearse(StateKind[RehearseOptions]):
     """Restores the backup into a scratch server, migrates it, and starts the new version and then the old one on it.
 
     The copy reaches nobody: its network leads nowhere, and what belongs to the user is not written.
@@ -62,15 +62,17 @@ class Rehearse(State[RehearseOptions]):
     Options = RehearseOptions
 
     @classmethod
-    def effects(cls, options: RehearseOptions, setting: Setting) -> Effects:
+    def effects(cls, options: RehearseOptions, setting: PlanTraits) -> Effects:
         """Whether the upgrade works on a copy."""
         return Effects(
-            needs=(Thing.CURRENT, Thing.TARGET, Thing.IMAGE, Thing.BACKUP), ensures=Thing.REHEARSAL, judges=True
+            needs=(Capability.CURRENT, Capability.TARGET, Capability.IMAGE, Capability.BACKUP),
+            ensures=Capability.REHEARSAL,
+            judges=True,
         )
 
     def describe(self, ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
         """What is tried."""
-        target = ctx.find(Target)
+        target = ctx.find(TargetRelease)
         version = target.release.version if target else "the new version"
         migration = f"run `{' '.join(_command(ctx)[1:])}` on it, " if _command(ctx) else ""
         return (
@@ -80,14 +82,14 @@ class Rehearse(State[RehearseOptions]):
 
     def perform(self, ctx: StateContext[RehearseOptions]) -> Result:
         """Try everything on a stage that is gone afterwards."""
-        rehearsal = repeat_while_away(ctx, lambda: _try_everything(ctx))
+        rehearsal = retry_while_unreachable(ctx, lambda: _try_everything(ctx))
         return Result("done", (rehearsal,), _tell(ctx, rehearsal))
 
     def observe(self, ctx: StateContext[RehearseOptions]) -> Observation:
         """Nothing of the stage is left."""
         if ctx.find(Rehearsal) is None:
             return Observation.ABSENT
-        return Observation.PARTIAL if ctx.stages().find_left(ctx.run_id) else Observation.DONE
+        return Observation.PARTIAL if ctx.stages().list_remnants(ctx.run_id) else Observation.DONE
 
 
 def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
@@ -109,7 +111,7 @@ def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
             writable=ctx.options.writable,
             deadline=ctx.deadline,
         )
-        return _rehearse(ctx, Watch(stage, ctx.require(Receipt).database, quota_bytes), image_id)
+        return _rehearse(ctx, Watch(stage, ctx.require(BackupManifest).database, quota_bytes), image_id)
 
 
 def _services(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
@@ -121,20 +123,20 @@ def _command(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
 
 
 def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
-    target = ctx.require(Target)
+    target = ctx.require(TargetRelease)
     image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
     if image is None:
         raise PlatformError(
             "image.missing",
             f"The image {target.repository}:{target.pin} is not on this host, so it cannot be rehearsed.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="Let a state of the kind `pull` come before `rehearse` in the plan.",
         )
     return image.image_id
 
 
 def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -> Rehearsal:
-    receipt, target, clock = ctx.require(Receipt), ctx.require(Target), ctx.world.clock
+    receipt, target, clock = ctx.require(BackupManifest), ctx.require(TargetRelease), ctx.world.clock
     began = clock.monotonic()
     _restore(ctx, watch, receipt)
     restore_s = round(clock.monotonic() - began, 3)
@@ -170,7 +172,7 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
     return rehearsal.model_copy(update={"outage_s": predict_outage_s(rehearsal, starts=2 if twice else 1)})
 
 
-def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: Receipt) -> None:
+def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: BackupManifest) -> None:
     database, name = watch.stage.database, receipt.database
     prove_again(ctx, receipt)
     load_backup(ctx, receipt, database, name, watch.over(ctx.world.backups.read(receipt.path, sha256=receipt.sha256)))
@@ -184,7 +186,7 @@ def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: Receipt)
         raise DatabaseError(
             "rehearse.differs",
             f"The restored database is not what the backup's receipt says: {', '.join(different[:5])}.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="If the app changed its tables while it was dumped, run the upgrade again; otherwise keep the file.",
         )
 
@@ -202,7 +204,7 @@ def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
 
 
 def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pin: str) -> float:
-    version = ctx.require(Target).release.version
+    version = ctx.require(TargetRelease).release.version
     expected = _expect(ctx, image_id, version)
     within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {version} on a copy")
     seconds = try_version(ctx, watch, expected, pin, within)
@@ -225,7 +227,7 @@ def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch, start
     except (HealthError, PlatformError) as error:
         if error.code.startswith("engine."):
             raise
-        return error.what
+        return error.summary
     return ""
 
 
@@ -245,7 +247,7 @@ def _expect(ctx: StateContext[RehearseOptions], image_id: str, version: str) -> 
 
 def _tell(ctx: StateContext[RehearseOptions], rehearsal: Rehearsal) -> str:
     migrated = f"migrated in {rehearsal.migrate_s:.1f} s, " if _command(ctx) else ""
-    version = ctx.require(Target).release.version
+    version = ctx.require(TargetRelease).release.version
     lives = "lives" if rehearsal.old_version_lives else "does not live"
     return (
         f"Restored and compared in {rehearsal.restore_s:.1f} s, {migrated}{version} healthy after"

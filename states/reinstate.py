@@ -1,12 +1,12 @@
 """reinstate: the database that lies beside takes the place of the live one, which is set aside."""
 
 from orchestrator.core.facts import Fence, Quarantine, Replacement, Snapshot
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 
 
-class Reinstate(State[Options]):
+class Reinstate(StateKind[Options]):
     """Two renames in one transaction. What was live is what a way back swaps in again; after a commit it stays as
     a quarantine with all that users have saved in it.
     """
@@ -20,9 +20,11 @@ class Reinstate(State[Options]):
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """Other data; what was live is what a way back swaps in."""
-        return Effects(needs=(Thing.FENCE, Thing.REPLACEMENT), prepares=Thing.SNAPSHOT, steps=(Step.SWAP_DATABASE,))
+        return Effects(
+            needs=(Capability.FENCE, Capability.REPLACEMENT), prepares=Capability.SNAPSHOT, steps=(Step.SWAP_DATABASE,)
+        )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What is swapped."""

@@ -4,26 +4,26 @@ from collections.abc import Iterator, Mapping
 
 from orchestrator.core.errors import BackupError, DatabaseError
 from orchestrator.core.facts import (
+    BackupManifest,
     Fence,
     LostSnapshot,
     Quarantine,
-    Receipt,
     Rehearsal,
     Replacement,
+    RollbackDecision,
     Snapshot,
     Started,
-    WayBack,
 )
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.database import Changes
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.database import Database
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import find_other_properties, prove_again, restore_beside, side_name
 from states.shared.change_evidence import find_changes, tell_beyond
 from states.shared.migration_job import put_away_leftover
-from states.shared.retry import GOING_BACK, is_away, repeat_while_away
+from states.shared.retry import GOING_BACK, is_away, retry_while_unreachable
 from states.shared.step_progress import build_progress
 
 
@@ -35,7 +35,7 @@ class RestoreOptions(Options):
 version lives on it: nothing that they saved has to be looked for in a quarantine then."""
 
 
-class Restore(State[RestoreOptions]):
+class Restore(StateKind[RestoreOptions]):
     """Takes the way back that the evidence allows: nothing where nothing was written, otherwise a swap of two names.
 
     Without a usable snapshot the proven backup is restored beside first.
@@ -46,17 +46,19 @@ class Restore(State[RestoreOptions]):
     scope = EffectScope.DATABASE
     crash_rule = CrashRule.REPEAT
     timeout_s = 3600.0
-    provides = (WayBack, Quarantine, LostSnapshot)
+    provides = (RollbackDecision, Quarantine, LostSnapshot)
     compensation = True
     interruptible = False
     needs_database = True
     Options = RestoreOptions
 
     @classmethod
-    def effects(cls, options: RestoreOptions, setting: Setting) -> Effects:
+    def effects(cls, options: RestoreOptions, setting: PlanTraits) -> Effects:
         """The data as they were when the app stopped."""
         back = Step.RESTORE_OR_KEEP if options.keep_writes else Step.RESTORE_DATABASE
-        return Effects(needs=(Thing.SNAPSHOT | Thing.BACKUP,), steps=(Step.STOP_APP, Step.CLOSE_DATABASE, back))
+        return Effects(
+            needs=(Capability.SNAPSHOT | Capability.BACKUP,), steps=(Step.STOP_APP, Step.CLOSE_DATABASE, back)
+        )
 
     def describe(self, ctx: StateContext[RestoreOptions]) -> tuple[str, ...]:
         """Where the data comes from."""
@@ -64,13 +66,13 @@ class Restore(State[RestoreOptions]):
 
     def perform(self, ctx: StateContext[RestoreOptions]) -> Result:
         """Stop what runs, then go the shortest way that is proven; repeating after a swap changes nothing."""
-        repeat_while_away(ctx, lambda: _stop_writers(ctx), also=GOING_BACK)
-        return repeat_while_away(ctx, lambda: _bring_back(ctx))
+        retry_while_unreachable(ctx, lambda: _stop_writers(ctx), also=GOING_BACK)
+        return retry_while_unreachable(ctx, lambda: _bring_back(ctx))
 
     def observe(self, ctx: StateContext[RestoreOptions]) -> Observation:
         """Both names are there and the source is used up: that is what one transaction leaves."""
-        quarantine, way = ctx.find(Quarantine), ctx.find(WayBack)
-        existing = repeat_while_away(ctx, lambda: ctx.database().sizes())
+        quarantine, way = ctx.find(Quarantine), ctx.find(RollbackDecision)
+        existing = retry_while_unreachable(ctx, lambda: ctx.database().sizes())
         if way is not None and way.decision != "swap":
             return Observation.DONE if _live(ctx) in existing else Observation.ABSENT
         if quarantine is None:
@@ -135,7 +137,7 @@ def _live(ctx: StateContext[RestoreOptions]) -> str:
     fence, snapshot = ctx.find(Fence), ctx.find(Snapshot)
     if fence is not None:
         return fence.database
-    return snapshot.source if snapshot else ctx.require(Receipt).database
+    return snapshot.source if snapshot else ctx.require(BackupManifest).database
 
 
 def _source(ctx: StateContext[RestoreOptions], live: str, existing: Mapping[str, int]) -> str:
@@ -145,9 +147,9 @@ def _source(ctx: StateContext[RestoreOptions], live: str, existing: Mapping[str,
     return side_name(live, ctx.run_id)
 
 
-def _receipt(ctx: StateContext[RestoreOptions]) -> Receipt:
+def _receipt(ctx: StateContext[RestoreOptions]) -> BackupManifest:
     snapshot = ctx.find(Snapshot)
-    return snapshot.backup if snapshot and snapshot.backup else ctx.require(Receipt)
+    return snapshot.backup if snapshot and snapshot.backup else ctx.require(BackupManifest)
 
 
 def _fill_from_backup(ctx: StateContext[RestoreOptions], source: str) -> Result | None:
@@ -161,18 +163,18 @@ def _fill_from_backup(ctx: StateContext[RestoreOptions], source: str) -> Result 
         whole = (
             receipt if _is_whole(ctx, receipt) else next((r for r in _earlier(ctx, receipt) if _is_whole(ctx, r)), None)
         )
-        return Result("failed", (LostSnapshot(receipt=whole),), error.story())
+        return Result("failed", (LostSnapshot(receipt=whole),), error.message())
     return None
 
 
-def _earlier(ctx: StateContext[RestoreOptions], receipt: Receipt) -> Iterator[Receipt]:
+def _earlier(ctx: StateContext[RestoreOptions], receipt: BackupManifest) -> Iterator[BackupManifest]:
     for other in ctx.history.receipts():
         same = (other.database, other.system_identifier) == (receipt.database, receipt.system_identifier)
         if same and other.path != receipt.path:
             yield other
 
 
-def _is_whole(ctx: StateContext[RestoreOptions], receipt: Receipt) -> bool:
+def _is_whole(ctx: StateContext[RestoreOptions], receipt: BackupManifest) -> bool:
     try:
         prove_again(ctx, receipt)
     except (BackupError, DatabaseError):
@@ -180,19 +182,19 @@ def _is_whole(ctx: StateContext[RestoreOptions], receipt: Receipt) -> bool:
     return True
 
 
-def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBack:
+def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> RollbackDecision:
     snapshot, started, rehearsal = ctx.find(Snapshot), ctx.find(Started), ctx.find(Rehearsal)
     replacement = ctx.find(Replacement)
     if replacement is not None and replacement.database in database.sizes():
         evidence = f"{replacement.database} was not swapped in yet, so {_live(ctx)} is what it was; it stays."
-        return WayBack(decision="image_only", evidence=evidence)
+        return RollbackDecision(decision="image_only", evidence=evidence)
     if snapshot is None:
         return _choose_without_snapshot(ctx)
     changes = find_changes(ctx, snapshot.source, snapshot.mark)
     beyond, told = changes.beyond, tell_beyond(changes, snapshot.source)
     if changes.untouched and not _has_other_properties(snapshot, database):
         evidence = f"Nothing was written to {snapshot.source} since the app stopped: {changes.reason}; it stays.{told}"
-        return WayBack(decision="image_only", evidence=evidence, beyond=beyond)
+        return RollbackDecision(decision="image_only", evidence=evidence, beyond=beyond)
     written = tell_written(snapshot.source, changes)
     users_wrote = started is not None and started.gate is Gate.OPEN
     if ctx.options.keep_writes and users_wrote and rehearsal is not None and rehearsal.old_version_lives:
@@ -200,23 +202,25 @@ def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> WayBac
             f"{written} Users could write, and the rehearsal has shown that the old version lives on the new schema;"
             f" as the plan says (keep_writes), their data stays.{told}"
         )
-        return WayBack(decision="keep_data", evidence=evidence, beyond=beyond)
+        return RollbackDecision(decision="keep_data", evidence=evidence, beyond=beyond)
     evidence = f"{written} What {_name_writers(started)} wrote is set aside.{told}"
-    return WayBack(decision="swap", evidence=evidence, beyond=beyond)
+    return RollbackDecision(decision="swap", evidence=evidence, beyond=beyond)
 
 
-def _choose_without_snapshot(ctx: StateContext[RestoreOptions]) -> WayBack:
+def _choose_without_snapshot(ctx: StateContext[RestoreOptions]) -> RollbackDecision:
     # A backup is older than the stop: what users saved in between is only in the database itself.
     fence = ctx.find(Fence)
     if fence is None or fence.mark is None:
-        return WayBack(decision="swap", evidence="No snapshot says what the database was; the backup was restored.")
+        return RollbackDecision(
+            decision="swap", evidence="No snapshot says what the database was; the backup was restored."
+        )
     changes = find_changes(ctx, fence.database, fence.mark)
     told = tell_beyond(changes, fence.database)
     if changes.untouched:
         evidence = f"Nothing was written since the database was closed: {changes.reason}; it stays.{told}"
-        return WayBack(decision="image_only", evidence=evidence, beyond=changes.beyond)
+        return RollbackDecision(decision="image_only", evidence=evidence, beyond=changes.beyond)
     evidence = f"{tell_written(fence.database, changes)} There is no snapshot; the backup was restored.{told}"
-    return WayBack(decision="swap", evidence=evidence, beyond=changes.beyond)
+    return RollbackDecision(decision="swap", evidence=evidence, beyond=changes.beyond)
 
 
 def _name_writers(started: Started | None) -> str:
@@ -240,7 +244,7 @@ def tell_written(name: str, changes: Changes) -> str:
 
 def _swapped_already(aside: str, source: str) -> Result:
     # What was counted before the swap was journaled then, or is not known.
-    way = WayBack(decision="swap", evidence=f"{source} was swapped in by an earlier attempt.")
+    way = RollbackDecision(decision="swap", evidence=f"{source} was swapped in by an earlier attempt.")
     return Result("done", (way, Quarantine(database=aside, restored_from=source)), "It was swapped already.")
 
 

@@ -4,17 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestrator.core.facts import Current, FrozenProject, Serving
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
 from states.shared.health_check import Expectation, Look, await_steady, look_at, observe_serving, shorten
 from states.shared.previous_version import find_old_images, find_old_pin, finish_stop
-from states.shared.retry import GOING_BACK, repeat_while_away
+from states.shared.retry import GOING_BACK, retry_while_unreachable
 from states.shared.step_progress import build_progress
 from states.shared.write_lock import lift_fence
 
 
-class Rollback(State[Options]):
+class Rollback(StateKind[Options]):
     """Old pin, old rendering, old image by its id; needs neither network nor registry. Health decides at the end."""
 
     kind = "rollback"
@@ -27,12 +27,12 @@ class Rollback(State[Options]):
     interruptible = False
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """The old version, seen to serve."""
         return Effects(
-            needs=(Thing.CURRENT,),
+            needs=(Capability.CURRENT,),
             steps=(Step.PIN_OLD, Step.OPEN_DATABASE, Step.START_OLD, Step.PROVE_OLD),
-            ensures=Thing.OLD_SERVES,
+            ensures=Capability.OLD_SERVES,
         )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
@@ -47,8 +47,8 @@ class Rollback(State[Options]):
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin, start, wait until it serves as it did."""
         current, clock = ctx.require(Current), ctx.world.clock
-        repeat_while_away(ctx, lambda: _bring_up(ctx), also=GOING_BACK)
-        since = repeat_while_away(ctx, lambda: _await_steady(ctx))
+        retry_while_unreachable(ctx, lambda: _bring_up(ctx), also=GOING_BACK)
+        since = retry_while_unreachable(ctx, lambda: _await_steady(ctx))
         at = clock.now() - timedelta(seconds=clock.monotonic() - since)
         return Result("done", (Serving(at=at, version=current.version, image_id=current.image_id),))
 

@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, Target
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, TargetRelease
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.new_image import find_new_image, find_new_images
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 from states.shared.write_lock import lift_fence, require_untouched
 
@@ -23,7 +23,7 @@ class StartOptions(Options):
     """`closed` brings it up where no user reaches it; a `commit` state then opens the gate."""
 
 
-class Start(State[StartOptions]):
+class Start(StateKind[StartOptions]):
     """Sets the pin and brings the services up as they were frozen; never pulls, never builds."""
 
     kind = "start"
@@ -35,18 +35,18 @@ class Start(State[StartOptions]):
     Options = StartOptions
 
     @classmethod
-    def effects(cls, options: StartOptions, setting: Setting) -> Effects:
+    def effects(cls, options: StartOptions, setting: PlanTraits) -> Effects:
         """The new version, where users reach it or where they do not."""
         start = Step.START_NEW_GATED if cls.closes_gate(options) else Step.START_NEW
         return Effects(
-            needs=(Thing.TARGET, Thing.IMAGE),
+            needs=(Capability.TARGET, Capability.IMAGE),
             steps=(Step.PIN_NEW, Step.OPEN_DATABASE, start),
-            ensures=Thing.STARTED,
+            ensures=Capability.STARTED,
         )
 
     def describe(self, ctx: StateContext[StartOptions]) -> tuple[str, ...]:
         """What the pin becomes, and who reaches what is started."""
-        target = ctx.find(Target)
+        target = ctx.find(TargetRelease)
         pin = f"{target.tag}@{target.digest[:19]}…" if target else "the new version"
         where = " where no user reaches it" if ctx.options.gate is Gate.CLOSED else ""
         return (
@@ -58,15 +58,15 @@ class Start(State[StartOptions]):
         """Pin first: whatever starts the project from now on starts the new version."""
         if _writes_first(ctx):
             require_untouched(ctx)
-        ctx.world.platform.write_pin(str(ctx.require(Target).pin))
-        repeat_while_away(ctx, lambda: _bring_up(ctx))
-        repeat_while_away(ctx, lambda: _require_as_confirmed(ctx))
+        ctx.world.platform.write_pin(str(ctx.require(TargetRelease).pin))
+        retry_while_unreachable(ctx, lambda: _bring_up(ctx))
+        retry_while_unreachable(ctx, lambda: _require_as_confirmed(ctx))
         return Result("done", (Started(at=ctx.world.clock.now(), gate=ctx.options.gate),))
 
     def observe(self, ctx: StateContext[StartOptions]) -> Observation:
         """Every service has a container of the new image; whether it is well is for `health`."""
-        image_id: str | None = repeat_while_away(ctx, lambda: find_new_image(ctx))
-        found = repeat_while_away(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
+        image_id: str | None = retry_while_unreachable(ctx, lambda: find_new_image(ctx))
+        found = retry_while_unreachable(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
         right = {s.service for s in found if image_id is not None and s.image_id == image_id}
         if not right:
             return Observation.ABSENT
@@ -80,7 +80,7 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
     ctx.world.platform.start_services(
         ctx.require(FrozenProject),
         ctx.target.services,
-        str(ctx.require(Target).pin),
+        str(ctx.require(TargetRelease).pin),
         images=find_new_images(ctx),
         gate=ctx.options.gate,
         apart=rehearsal is not None and rehearsal.alone,
@@ -91,7 +91,7 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
 def _require_as_confirmed(ctx: StateContext[StartOptions]) -> None:
     drift = ctx.world.platform.find_drift(
         ctx.require(FrozenProject),
-        pin=str(ctx.require(Target).pin),
+        pin=str(ctx.require(TargetRelease).pin),
         services=ctx.target.services,
         gate=ctx.options.gate,
     )
@@ -99,7 +99,7 @@ def _require_as_confirmed(ctx: StateContext[StartOptions]) -> None:
         raise PlatformError(
             "service.drift",
             f"What came up is not what was confirmed: {drift}.",
-            meaning="Nothing but the version was to change.",
+            impact="Nothing but the version was to change.",
             hint="Look for what changes containers as they are made, then try the release again with --retry.",
         )
 

@@ -3,18 +3,18 @@
 from contextlib import suppress
 
 from orchestrator.core.errors import DatabaseError, StateError
-from orchestrator.core.facts import Current, Fact, Fence, Intent, Receipt, Snapshot, StoppedServices
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
-from orchestrator.core.model.database import WriteMark
+from orchestrator.core.facts import BackupManifest, Current, Fact, Fence, Intent, Snapshot, StoppedServices
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
+from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.database import Database
-from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import choose_backup, dump_and_prove, find_other_properties, find_other_rows
 from states.shared.change_evidence import find_changes
 from states.shared.intending import intend
 from states.shared.last_answer import LastAnswer
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 from states.shared.write_lock import close_fence
 
@@ -29,7 +29,7 @@ class StopOptions(Options):
     """Copy the database that nobody writes to any more; `false` is for an app without a database."""
 
 
-class Stop(State[StopOptions]):
+class Stop(StateKind[StopOptions]):
     """Restart policies off, services down, database fenced, then the copy that a way back swaps in.
 
     Services are stopped side by side, but who depends on another before it. A write that was acknowledged between the
@@ -45,14 +45,14 @@ class Stop(State[StopOptions]):
     Options = StopOptions
 
     @classmethod
-    def effects(cls, options: StopOptions, setting: Setting) -> Effects:
+    def effects(cls, options: StopOptions, setting: PlanTraits) -> Effects:
         """Nobody writes any more, and a copy is there of what was written."""
         if not setting.database:
             return Effects(steps=(Step.STOP_APP,))
         steps = (Step.STOP_APP, Step.CLOSE_DATABASE)
         if not options.snapshot:
-            return Effects(prepares=Thing.FENCE, steps=steps, ensures=Thing.MARK)
-        return Effects(prepares=Thing.FENCE, steps=(*steps, Step.COPY_DATABASE), ensures=Thing.SNAPSHOT)
+            return Effects(prepares=Capability.FENCE, steps=steps, ensures=Capability.MARK)
+        return Effects(prepares=Capability.FENCE, steps=(*steps, Step.COPY_DATABASE), ensures=Capability.SNAPSHOT)
 
     def describe(self, ctx: StateContext[StopOptions]) -> tuple[str, ...]:
         """What goes down and what stays up."""
@@ -65,11 +65,11 @@ class Stop(State[StopOptions]):
 
     def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Fact, ...]:
         """Which containers run now, with the restart policies to give back; which database to close and to copy."""
-        services = repeat_while_away(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
+        services = retry_while_unreachable(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
         stopped = StoppedServices(at=ctx.world.clock.now(), services=services)
         if ctx.world.database is None:
             return (stopped,)
-        found = repeat_while_away(ctx, lambda: ctx.database().inspect())
+        found = retry_while_unreachable(ctx, lambda: ctx.database().inspect())
         fence = Fence(database=found.name, service=found.service, user=found.user, free_bytes=found.free_bytes)
         if not ctx.options.snapshot:
             return (stopped, fence)
@@ -80,7 +80,7 @@ class Stop(State[StopOptions]):
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
         """Stop, close, copy."""
         services, users = ctx.require(StoppedServices).services, LastAnswer.begin(ctx)
-        kept = repeat_while_away(ctx, lambda: _quiesce(ctx, services, users))
+        kept = retry_while_unreachable(ctx, lambda: _quiesce(ctx, services, users))
         began = StoppedServices(at=users.at, services=services)
         dumped = isinstance(kept, Snapshot) and kept.database is None
         where = "There was no room for a copy beside the database; a dump took its place." if dumped else ""
@@ -132,7 +132,7 @@ def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
     )
 
 
-def _copy(ctx: StateContext[StopOptions], size_bytes: int, mark: WriteMark) -> str | None:
+def _copy(ctx: StateContext[StopOptions], size_bytes: int, mark: ChangeToken) -> str | None:
     """Name of a copy that was compared, or None where there is no room for one."""
     database, fence = ctx.database(), ctx.require(Fence)
     live, name = fence.database, snapshot_name(fence.database, ctx.run_id)
@@ -160,13 +160,13 @@ def _copy(ctx: StateContext[StopOptions], size_bytes: int, mark: WriteMark) -> s
     return name
 
 
-def _find_differences(database: Database, live: str, name: str, mark: WriteMark) -> list[str]:
+def _find_differences(database: Database, live: str, name: str, mark: ChangeToken) -> list[str]:
     different = [*find_other_properties(database.properties(live), database.properties(name))]
     # Both marks are of one catalog, entry by entry, when the copy is whole.
     return [*different, "catalog"] if database.mark(name).catalog != mark.catalog else different
 
 
-def _dump(ctx: StateContext[StopOptions], mark: WriteMark) -> Receipt:
+def _dump(ctx: StateContext[StopOptions], mark: ChangeToken) -> BackupManifest:
     database, path = ctx.database(), ctx.require(Intent).backup
     name = (path or choose_backup(ctx, version=_version(ctx), label="_stopped")).name
     receipt = dump_and_prove(ctx, name=name, version=_version(ctx))

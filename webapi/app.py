@@ -107,4 +107,4 @@ def _show_refusal(error: HTTPException) -> Response:
 
 
 def _show_journal_error(error: JournalError) -> tuple[Response, int]:
-    return jsonify(reason=error.code.rpartition(".")[2], message=error.what), 503
+    return jsonify(reason=error.code.rpartition(".")[2], message=error.summary), 503

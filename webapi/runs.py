@@ -114,7 +114,7 @@ class Stream:
                 elif look % _BEAT_EVERY_LOOKS == 0:
                     yield b": still here\n\n"
             except JournalError as error:
-                yield b"event: problem\ndata: " + json.dumps(error.what).encode("ascii") + b"\n\n"
+                yield b"event: problem\ndata: " + json.dumps(error.summary).encode("ascii") + b"\n\n"
             if self._stopping.wait(_LOOK_EVERY_S) or ended.is_set():
                 return
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from orchestrator.checker.judgement import Breach, judge_step
-from orchestrator.checker.world import World, apply, can, complete, prove
-from orchestrator.core.kind_model import NO_THING, Effects, Setting
+from orchestrator.checker.judgement import Violation, judge_step
+from orchestrator.checker.world import Model, apply, can, complete, prove
+from orchestrator.core.kind_model import NO_THING, Effects, PlanTraits
 
 
 class Exit(NamedTuple):
     """The state is left: ``outcome`` is None for every outcome that is not its success. ``steps`` were made."""
 
     outcome: str | None
-    world: World
+    world: Model
     steps: int
 
 
@@ -24,14 +24,14 @@ class Break(NamedTuple):
 
     prepared: bool
     whole: bool
-    world: World
+    world: Model
     steps: int
 
 
-class Fault(NamedTuple):
+class StepFault(NamedTuple):
     """One of its steps breaks a rule; ``steps`` were made before."""
 
-    breach: Breach
+    breach: Violation
     steps: int
 
 
@@ -41,13 +41,13 @@ class Behaviour:
 
     exits: tuple[Exit, ...]
     breaks: tuple[Break, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[StepFault, ...]
 
 
-def behave(effects: Effects, world: World, setting: Setting, enforced: frozenset[str]) -> Behaviour:
+def behave(effects: Effects, world: Model, setting: PlanTraits, enforced: frozenset[str]) -> Behaviour:
     """Go through the steps one by one; what comes after a broken rule of ``enforced`` is not looked at."""
     exits, breaks, faults = [Exit(None, world, 0)], [Break(prepared=False, whole=False, world=world, steps=0)], []
-    worlds: tuple[World, ...] = (prove(world, effects.prepares),)
+    worlds: tuple[Model, ...] = (prove(world, effects.prepares),)
     whole = not effects.steps
     for number in range(len(effects.steps) + 1):
         whole = number == len(effects.steps)
@@ -56,10 +56,10 @@ def behave(effects: Effects, world: World, setting: Setting, enforced: frozenset
         if whole or not worlds:
             break
         step = effects.steps[number]
-        after: list[World] = []
+        after: list[Model] = []
         for one in worlds:
             broken = list(judge_step(step, one, setting))
-            faults += [Fault(breach, number) for breach in broken]
+            faults += [StepFault(breach, number) for breach in broken]
             if not any(breach.rule in enforced for breach in broken) and can(step, one, setting):
                 after += apply(step, one, setting)
         worlds = tuple(after)
@@ -67,14 +67,14 @@ def behave(effects: Effects, world: World, setting: Setting, enforced: frozenset
     return Behaviour(tuple(dict.fromkeys(exits)), tuple(dict.fromkeys(breaks)), tuple(dict.fromkeys(faults)))
 
 
-def _succeed(effects: Effects, worlds: tuple[World, ...], setting: Setting) -> Iterator[Exit]:
+def _succeed(effects: Effects, worlds: tuple[Model, ...], setting: PlanTraits) -> Iterator[Exit]:
     for world in worlds:
         yield Exit(effects.success, complete(world, effects, setting), len(effects.steps))
 
 
-def learn(world: World, effects: Effects, outcome: str) -> World:
+def learn(world: Model, effects: Effects, outcome: str) -> Model:
     """The state was left by an outcome that is not its success: a no, if it was asked; it may have proven something."""
     if effects.judges:
         world = world._replace(denied=world.denied | effects.ensures)
-    learned = dict(effects.learns).get(outcome, NO_THING)
+    learned = dict(effects.on_outcome).get(outcome, NO_THING)
     return prove(world._replace(known=world.known & ~effects.ensures), learned) if learned else world

@@ -6,17 +6,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.checker.judgement import Breach
+from orchestrator.checker.judgement import Violation
 from orchestrator.checker.rules import RULES, Blame, Level, Rule
-from orchestrator.checker.search import Hop, Search, Sighting
+from orchestrator.checker.search import Counterexample, Search, TraceStep
 from orchestrator.core.kind_model import Step
-from orchestrator.core.state_kind import FAILED, TIMEOUT, State
+from orchestrator.core.state_kind import FAILED, TIMEOUT, StateKind
 from orchestrator.machine.resume import limit_transitions
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.load import read_tree
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.structure import longest_path_s, longest_path_transitions
-from orchestrator.plan.tree import Node, Position, Problems, Trail
+from orchestrator.plan.tree import KeyPath, Node, Position, Problems
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Finding:
     rule: Rule
     what: str
     mend: str
-    path: tuple[Hop, ...]
+    path: tuple[TraceStep, ...]
     moment: str
-    trail: Trail
+    trail: KeyPath
     position: Position
 
     @property
@@ -40,7 +40,7 @@ class Finding:
 
 
 def check_plan(
-    plan: Plan, kinds: Mapping[str, type[State[Any]]], *, rules: Collection[str] = tuple(RULES)
+    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], *, rules: Collection[str] = tuple(RULES)
 ) -> tuple[Finding, ...]:
     """Explore the plan; all that is wrong with it, errors first, each mistake once for each line of the plan.
 
@@ -53,13 +53,13 @@ def check_plan(
     return _choose([teller.tell(sighting) for sighting in sightings if sighting.breach.rule in rules])
 
 
-def _measure(plan: Plan, kinds: Mapping[str, type[State[Any]]], search: Search) -> Iterator[Sighting]:
+def _measure(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], search: Search) -> Iterator[Counterexample]:
     """What no single path shows: how many transitions a run can take, and how long the app can be down."""
     bounded = [spec.name for spec in plan.states.values() if spec.attempts is not None]
     limit = limit_transitions(plan)
     # Where nothing is entered twice, no path is longer than the plan has states.
     if bounded and (count := longest_path_transitions(plan)) >= limit:
-        yield Sighting(Breach("X10", (("transitions", str(count)), ("limit", str(limit - 1)))), bounded[0], ())
+        yield Counterexample(Violation("X10", (("transitions", str(count)), ("limit", str(limit - 1)))), bounded[0], ())
     if plan.maintenance_window_s is None:
         return
     stopping = [name for name, effects in search.effects.items() if Step.STOP_APP in effects.steps]
@@ -67,11 +67,11 @@ def _measure(plan: Plan, kinds: Mapping[str, type[State[Any]]], search: Search) 
     worst_s, name = max(((longest_path_s(plan, name), name) for name in stopping), default=(0.0, ""))
     if worst_s > plan.maintenance_window_s:
         words = (("worst", format_duration(worst_s)), ("window", format_duration(plan.maintenance_window_s)))
-        yield Sighting(Breach("W4", words), name, ())
+        yield Counterexample(Violation("W4", words), name, ())
 
 
 def _choose(found: list[Finding]) -> tuple[Finding, ...]:
-    chosen: dict[tuple[str, Trail], Finding] = {}
+    chosen: dict[tuple[str, KeyPath], Finding] = {}
     for finding in sorted(found, key=lambda one: (not one.is_error, len(one.path))):
         chosen.setdefault((finding.rule.id, finding.trail), finding)
     broken = {finding.trail for finding in chosen.values() if finding.is_error}
@@ -84,10 +84,10 @@ class _Teller:
     search: Search
     _tree: Node | None = None
 
-    def tell(self, sighting: Sighting) -> Finding:
+    def tell(self, sighting: Counterexample) -> Finding:
         rule, blamed = RULES[sighting.breach.rule], self._blame(sighting)
         words = {"at": sighting.at, "state": blamed.state, "outcome": blamed.outcome, **dict(sighting.breach.words)}
-        trail: Trail = ("states", blamed.state, *(("then", blamed.outcome) if blamed.outcome else ()))
+        trail: KeyPath = ("states", blamed.state, *(("then", blamed.outcome) if blamed.outcome else ()))
         return Finding(
             rule=rule,
             what=rule.what.format(**words),
@@ -98,11 +98,11 @@ class _Teller:
             position=self._find(trail),
         )
 
-    def _blame(self, sighting: Sighting) -> Hop:
+    def _blame(self, sighting: Counterexample) -> TraceStep:
         blame, effects = RULES[sighting.breach.rule].blame, self.search.effects
         moves = [hop for hop in sighting.hops if hop.is_transition]
         if blame is Blame.STATE or not moves:
-            return Hop(sighting.at, "", "")
+            return TraceStep(sighting.at, "", "")
         if blame is Blame.STOP:
             stopped = [h for h in moves if Step.STOP_APP in effects[h.state].steps]
             if stopped and stopped[-1].outcome == effects[stopped[-1].state].success:
@@ -114,13 +114,13 @@ class _Teller:
             return moves[-1]._replace(outcome=FAILED)
         return moves[-1]
 
-    def _find(self, trail: Trail) -> Position:
+    def _find(self, trail: KeyPath) -> Position:
         if self._tree is None:
             self._tree = read_tree(self.plan.text, self.plan.source, Problems())
         return self._tree.find(trail)[0]
 
 
-def _tell_moment(sighting: Sighting, plan: Plan) -> str:
+def _tell_moment(sighting: Counterexample, plan: Plan) -> str:
     if sighting.step is not None:
         return f"`{sighting.at}` has {sighting.step.value}"
     if sighting.at in plan.ends:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from orchestrator.core.state_kind import CrashRule, State
+from orchestrator.core.state_kind import CrashRule, StateKind
 from orchestrator.journal.journal import Record
 from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
 from orchestrator.plan.schema import Plan, StateSpec
@@ -47,7 +47,7 @@ class Moves:
     """The moves of one plan; each case is asked once."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
+    kinds: Mapping[str, type[StateKind[Any]]]
     _known: dict[tuple[object, ...], tuple[How, bool, str, bool]] = field(default_factory=dict)
 
     def find(self, cut: Cut, mode: Mode) -> Next:

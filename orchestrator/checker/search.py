@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from orchestrator.checker.behaviour import Behaviour, Break, behave, learn
-from orchestrator.checker.judgement import Arrival, Breach, judge_end, judge_entry
+from orchestrator.checker.judgement import Arrival, Violation, judge_end, judge_entry
 from orchestrator.checker.moves import Cut, Moves, Next
-from orchestrator.checker.world import World, begin, close_again, complete, reboot, save
-from orchestrator.core.facts import Target
-from orchestrator.core.kind_model import NO_THING, Effects, Setting, Step, Thing
+from orchestrator.checker.world import Model, begin, close_again, complete, reboot, save
+from orchestrator.core.facts import TargetRelease
+from orchestrator.core.kind_model import NO_THING, Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import INTERRUPTED, State
+from orchestrator.core.state_kind import INTERRUPTED, StateKind
 from orchestrator.machine.resume import How, Mode, changes_app
 from orchestrator.plan.schema import EXHAUSTED, Plan, StateSpec
 
 KILLED, POWER_LOST, SAVED = "killed", "power lost", "users save"
 
 
-class Hop(NamedTuple):
+class TraceStep(NamedTuple):
     """One thing that happens on a path. ``state`` is left by ``outcome``, which leads to ``to``, or something befalls
     it there; ``steps``: how many of its own it had made. ``event`` says what else happened.
     """
@@ -42,26 +42,26 @@ class Place(NamedTuple):
     """Where a run is: about to enter a state, in a world; ``before`` is where it came from while that matters."""
 
     state: str
-    world: World
+    world: Model
     before: str | None
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Counterexample:
     """A broken rule where it was first met: the way there, and the step at which its state broke it."""
 
-    breach: Breach
+    breach: Violation
     at: str
-    hops: tuple[Hop, ...]
+    hops: tuple[TraceStep, ...]
     step: Step | None = None
 
 
-def read_setting(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> Setting:
+def read_setting(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> PlanTraits:
     """What the kinds have to know of the plan to say what they do."""
-    blank = Setting(database=plan.database is not None, migrates=False)
+    blank = PlanTraits(database=plan.database is not None, migrates=False)
     found = (kinds[spec.kind].effects(spec.options, blank) for spec in plan.states.values())
     own = any(Step.MIGRATE_DATABASE in effects.steps for effects in found)
-    return Setting(database=blank.database, migrates=own or bool(plan.target.migrate))
+    return PlanTraits(database=blank.database, migrates=own or bool(plan.target.migrate))
 
 
 def _tell(accident: str, cut: Cut, mode: Mode) -> str:
@@ -74,14 +74,14 @@ class Search:
     """One plan on its way through the model. ``enforced``: rules behind whose breach nothing is looked at."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
+    kinds: Mapping[str, type[StateKind[Any]]]
     enforced: frozenset[str]
-    sightings: dict[tuple[str, ...], Sighting] = field(default_factory=dict)
+    sightings: dict[tuple[str, ...], Counterexample] = field(default_factory=dict)
     effects: dict[str, Effects] = field(default_factory=dict)
-    _parents: dict[Place, tuple[Place, Hop] | None] = field(default_factory=dict)
+    _parents: dict[Place, tuple[Place, TraceStep] | None] = field(default_factory=dict)
     _queue: deque[Place] = field(default_factory=deque)
-    _entered: set[tuple[str, World]] = field(default_factory=set)
-    _behaviours: dict[tuple[Effects, World], Behaviour] = field(default_factory=dict)
+    _entered: set[tuple[str, Model]] = field(default_factory=set)
+    _behaviours: dict[tuple[Effects, Model], Behaviour] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         plan, kinds = self.plan, self.kinds
@@ -111,15 +111,15 @@ class Search:
                 self._enter(place)
             self._cut_before(place)  # last, so that of two ways of one length the plainer one is told
 
-    def _find_known(self) -> Thing:
+    def _find_known(self) -> Capability:
         # Where no state of the plan chooses the release, opening the run does.
-        chosen = any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values())
-        return NO_THING if chosen else Thing.CURRENT | Thing.TARGET
+        chosen = any(TargetRelease in self.kinds[spec.kind].provides for spec in self.plan.states.values())
+        return NO_THING if chosen else Capability.CURRENT | Capability.TARGET
 
     def _save(self, place: Place) -> None:
         saved = save(place.world)
         if saved != place.world:
-            self._visit(place, Hop(place.state, SAVED, place.state), place._replace(world=saved))
+            self._visit(place, TraceStep(place.state, SAVED, place.state), place._replace(world=saved))
 
     # --- one state
 
@@ -142,7 +142,7 @@ class Search:
         for cut in behaviour.breaks:
             self._cut_in(place, spec, cut)
 
-    def _behave(self, effects: Effects, world: World) -> Behaviour:
+    def _behave(self, effects: Effects, world: Model) -> Behaviour:
         key = (effects, world)
         if key not in self._behaviours:
             self._behaviours[key] = behave(effects, world, self._setting, self.enforced)
@@ -154,7 +154,7 @@ class Search:
     # --- moving on
 
     def _leave(
-        self, place: Place, spec: StateSpec, outcome: str, world: World, steps: int = 0, event: str = ""
+        self, place: Place, spec: StateSpec, outcome: str, world: Model, steps: int = 0, event: str = ""
     ) -> None:
         effects, target = self.effects[spec.name], spec.then[outcome]
         well = outcome == effects.success
@@ -165,9 +165,9 @@ class Search:
             pivot=Step.COMMIT in effects.steps,
         )
         world = world if well else learn(world, effects, outcome)
-        self._arrive(place, Hop(spec.name, outcome, target, steps, event), target, world, arrival)
+        self._arrive(place, TraceStep(spec.name, outcome, target, steps, event), target, world, arrival)
 
-    def _arrive(self, place: Place | None, hop: Hop | None, target: str, world: World, arrival: Arrival) -> None:
+    def _arrive(self, place: Place | None, hop: TraceStep | None, target: str, world: Model, arrival: Arrival) -> None:
         here = Place(target, self._turn(target, world), hop.state if hop and not world.begun else None)
         if here in self._parents:
             return
@@ -177,17 +177,17 @@ class Search:
         if target in self.plan.states and not any(breach.rule in self.enforced for breach in found):
             self._visit(place, hop, here)
 
-    def _turn(self, target: str, world: World) -> World:
+    def _turn(self, target: str, world: Model) -> Model:
         back = target in self.plan.states and self.kinds[self.plan.states[target].kind].compensation
         return world._replace(retreating=True) if back and not world.retreating else world
 
-    def _judge(self, target: str, world: World, arrival: Arrival) -> Iterator[Breach]:
+    def _judge(self, target: str, world: Model, arrival: Arrival) -> Iterator[Violation]:
         if target in self.plan.ends:
             return judge_end(self.plan.ends[target], world, arrival)
         back = self.kinds[self.plan.states[target].kind].compensation
         return judge_entry(self.effects[target], back=back, world=world, setting=self._setting)
 
-    def _visit(self, place: Place | None, hop: Hop | None, here: Place) -> None:
+    def _visit(self, place: Place | None, hop: TraceStep | None, here: Place) -> None:
         if here not in self._parents:
             self._parents[here] = (place, hop) if place is not None and hop is not None else None
             self._queue.append(here)
@@ -223,36 +223,40 @@ class Search:
         spec, kind, effects = self.plan.states[state], self.kinds[self.plan.states[state].kind], self.effects[state]
         if how is How.ENTER:
             before = None if found.world.begun else place.before
-            self._visit(place, Hop(place.state, accident, state, found.steps, event), Place(state, found.world, before))
-        elif how in (How.FOLLOW, How.SALVAGE):
+            self._visit(
+                place, TraceStep(place.state, accident, state, found.steps, event), Place(state, found.world, before)
+            )
+        elif how in (How.FOLLOW, How.RECONCILE):
             self._leave(place, spec, outcome, found.world, found.steps, event)
-            if how is How.SALVAGE and found.whole and kind.salvage is not State.salvage:
+            if how is How.RECONCILE and found.whole and kind.reconcile is not StateKind.reconcile:
                 whole = complete(found.world, effects, self._setting)
                 self._leave(place, spec, effects.success, whole, found.steps, event)
         else:
             verdict = Verdict.REFUSED if how is How.ABANDON else Verdict.NEEDS_OPERATOR
-            hop = Hop(state, accident, verdict.value, found.steps, event)
+            hop = TraceStep(state, accident, verdict.value, found.steps, event)
             for breach in judge_end(verdict, found.world, Arrival(well=False, cut=True)):
                 self._sight(breach, verdict.value, place, hop)
 
     # --- telling
 
-    def _sight(self, breach: Breach, at: str, place: Place | None, hop: Hop | None, step: Step | None = None) -> None:
+    def _sight(
+        self, breach: Violation, at: str, place: Place | None, hop: TraceStep | None, step: Step | None = None
+    ) -> None:
         last = hop if hop is not None and hop.is_transition else self._find_transition(place)
         key = (breach.rule, at, *(last[:2] if last else ()))
         if key not in self.sightings:
             hops = (*self._trace(place), *((hop,) if hop else ()))
-            self.sightings[key] = Sighting(breach, at, hops, step)
+            self.sightings[key] = Counterexample(breach, at, hops, step)
 
-    def _find_transition(self, place: Place | None) -> Hop | None:
+    def _find_transition(self, place: Place | None) -> TraceStep | None:
         while place is not None and (parent := self._parents.get(place)) is not None:
             place, hop = parent
             if hop.is_transition:
                 return hop
         return None
 
-    def _trace(self, place: Place | None) -> tuple[Hop, ...]:
-        hops: list[Hop] = []
+    def _trace(self, place: Place | None) -> tuple[TraceStep, ...]:
+        hops: list[TraceStep] = []
         while place is not None and (parent := self._parents.get(place)) is not None:
             place, hop = parent
             hops.append(hop)

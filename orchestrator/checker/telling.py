@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.checker.findings import Finding, check_plan
-from orchestrator.checker.search import SAVED, Hop
+from orchestrator.checker.search import SAVED, TraceStep
 from orchestrator.core.errors import PlanError
-from orchestrator.core.state_kind import State
+from orchestrator.core.state_kind import StateKind
 from orchestrator.plan.schema import Plan
 
 UNSAFE = "plan.unsafe"
 
 
-def require_safe(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> tuple[Finding, ...]:
+def require_safe(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> tuple[Finding, ...]:
     """Check a plan against the model; the warnings.
 
     Raises:
@@ -48,12 +48,12 @@ def tell_finding(finding: Finding, source: Path) -> str:
     return "\n".join(lines)
 
 
-def tell_path(hops: Sequence[Hop]) -> tuple[str, ...]:
+def tell_path(hops: Sequence[TraceStep]) -> tuple[str, ...]:
     """``state --outcome--> state``, one line each."""
     return tuple(_tell_hop(hop) for hop in hops)
 
 
-def _tell_hop(hop: Hop) -> str:
+def _tell_hop(hop: TraceStep) -> str:
     if hop.outcome == SAVED:
         return "(users save something)"
     return f"{hop.state} --{hop.outcome}--> {hop.to}{f'   ({hop.event})' if hop.event else ''}"

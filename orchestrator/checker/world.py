@@ -10,11 +10,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from orchestrator.core.kind_model import NO_THING, Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import NO_THING, Capability, Effects, PlanTraits, Step
 
 _REMEMBERED = 4096  # the same few hundred worlds are met again in each state of a long plan
-_SOURCES = Thing.BACKUP | Thing.SNAPSHOT
-_DATED = _SOURCES | Thing.MARK
+_SOURCES = Capability.BACKUP | Capability.SNAPSHOT
+_DATED = _SOURCES | Capability.MARK
 _TOUCHING = frozenset(Step) - {Step.COPY_DATABASE, Step.DISCARD, Step.PROVE_NEW, Step.PROVE_OLD}
 _WRITING = frozenset({Step.MIGRATE_DATABASE, Step.WRITE_DATABASE, Step.SWAP_DATABASE})
 _STARTING = frozenset({Step.START_NEW, Step.START_NEW_GATED})
@@ -37,7 +37,7 @@ class Data(StrEnum):
     NEW = "new"  # the new version's, whole
 
 
-class World(NamedTuple):
+class Model(NamedTuple):
     """One moment. ``lasting``: the app comes back after a reboot; ``gated``: no user reaches it.
 
     ``stale`` sources lack something that users have saved since; ``spoiled`` ones were taken when the data were not
@@ -53,10 +53,10 @@ class World(NamedTuple):
     pinned: Version
     fenced: bool
     data: Data
-    known: Thing
-    denied: Thing
-    stale: Thing
-    spoiled: Thing
+    known: Capability
+    denied: Capability
+    stale: Capability
+    spoiled: Capability
     begun: bool
     touched: bool
     retreating: bool
@@ -78,9 +78,9 @@ _PLAIN: Mapping[Step, Mapping[str, Any]] = {
 }
 
 
-def begin(setting: Setting, known: Thing, bounded: int) -> World:
+def begin(setting: PlanTraits, known: Capability, bounded: int) -> Model:
     """The old version serves; ``known`` is what the opening of a run has found out."""
-    return World(
+    return Model(
         version=Version.OLD,
         running=True,
         lasting=True,
@@ -100,7 +100,7 @@ def begin(setting: Setting, known: Thing, bounded: int) -> World:
 
 
 @lru_cache(_REMEMBERED)
-def save(world: World) -> World:
+def save(world: Model) -> Model:
     """Users save something; only where the app serves."""
     if not world.serving or world.version is Version.NEW:
         return world
@@ -108,24 +108,24 @@ def save(world: World) -> World:
 
 
 @lru_cache(_REMEMBERED)
-def reboot(world: World) -> World:
+def reboot(world: Model) -> Model:
     """The host goes down and comes up again; the database server cannot tell any more what was written before."""
-    return world._replace(running=world.running and world.lasting, known=world.known & ~Thing.MARK)
+    return world._replace(running=world.running and world.lasting, known=world.known & ~Capability.MARK)
 
 
-def close(world: World) -> World:
+def close(world: Model) -> Model:
     """The database is closed to everybody."""
     return world if world.data is Data.NONE else world._replace(fenced=True)
 
 
 @lru_cache(_REMEMBERED)
-def close_again(world: World) -> World:
+def close_again(world: Model) -> Model:
     """What taking a run up does before anything else; a version that was let in is not kept out."""
-    let_in = world.known & (Thing.STARTED | Thing.PIVOT | Thing.OLD_SERVES)
-    return world if let_in or Thing.FENCE not in world.known else close(world)
+    let_in = world.known & (Capability.STARTED | Capability.PIVOT | Capability.OLD_SERVES)
+    return world if let_in or Capability.FENCE not in world.known else close(world)
 
 
-def prove(world: World, things: Thing) -> World:
+def prove(world: Model, things: Capability) -> Model:
     """These things are known from now on."""
     if not things:
         return world
@@ -139,7 +139,7 @@ def prove(world: World, things: Thing) -> World:
     )
 
 
-def complete(world: World, effects: Effects, setting: Setting) -> World:
+def complete(world: Model, effects: Effects, setting: PlanTraits) -> Model:
     """The state has reported its success: what it wrote is whole."""
     writes = set(effects.steps) & (_WRITING if setting.migrates else _WRITING | _STARTING)
     if writes and world.data is not Data.NONE:
@@ -147,7 +147,7 @@ def complete(world: World, effects: Effects, setting: Setting) -> World:
     return prove(world, effects.ensures)
 
 
-def can(step: Step, world: World, setting: Setting) -> bool:
+def can(step: Step, world: Model, setting: PlanTraits) -> bool:
     """Whether a step can succeed in this world at all."""
     match step:
         case Step.PROVE_NEW:
@@ -165,23 +165,23 @@ def can(step: Step, world: World, setting: Setting) -> bool:
             return True
 
 
-def find_source(world: World) -> Thing | None:
+def find_source(world: Model) -> Capability | None:
     """What a restore would bring back, None where the data can stay as they are."""
-    if Thing.REPLACEMENT in world.known and world.data is Data.OLD:
+    if Capability.REPLACEMENT in world.known and world.data is Data.OLD:
         return None  # whole databases are exchanged, and this one is still the one that was live
-    source = Thing.SNAPSHOT if Thing.SNAPSHOT in world.known else Thing.BACKUP
-    proof = Thing.SNAPSHOT if Thing.SNAPSHOT in world.known else Thing.MARK
+    source = Capability.SNAPSHOT if Capability.SNAPSHOT in world.known else Capability.BACKUP
+    proof = Capability.SNAPSHOT if Capability.SNAPSHOT in world.known else Capability.MARK
     untouched = world.data in (Data.OLD, Data.NONE) and proof in world.known and proof not in world.stale
     return None if untouched else source
 
 
-def is_first_write(step: Step, world: World, setting: Setting) -> bool:
+def is_first_write(step: Step, world: Model, setting: PlanTraits) -> bool:
     """Whether the data stop to be the old version's with this step."""
     writing = step in _WRITING or (step in _STARTING and not setting.migrates)
     return writing and world.data is Data.OLD
 
 
-def apply(step: Step, world: World, setting: Setting) -> tuple[World, ...]:
+def apply(step: Step, world: Model, setting: PlanTraits) -> tuple[Model, ...]:
     """The worlds that a step can lead to; more than one where the plan leaves it open."""
     touched = world._replace(touched=world.touched or step in _TOUCHING)
     if step in _STARTING:
@@ -193,7 +193,7 @@ def apply(step: Step, world: World, setting: Setting) -> tuple[World, ...]:
     return (_change(step, touched),)
 
 
-def _change(step: Step, world: World) -> World:
+def _change(step: Step, world: Model) -> Model:
     if step in _PLAIN:
         return world._replace(**_PLAIN[step])
     if step is Step.CLOSE_DATABASE:
@@ -201,25 +201,25 @@ def _change(step: Step, world: World) -> World:
     if step in _WRITING and world.data is not Data.NONE:
         return world._replace(data=Data.NEW if step is Step.SWAP_DATABASE else Data.MAYBE)
     if step is Step.COMMIT:
-        return prove(world, Thing.PIVOT)
+        return prove(world, Capability.PIVOT)
     if step is Step.OPEN_GATE and world.gated:
         return world._replace(running=True, lasting=True, gated=False)
     return world
 
 
-def _start_new(step: Step, world: World, setting: Setting) -> World:
+def _start_new(step: Step, world: Model, setting: PlanTraits) -> Model:
     gated = step is Step.START_NEW_GATED
     data = Data.MAYBE if world.data is Data.OLD and not setting.migrates else world.data
-    known = world.known & ~Thing.HEALTH
+    known = world.known & ~Capability.HEALTH
     return world._replace(version=Version.NEW, running=True, lasting=not gated, gated=gated, data=data, known=known)
 
 
-def _restore(step: Step, world: World) -> tuple[World, ...]:
+def _restore(step: Step, world: Model) -> tuple[Model, ...]:
     source = find_source(world)
     if source is None:
         return (world,)
     restored = world._replace(data=Data.NEW if source in world.spoiled else Data.OLD)
-    lives = Thing.REHEARSAL | Thing.STARTED
+    lives = Capability.REHEARSAL | Capability.STARTED
     if step is Step.RESTORE_OR_KEEP and world.known & lives == lives and not world.gated:
         return restored, world._replace(data=Data.OLD)  # the old version lives on it, so for it nothing has changed
     return (restored,)

@@ -103,7 +103,7 @@ def find_plan(plan: Path | None) -> Path:
         raise UsageError(
             "usage.no_plan",
             f"No plan was named, and neither {' nor '.join(_DEFAULT_PLANS)} is here.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Name it: `orchestrator run plans/upgrade.yaml`, or set ORCHESTRATOR_PLAN.",
         )
     remember_trusted(found)
@@ -175,8 +175,8 @@ def build_error_document(error: OrchestratorError, *, as_event: bool = False) ->
         **({"event": "error"} if as_event else {}),
         "error": {
             "code": error.code,
-            "what": error.what,
-            "meaning": error.meaning,
+            "what": error.summary,
+            "meaning": error.impact,
             "hint": error.hint,
             "problems": list(getattr(error, "problems", ())),
         },

@@ -50,13 +50,13 @@ def doctor(plan: Path | None, as_json: bool) -> None:
 
 
 def _print(finding: Finding) -> None:
-    from orchestrator.redaction.terminal_text import make_inert
+    from orchestrator.redaction.terminal_text import sanitize
 
     mark, colour = _MARKS[finding.status.value]
-    first, *rest = make_inert(finding.what).splitlines() or [""]
+    first, *rest = sanitize(finding.what).splitlines() or [""]
     click.echo(f"{click.style(mark, fg=colour)} {finding.name:<{_WIDTH}} {first}")
     for line in (*rest, *filter(None, [finding.advice])):
-        click.echo(f"  {'':<{_WIDTH}} {make_inert(line)}")
+        click.echo(f"  {'':<{_WIDTH}} {sanitize(line)}")
     if finding.mend:
         click.echo(f"  {'':<{_WIDTH}} $ {finding.mend}")
 

@@ -58,7 +58,7 @@ def build_sarif(source: Path, findings: Sequence[Finding]) -> dict[str, Any]:
 def build_sarif_of_error(source: Path, error: PlanError) -> dict[str, Any]:
     """SARIF of what the loader refuses: one result a problem."""
     results = []
-    for problem in error.problems or (f"{source}:1:1: {error.what}",):
+    for problem in error.problems or (f"{source}:1:1: {error.summary}",):
         match = _PROBLEM.match(problem)
         line, column, text = (int(match["line"]), int(match["column"]), match["text"]) if match else (1, 1, problem)
         location = _locate(source, line, column)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import click
 
 from orchestrator.core.errors import OrchestratorError, PlanError
-from orchestrator.core.facts import Receipt
+from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Run
 from orchestrator.live.formatting import wrap
-from orchestrator.machine.resume import How, Move
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.machine.resume import How, ResumeAction
+from orchestrator.redaction.terminal_text import sanitize
 from orchestrator.reports.report import RunReport
 from orchestrator.reports.support import SupportFile, tell_size
 from orchestrator.run.past_runs import BackupCheck, KeptDatabase
@@ -43,7 +43,7 @@ def render_report(report: RunReport, columns: int | None = None) -> str:
     verdict = run.verdict.value.replace("_", " ") if run.verdict else "unfinished"
     colour = _COLOURS[run.verdict] if run.verdict else "red"
     lines = [click.style(f"{verdict.upper()}", fg=colour, bold=True) + f"  {_story(report)}"]
-    for name, text in [*_why(report), *_kept(report), *(("note", make_inert(note)) for note in report.notes)]:
+    for name, text in [*_why(report), *_kept(report), *(("note", sanitize(note)) for note in report.notes)]:
         lines += _entry(name, text, columns)
     lines.append(f"  run       {run.id}  (orchestrator show {run.id})")
     for number, step in enumerate(report.next_steps, 1):
@@ -55,14 +55,14 @@ def _why(report: RunReport) -> list[tuple[str, str]]:
     run, failure = report.run, report.failure
     if run.verdict is Verdict.COMMITTED:
         return []
-    cause, *words = make_inert(run.reason).split("\n")
+    cause, *words = sanitize(run.reason).split("\n")
     if not cause and failure:  # a run that is not over yet, or was cut off
-        cause, words = f"{failure.state}: {make_inert(failure.cause)}", list(map(make_inert, failure.words))
+        cause, words = f"{failure.state}: {sanitize(failure.cause)}", list(map(sanitize, failure.words))
     entries = [("why", cause)] if cause else []
     if words:
         entries.append(("log", "\n".join(f"│ {word}" for word in words[-_LOG_LINES:])))
     if report.stuck:
-        entries.append(("stuck", f"{report.stuck.state}: {make_inert(report.stuck.reason)}"))
+        entries.append(("stuck", f"{report.stuck.state}: {sanitize(report.stuck.reason)}"))
     return entries
 
 
@@ -112,14 +112,14 @@ def render_dry_run(states: Sequence[DryState]) -> str:
     """One line a state with what it would do; what stands in the way under it."""
     lines: list[str] = []
     for state in states:
-        told = [line for text in state.does for line in wrap(make_inert(text), width=_WRAP)]
-        problem = wrap(f"✗ {make_inert(state.problem)}", width=_WRAP) if state.problem else []
+        told = [line for text in state.does for line in wrap(sanitize(text), width=_WRAP)]
+        problem = wrap(f"✗ {sanitize(state.problem)}", width=_WRAP) if state.problem else []
         for number, text in enumerate([*told, *problem]):
             lines.append(_beside("" if number else state.name, text, colour="red" if number >= len(told) else None))
     return "\n".join(lines)
 
 
-def render_receipts(receipts: Sequence[Receipt]) -> str:
+def render_receipts(receipts: Sequence[BackupManifest]) -> str:
     """One line a backup, newest first."""
     return "\n".join(
         f"{r.path.name}  {r.size_bytes / 1024**2:9.1f} MiB  {sum(r.rows.values()):>10} rows  sha256 {r.sha256[:16]}…"
@@ -127,12 +127,12 @@ def render_receipts(receipts: Sequence[Receipt]) -> str:
     )
 
 
-def render_move(run: Run, move: Move) -> str:
+def render_move(run: Run, move: ResumeAction) -> str:
     """What was found of a run that was cut off, and what follows."""
     deeds = {
         How.ENTER: f"{move.state} is done again" if "before" not in move.found else f"it goes on with {move.state}",
         How.FOLLOW: f"{move.state} is left as {move.outcome}",
-        How.SALVAGE: f"what {move.state} has left at work is ended, then it is judged",
+        How.RECONCILE: f"what {move.state} has left at work is ended, then it is judged",
         How.ABANDON: "it ends; nothing was touched",
         How.GIVE_UP: "it ends here, for its operator",
     }
@@ -160,10 +160,10 @@ def render_support(written: SupportFile) -> str:
 
 def render_error(error: OrchestratorError) -> str:
     """What happened, what it means, what to do; for a plan one line a problem."""
-    lines = [click.style("error: ", fg="red", bold=True) + make_inert(error.what)]
+    lines = [click.style("error: ", fg="red", bold=True) + sanitize(error.summary)]
     if isinstance(error, PlanError):
-        lines += [f"  {make_inert(problem)}" for problem in error.problems]
-    lines += [make_inert(text, max_width=_PASTED) for text in (error.meaning, error.hint) if text]
+        lines += [f"  {sanitize(problem)}" for problem in error.problems]
+    lines += [sanitize(text, max_width=_PASTED) for text in (error.impact, error.hint) if text]
     return "\n".join(lines)
 
 
@@ -179,7 +179,7 @@ def _mib(size_bytes: int | None) -> str:
 
 
 def _first_line(text: str) -> str:
-    return (make_inert(text).splitlines() or [""])[0]
+    return (sanitize(text).splitlines() or [""])[0]
 
 
 def _story(report: RunReport) -> str:

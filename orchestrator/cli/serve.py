@@ -71,7 +71,7 @@ def _read_token(path: Path | None, host: str) -> str | None:
         raise UsageError(
             "usage.token_needed",
             f"{host} can be reached from other machines, and no token was given.",
-            meaning="Nothing is served.",
+            impact="Nothing is served.",
             hint="Make one (`openssl rand -hex 24 > token; chmod 600 token`) and say --token-file token.",
         )
     require_trusted(path)
@@ -79,10 +79,10 @@ def _read_token(path: Path | None, host: str) -> str | None:
         token = read_file(path, _TOKEN_FILE_BYTES).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         what = f"The token file {path} cannot be read."
-        raise UsageError("usage.token_unreadable", what, meaning="Nothing is served.") from error
+        raise UsageError("usage.token_unreadable", what, impact="Nothing is served.") from error
     if len(token) < _TOKEN_MIN:
         what = f"The token in {path} is shorter than {_TOKEN_MIN} characters."
-        raise UsageError("usage.token_short", what, meaning="Nothing is served.", hint="`openssl rand -hex 24`")
+        raise UsageError("usage.token_short", what, impact="Nothing is served.", hint="`openssl rand -hex 24`")
     return token
 
 
@@ -92,6 +92,6 @@ def _cannot_listen(host: str, port: int, error: OSError) -> Exception:
     return UsageError(
         "usage.cannot_listen",
         f"Nothing can be served on {host} port {port}: {error.strerror or error}.",
-        meaning="Nothing is served.",
+        impact="Nothing is served.",
         hint="Is it served there already? --port takes another one.",
     )

@@ -78,7 +78,7 @@ def find_versions(plan: Path | None, _incomplete: str) -> Found:
     """Versions that a file of releases has, and those that earlier runs went between."""
     from orchestrator.adapters.releases.file import FileFeed
     from orchestrator.core.errors import ReleaseError
-    from orchestrator.core.facts import Current, Target
+    from orchestrator.core.facts import Current, TargetRelease
 
     found = _read_plan(plan)
     known: dict[str, str] = {}
@@ -86,7 +86,7 @@ def find_versions(plan: Path | None, _incomplete: str) -> Found:
         with suppress(ReleaseError):
             known |= {release.version: "announced" for release in FileFeed(found.releases.path).list_releases()}
     for run_id, facts in _read_facts(found):
-        current, target = facts.find(Current), facts.find(Target)
+        current, target = facts.find(Current), facts.find(TargetRelease)
         versions = [*([target.release.version] if target else []), *([current.version] if current else [])]
         for version in versions:
             known.setdefault(version, f"in run {run_id}")

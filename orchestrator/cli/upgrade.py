@@ -24,7 +24,7 @@ from orchestrator.cli.run_display import Output, output_options, stage
 
 if TYPE_CHECKING:
     from orchestrator.journal.journal import Run
-    from orchestrator.machine.resume import Move
+    from orchestrator.machine.resume import ResumeAction
     from orchestrator.run.service import Service
 
 EXIT_NEWER = 100
@@ -145,14 +145,14 @@ def check(plan: Path | None, version: str | None, prerelease: bool, as_json: boo
 def _take_up(plan: Path | None, output: Output, word: str) -> None:
     from orchestrator.cli import render
     from orchestrator.machine.resume import Mode
-    from orchestrator.redaction.terminal_text import make_inert
+    from orchestrator.redaction.terminal_text import sanitize
     from orchestrator.wiring import build_takeover
 
-    def announce(run: Run, move: Move) -> None:
+    def announce(run: Run, move: ResumeAction) -> None:
         click.echo(render.render_move(run, move), err=True)
 
     def warn(text: str) -> None:
-        click.echo(f"note: {make_inert(text)}", err=True)
+        click.echo(f"note: {sanitize(text)}", err=True)
 
     with stage(output) as told:
         way = build_takeover(find_plan(plan), told.operator)
@@ -164,7 +164,7 @@ def _take_up(plan: Path | None, output: Output, word: str) -> None:
 
 
 def _print_check(service: Service, request: Any, as_json: bool) -> int:
-    from orchestrator.redaction.terminal_text import make_inert
+    from orchestrator.redaction.terminal_text import sanitize
 
     choice = service.check(request)
     target = choice.target
@@ -184,7 +184,7 @@ def _print_check(service: Service, request: Any, as_json: bool) -> int:
         if choice.without_image:
             click.echo(f"Announced, but without an image yet: {', '.join(choice.without_image)}.")
         if target.release.notes:
-            click.echo(make_inert(target.release.notes))
+            click.echo(sanitize(target.release.notes))
     return EXIT_NEWER if choice.newer else 0
 
 

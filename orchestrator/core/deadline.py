@@ -33,7 +33,7 @@ def build_left(what: str) -> CheckpointError:
     return CheckpointError(
         "run.left",
         f"{what} was left by a signal, as it was.",
-        meaning="The run has no end yet, and the app may be down.",
+        impact="The run has no end yet, and the app may be down.",
         hint="`orchestrator recover` ends it; `orchestrator resume` goes on with it.",
     )
 

@@ -38,20 +38,20 @@ class OrchestratorError(Exception):
 
     exit_code = 70
 
-    def __init__(self, code: str, what: str, *, meaning: str = "", hint: str = "") -> None:
-        super().__init__(what)
+    def __init__(self, code: str, summary: str, *, impact: str = "", hint: str = "") -> None:
+        super().__init__(summary)
         self.code = code
-        self.what = what
-        self.meaning = meaning
+        self.summary = summary
+        self.impact = impact
         self.hint = hint
 
     def sentences(self) -> tuple[str, ...]:
         """What happened, what it means for the app, what to do; the empty ones left out."""
-        return tuple(text for text in (self.what, self.meaning, self.hint) if text)
+        return tuple(text for text in (self.summary, self.impact, self.hint) if text)
 
-    def story(self) -> str:
+    def message(self) -> str:
         """The sentences as one text: on one line, or each on its own where one is longer than a line."""
-        return ("\n" if "\n" in self.what else " ").join(self.sentences())
+        return ("\n" if "\n" in self.summary else " ").join(self.sentences())
 
 
 class PlanError(OrchestratorError):
@@ -59,8 +59,8 @@ class PlanError(OrchestratorError):
 
     exit_code = 2
 
-    def __init__(self, code: str, what: str, *, problems: tuple[str, ...] = (), hint: str = "") -> None:
-        super().__init__(code, what, meaning="Nothing was looked at or touched.", hint=hint)
+    def __init__(self, code: str, summary: str, *, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(code, summary, impact="Nothing was looked at or touched.", hint=hint)
         self.problems = problems
 
 
@@ -103,19 +103,19 @@ class InvariantError(OrchestratorError):
 class StateError(OrchestratorError):
     """A state could not do its work; it reports ``failed`` and the plan's way back is taken.
 
-    ``words`` are the last log lines of what has failed.
+    ``log_tail`` is the last log lines of what has failed.
     """
 
     exit_code = 10
 
-    def __init__(self, code: str, what: str, *, meaning: str = "", hint: str = "", words: str = "") -> None:
-        super().__init__(code, what, meaning=meaning, hint=hint)
-        self.words = words
+    def __init__(self, code: str, summary: str, *, impact: str = "", hint: str = "", log_tail: str = "") -> None:
+        super().__init__(code, summary, impact=impact, hint=hint)
+        self.log_tail = log_tail
 
-    def story(self) -> str:
+    def message(self) -> str:
         """The sentences on one line, the log lines below it: `orchestrator.reports.report` takes them apart again."""
-        told = super().story()
-        return f"{told}\n{self.words}" if self.words else told
+        told = super().message()
+        return f"{told}\n{self.log_tail}" if self.log_tail else told
 
 
 class PlatformError(StateError):
@@ -130,9 +130,9 @@ class ReleaseError(StateError):
     """The release source cannot be read, or has no such release; ``retry_at`` (UTC) is when it wants to be asked."""
 
     def __init__(
-        self, code: str, what: str, *, meaning: str = "", hint: str = "", retry_at: datetime | None = None
+        self, code: str, summary: str, *, impact: str = "", hint: str = "", retry_at: datetime | None = None
     ) -> None:
-        super().__init__(code, what, meaning=meaning, hint=hint)
+        super().__init__(code, summary, impact=impact, hint=hint)
         self.retry_at = retry_at
 
 

@@ -12,14 +12,14 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field
 
-from orchestrator.core.model.base import Digest, Word
-from orchestrator.core.model.database import DatabaseProperties, Inventory, WriteMark
+from orchestrator.core.model.base import Digest, FrozenModel
+from orchestrator.core.model.database import ChangeToken, DatabaseProperties, Inventory
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import Gate, ServiceStatus
 
 
-class Fact(Word):
+class Fact(FrozenModel):
     """A word with a name of its own under which it is journaled and found again."""
 
     fact: ClassVar[str]
@@ -68,7 +68,7 @@ class Current(Fact):
     services: tuple[ServiceStatus, ...] = ()
 
 
-class Target(Fact):
+class TargetRelease(Fact):
     """The release to go to, pinned by the digest that its tag had when it was chosen.
 
     ``image_tag`` is the tag of its image where that is not the release's own name: ``2.0.0`` for ``v2.0.0``.
@@ -120,7 +120,7 @@ class PulledImage(Fact):
     kept_as: str
 
 
-class Receipt(Fact):
+class BackupManifest(Fact):
     """What is proven of a backup file: read back in full, hashed, complete, with the rows of each table."""
 
     fact: ClassVar[str] = "backup"
@@ -151,7 +151,7 @@ class Fence(Fact):
     fact: ClassVar[str] = "fence"
 
     database: str
-    mark: WriteMark | None = None
+    mark: ChangeToken | None = None
     service: str = ""
     user: str = ""
     free_bytes: int | None = None
@@ -175,10 +175,10 @@ class Snapshot(Fact):
     fact: ClassVar[str] = "snapshot"
 
     database: str | None
-    backup: Receipt | None = None
+    backup: BackupManifest | None = None
     source: str
     size_bytes: int
-    mark: WriteMark
+    mark: ChangeToken
     taken_at: datetime
 
 
@@ -239,7 +239,7 @@ class Committed(Fact):
     at: datetime
     version: str
     pin: str
-    mark: WriteMark | None = None
+    mark: ChangeToken | None = None
 
 
 class Serving(Fact):
@@ -252,7 +252,7 @@ class Serving(Fact):
     image_id: str
 
 
-class WayBack(Fact):
+class RollbackDecision(Fact):
     """Which way back was taken, and the evidence that it was the right one.
 
     ``image_only``: nothing was written. ``keep_data``: what users wrote stays, under the old version. ``swap``:
@@ -275,7 +275,7 @@ class LostSnapshot(Fact):
 
     fact: ClassVar[str] = "lost_snapshot"
 
-    receipt: Receipt | None
+    receipt: BackupManifest | None
 
 
 class Quarantine(Fact):
@@ -316,7 +316,7 @@ class Retention(Fact):
     projects: tuple[str, ...] = ()
 
 
-class Leftovers(Word):
+class Leftovers(FrozenModel):
     """What an ended run has kept: databases by name, the name under which it kept the old image, its frozen project."""
 
     run_id: str
@@ -328,7 +328,7 @@ class Leftovers(Word):
     project: bool = True
 
 
-class FailedRun(Word):
+class FailedRun(FrozenModel):
     """A run that could not stay on its release or was refused by its rehearsal, and why."""
 
     run_id: str
@@ -336,7 +336,7 @@ class FailedRun(Word):
     at: datetime | None = None
 
 
-class CommittedRun(Word):
+class CommittedRun(FrozenModel):
     """A run after which the version of ``target`` stayed.
 
     ``snapshot`` is None where it is not kept any more, ``mark`` where what was written by then is not known.
@@ -345,9 +345,9 @@ class CommittedRun(Word):
     run_id: str
     ended_at: datetime
     current: Current
-    target: Target
+    target: TargetRelease
     snapshot: Snapshot | None
-    mark: WriteMark | None
+    mark: ChangeToken | None
 
 
 FactT = TypeVar("FactT", bound=Fact)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.core.model.base import Word
+from orchestrator.core.model.base import FrozenModel
 
 
-class Peer(Word):
+class Peer(FrozenModel):
     """A running container that may be connected to the database, as an operator knows it.
 
     ``name`` and ``cure`` are words for a sentence. ``service`` is empty where it is none of the project's, or a
@@ -20,7 +20,7 @@ class Peer(Word):
     names_it: bool = False
 
 
-class Neighbourhood(Word):
+class Neighbourhood(FrozenModel):
     """Who can be connected to the server of a service.
 
     ``inside`` is the peer for what has no address of its own: a program in the server's container. From
@@ -33,7 +33,7 @@ class Neighbourhood(Word):
     gateways: tuple[str, ...] = ()
 
 
-class PlannedCommand(Word):
+class PlannedCommand(FrozenModel):
     """A program that a plan names. ``place`` is where in the plan, ``service`` is None for one on the host.
 
     ``migrates``: it is the new version's migration, so that it must be in an image of the release.
@@ -45,7 +45,7 @@ class PlannedCommand(Word):
     migrates: bool = False
 
 
-class Obstacle(Word):
+class Obstacle(FrozenModel):
     """Something in the way of an upgrade, found before anything was touched, and what to do about it.
 
     ``blocks``: an upgrade would fail of it; otherwise an operator should know it.
@@ -57,7 +57,7 @@ class Obstacle(Word):
     blocks: bool = True
 
 
-class PlannedUse(Word):
+class PlannedUse(FrozenModel):
     """What a plan wants of a project, to be looked up before anything is touched.
 
     ``named``: place in the plan → services that it names there. ``pin`` is the version that it is to become.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntFlag, StrEnum, auto
 
 
-class Thing(IntFlag):
+class Capability(IntFlag):
     """What a run can have proven so far."""
 
     CURRENT = auto()  # which version runs
@@ -30,7 +30,7 @@ class Thing(IntFlag):
     OLD_SERVES = auto()  # the old version was seen to serve again
 
 
-NO_THING = Thing(0)
+NO_THING = Capability(0)
 
 
 class Step(StrEnum):
@@ -59,7 +59,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Setting:
+class PlanTraits:
     """What of a plan a kind has to know to say what it does.
 
     ``database``: the plan names one. ``migrates``: it names a migration, so that the app need not migrate as it starts.
@@ -81,13 +81,13 @@ class Effects:
     ``outlives``: what it has started goes on when the run is killed, and nobody can find it then.
     """
 
-    needs: tuple[Thing, ...] = ()
-    prepares: Thing = NO_THING
+    needs: tuple[Capability, ...] = ()
+    prepares: Capability = NO_THING
     steps: tuple[Step, ...] = ()
-    ensures: Thing = NO_THING
+    ensures: Capability = NO_THING
     success: str = "done"
-    learns: tuple[tuple[str, Thing], ...] = ()
+    on_outcome: tuple[tuple[str, Capability], ...] = ()
     judges: bool = False
     network: bool = False
-    hopes: Thing = NO_THING
-    outlives: bool = False
+    assumes: Capability = NO_THING
+    survives_kill: bool = False

@@ -24,7 +24,7 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import InvariantError
 from orchestrator.core.facts import Fact, Facts, FactT
 from orchestrator.core.foresight import PlannedCommand
-from orchestrator.core.kind_model import Effects, Setting
+from orchestrator.core.kind_model import Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.backups import BackupStore
@@ -40,7 +40,7 @@ from orchestrator.core.ports.progress import Report
 from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import ReleaseFinder, ReleaseRequest
 from orchestrator.core.ports.trial import Stages
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 
 DONE = "done"
 FAILED = "failed"
@@ -106,7 +106,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True)
-class Target:
+class AppSpec:
     """What the plan upgrades."""
 
     services: tuple[str, ...]
@@ -120,7 +120,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class World:
+class Ports:
     """All doors to the outside. ``database`` and ``stages`` are None for an app without a database.
 
     ``mask`` knows the secrets of the app, which leave by none of them. ``notifier`` and ``metrics`` are None where the
@@ -136,7 +136,7 @@ class World:
     operator: Operator
     finder: ReleaseFinder
     stages: Stages | None = None
-    mask: Mask = field(default_factory=Mask)
+    mask: Redactor = field(default_factory=Redactor)
     notifier: Notifier | None = None
     metrics: MetricsFile | None = None
 
@@ -153,7 +153,7 @@ class StateContext(Generic[OptionsT]):
     run_id: str
     state: str
     directory: Path
-    target: Target
+    target: AppSpec
     keep_backups: int
     steps: tuple[str, ...]
     worst_case_downtime_s: float
@@ -162,7 +162,7 @@ class StateContext(Generic[OptionsT]):
     assume_yes: bool
     options: OptionsT
     facts: Facts
-    world: World
+    world: Ports
     history: History
     deadline: Deadline
     report: Report
@@ -208,7 +208,7 @@ class StateContext(Generic[OptionsT]):
         return self.world.stages
 
 
-class State(ABC, Generic[OptionsT]):
+class StateKind(ABC, Generic[OptionsT]):
     """A kind of state. Class attributes are its declaration; an instance holds nothing.
 
     ``outcomes`` says in words what each outcome means; ``scope`` is what ``perform`` may change;
@@ -246,7 +246,7 @@ class State(ABC, Generic[OptionsT]):
 
     @classmethod
     @abstractmethod
-    def effects(cls, options: OptionsT, setting: Setting) -> Effects:
+    def effects(cls, options: OptionsT, setting: PlanTraits) -> Effects:
         """What it needs, may change and ensures with these options: all that the checker knows of it."""
 
     @abstractmethod
@@ -265,7 +265,7 @@ class State(ABC, Generic[OptionsT]):
             StateError: it could not be done; the engine reports ``failed`` (or ``timeout``) with its sentences.
         """
 
-    def salvage(self, ctx: StateContext[OptionsT]) -> Result | None:
+    def reconcile(self, ctx: StateContext[OptionsT]) -> Result | None:
         """After a run was cut off in ``perform``: what the world shows that it has completed, None if it has not.
 
         Whatever it left at work is ended first. ``ctx.facts`` holds what `prepare` returned.

@@ -94,7 +94,7 @@ def require_trusted(*files: Path, folders: tuple[Path, ...] = ()) -> None:
         raise TrustError(
             "trust.not_readable",
             f"Whose {error.filename} is cannot be seen: {error.strerror}.",
-            meaning="Nothing was read or touched.",
+            impact="Nothing was read or touched.",
             hint="Run as a user who may look at it.",
         ) from error
     if found:
@@ -112,7 +112,7 @@ def explain_distrust(found: tuple[Distrust, ...]) -> TrustError:
     return TrustError(
         "trust.other_owner" if others else "trust.writable",
         f"Somebody else can change what is to be obeyed: {told}{more}.",
-        meaning="Nothing was read or touched.",
+        impact="Nothing was read or touched.",
         hint=hint,
     )
 

@@ -42,4 +42,4 @@ def _make(plan: Plan, check: Check) -> Finding:
         raise
     except OrchestratorError as error:
         status = Status.WARNING if isinstance(error, Doubt) else Status.FAILED
-        return Finding(check.name, status, error.what, error.hint, choose_mend(error.code, plan), error.code)
+        return Finding(check.name, status, error.summary, error.hint, choose_mend(error.code, plan), error.code)

@@ -17,7 +17,7 @@ from orchestrator.journal.journal import Journal
 from orchestrator.journal.lock import find_owner
 from orchestrator.journal.reserve import RESERVE_BYTES, read_free_bytes
 from orchestrator.plan.schema import Plan
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -91,7 +91,7 @@ def check_clock(plan: Plan, now: datetime, published_at: datetime | None) -> str
     return f"{now:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def check_secrets(mask: Mask) -> str:
+def check_secrets(mask: Redactor) -> str:
     """None of the app's passwords is a name too: names are told in every report, and cannot be masked."""
     found = mask.find_open_secrets()
     if found:

@@ -12,10 +12,10 @@ from typing import Any
 from orchestrator.checker.findings import Finding as Danger
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import HealthError, RefusedError, StateError
-from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, Target
+from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, TargetRelease
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.core.state_kind import Options, State, StateContext, World
+from orchestrator.core.state_kind import Options, Ports, StateContext, StateKind
 from orchestrator.doctor import host_checks
 from orchestrator.doctor.check_runner import Check
 from orchestrator.doctor.findings import Doubt
@@ -39,8 +39,8 @@ class Surgery:
     """Tries what needs the outside; what a check has found is there for the later ones. ``folder`` is its own."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
-    world: World
+    kinds: Mapping[str, type[StateKind[Any]]]
+    world: Ports
     dangers: Sequence[Danger]
     folder: Path
     interruption: Interruption
@@ -155,7 +155,7 @@ class Surgery:
         return f"{choice.target.release.version} is available"
 
     def _resolve(self) -> str:
-        target, current = self._ctx.find(Target), self._ctx.require(Current)
+        target, current = self._ctx.find(TargetRelease), self._ctx.require(Current)
         tag = target.tag if target else current.version
         image = self.world.registry.resolve(self.plan.target.image, tag)
         return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
@@ -199,7 +199,7 @@ class Surgery:
                 deadline=self._deadline,
             )
         finally:
-            stages.sweep(self._id)
+            stages.remove_all(self._id)
         return "a scratch server of the database's image starts"
 
     def _look_at_clock(self) -> str:

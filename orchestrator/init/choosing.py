@@ -121,7 +121,7 @@ def _app_of(services: Services, names: list[str], interview: Interview) -> App:
         raise UsageError(
             "usage.app_images",
             f"{_listed(names)} do not run the same image.",
-            meaning="Nothing was written. A plan upgrades the services of one image.",
+            impact="Nothing was written. A plan upgrades the services of one image.",
             hint="Name with --app only services of one image.",
         )
     same = [one for one in services.values() if one.repository == repository]
@@ -189,7 +189,7 @@ def _require_known(services: Services, given: str) -> list[str]:
             raise UsageError(
                 "usage.answer_invalid",
                 f"The project has no service {name!r}; it has {_listed(list(services))}.",
-                meaning="Nothing was written.",
+                impact="Nothing was written.",
                 hint="A service with a profile is seen when COMPOSE_PROFILES in .env names the profile.",
             )
     return names
@@ -203,7 +203,7 @@ def _only_built(names: list[str]) -> UsageError:
     return UsageError(
         "usage.app_is_built",
         f"Service {_listed(names)} is built here (`build:` without `image:`), so there is no release to upgrade to.",
-        meaning="Nothing was written.",
+        impact="Nothing was written.",
         hint="Publish the image and write `image: registry/name:version` in the compose file; or name another --app.",
     )
 
@@ -212,7 +212,7 @@ def _no_app(services: Services) -> UsageError:
     return UsageError(
         "usage.no_app",
         f"None of the services {_listed(list(services))} looks like an app.",
-        meaning="Nothing was written.",
+        impact="Nothing was written.",
         hint="Name it: `--app SERVICE`. A service with a profile is seen when COMPOSE_PROFILES in .env names it.",
     )
 
@@ -223,6 +223,6 @@ def _no_database(services: Services, app: App) -> UsageError:
     return UsageError(
         "usage.no_database",
         f"No service of the project runs PostgreSQL{known}.",
-        meaning=f"Nothing was written. The data of {_listed(list(app.services))} could not be taken back.",
+        impact=f"Nothing was written. The data of {_listed(list(app.services))} could not be taken back.",
         hint="Name the service with --database if one does; a server outside the project cannot be upgraded with.",
     )

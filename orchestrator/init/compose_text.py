@@ -88,7 +88,7 @@ def replace_scalar(text: str, written: Written, value: str) -> str:
         raise UsageError(
             "usage.compose_text",
             f"The image {written.value!r} in {written.path} is written in a way that cannot be edited safely.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint=f"Write it there by hand as `image: {value}`, and run `orchestrator init` again.",
         )
     return edited
@@ -153,7 +153,7 @@ def _read(text: str, path: Path) -> yaml.Node | None:
         raise UsageError(
             "usage.compose_text",
             f"{path} cannot be read as YAML, though Compose may.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint="`docker compose config` shows the project as one plain file.",
         ) from error
     return root

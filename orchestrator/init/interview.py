@@ -48,7 +48,7 @@ class Interview:
             raise UsageError(
                 "usage.answer_invalid",
                 f"{topic.option} cannot be {answer!r}.",
-                meaning="Nothing was written.",
+                impact="Nothing was written.",
                 hint=f"It is one of {', '.join(topic.choices)}.",
             )
         self.answers[topic.option] = answer
@@ -80,6 +80,6 @@ class Interview:
         raise UsageError(
             "usage.answer_needed",
             f"{amount} to be known that the compose file does not tell:\n{questions}",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint=f"Answer at a terminal, or say it with options, such as: {options}",
         )

@@ -169,6 +169,6 @@ def _no_place(repository: str, pinning: Pinning) -> UsageError:
     return UsageError(
         "usage.compose_text",
         f"Where the compose files say `image: {repository}…` was not found.",
-        meaning="Nothing was written.",
+        impact="Nothing was written.",
         hint=f"Write `image: {pinning.image}` there and `{pinning.variable}={pinning.text}` into .env by hand.",
     )

@@ -71,6 +71,6 @@ def _read(path: Path) -> str:
         raise UsageError(
             "usage.not_readable",
             f"{path} cannot be read: {why}.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint="Give this user the right to read it, or save it as UTF-8.",
         ) from error

@@ -97,7 +97,7 @@ def _split(answer: str, services: Mapping[str, Service]) -> tuple[str, ...]:
         raise UsageError(
             "usage.answer_invalid",
             f"--migrate {answer!r} does not begin with a service of the project.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint=f'Write a service and its arguments: `--migrate "{next(iter(services))} ./migrate"`, or `{ON_START}`.',
         )
     return words
@@ -146,7 +146,7 @@ def _check(url: str) -> str:
         raise UsageError(
             "usage.answer_invalid",
             f"--health-url: {error}.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint="As a user reaches it.",
         ) from error
     return checked

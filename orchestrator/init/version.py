@@ -117,7 +117,7 @@ def _settle_text(first: Service, interview: Interview) -> str:
         raise UsageError(
             "usage.other_image",
             f"{first.repository}:{answer} is another image than {first.repository}:{tag}, which {first.name} runs.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint=f"Say --current {tag}, or a tag that keeps the other words of it.",
         )
     return f"{answer}@{first.digest}" if first.digest and answer in (tag, "") else answer

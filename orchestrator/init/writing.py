@@ -29,14 +29,14 @@ def require_new(plan: Path) -> None:
         raise UsageError(
             "usage.plan_exists",
             f"{plan} is there already.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint="Name another file with --output, or move this one away.",
         )
     if not plan.parent.is_dir():
         raise UsageError(
             "usage.no_folder",
             f"There is no folder {plan.parent} for the plan.",
-            meaning="Nothing was written.",
+            impact="Nothing was written.",
             hint="Make it, or name another file with --output.",
         )
 
@@ -65,7 +65,7 @@ def write(proposal: Proposal, schema: str, render: Callable[[], str]) -> None:
             raise UsageError(
                 "usage.not_written",
                 f"{error.filename or 'A file'} cannot be written: {error.strerror}.",
-                meaning="All is as it was.",
+                impact="All is as it was.",
                 hint="Run as the user who owns the project's folder, or make room.",
             ) from error
         undo.pop_all()
@@ -78,7 +78,7 @@ def _refuse_edited(proposal: Proposal) -> None:
             raise UsageError(
                 "usage.edited_meanwhile",
                 f"{change.path} was edited since it was read.",
-                meaning="Nothing was written.",
+                impact="Nothing was written.",
                 hint="Run `orchestrator init` again.",
             )
 
@@ -97,7 +97,7 @@ def _refuse_other(before: str, after: str, proposal: Proposal) -> None:
         raise UsageError(
             "usage.other_project",
             f"With these changes Compose would read another project than before: it differs in {', '.join(places)}.",
-            meaning="All is as it was.",
+            impact="All is as it was.",
             hint=f"Name a variable that nothing else uses with --variable, or let the compose file say `image:"
             f" {proposal.image}:${{{proposal.variable}}}` by hand, and run `orchestrator init` again.",
         )

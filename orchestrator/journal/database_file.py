@@ -17,7 +17,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import JournalError, RefusedError
 from orchestrator.journal.file_permissions import require_own
-from orchestrator.journal.integrity import build_link, build_seal, find_damage
+from orchestrator.journal.integrity import build_record_hash, build_run_hash, find_damage
 from orchestrator.journal.reserve import RESERVE_BYTES
 
 FORMAT = 2
@@ -103,7 +103,7 @@ def check_format(connection: sqlite3.Connection, path: Path) -> int:
         raise JournalError(
             "journal.newer_format",
             f"The journal {path} was written by a newer version of orchestrator.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Use that version or a newer one.",
         )
     empty = not _read_schema(connection)
@@ -133,7 +133,7 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> None:
 def seal(connection: sqlite3.Connection, run_id: str) -> None:
     """Set the seal of a run anew, in the transaction that has changed it."""
     run = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-    value = build_seal(read_last(connection, run_id)[1], dict(run))
+    value = build_run_hash(read_last(connection, run_id)[1], dict(run))
     connection.execute("UPDATE runs SET seal = ? WHERE id = ?", (value, run_id))
 
 
@@ -161,7 +161,7 @@ def _bring_to_format(connection: sqlite3.Connection, version: int) -> None:
     )
     for record in records:
         values = tuple(record)
-        link = build_link(read_last(connection, values[0])[1], values)
+        link = build_record_hash(read_last(connection, values[0])[1], values)
         connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, link))
     for run in runs:
         seal(connection, run["id"])
@@ -193,7 +193,7 @@ def _damaged(path: Path, problem: str) -> JournalError:
     return JournalError(
         "journal.damaged",
         f"The journal {path} is not what was written: {problem}.",
-        meaning="Nothing was touched, the journal included.",
+        impact="Nothing was touched, the journal included.",
         hint="Put it back from a copy. Without one: look after the app by hand, then move the journal away; backups and"
         " databases that earlier runs have kept are not known any more then.",
     )
@@ -220,7 +220,7 @@ def translated(path: Path) -> Iterator[None]:
         raise JournalError(
             NO_SPACE if is_full(error) else "journal.unusable",
             f"The journal {path} cannot be used: {error}.",
-            meaning="Nothing is done that it does not know: what was under way has stopped where it was.",
+            impact="Nothing is done that it does not know: what was under way has stopped where it was.",
             hint="Look at the rights of its folder and the room on its disk; then `orchestrator status` shows how far"
             " the newest run is, and `orchestrator run` how to bring the old version back if it was cut off.",
         ) from error
@@ -237,7 +237,7 @@ def refused_without_room(directory: Path) -> Iterator[None]:
         raise RefusedError(
             "refused.no_space",
             f"There is no room for the journal in {directory}: {RESERVE_BYTES // 1024} KiB are needed for a way back.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Make room; nothing is deleted automatically to make it.",
         ) from error
 

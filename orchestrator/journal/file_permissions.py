@@ -39,7 +39,7 @@ def require_own(*paths: Path) -> None:
             raise JournalError(
                 "journal.not_private",
                 f"{path} {problem}, so what is in it may be somebody else's.",
-                meaning="Nothing was touched.",
+                impact="Nothing was touched.",
                 hint=f"Run as its owner; or, if nobody has tampered with it: chown -R $(id -u) and chmod go-w {path}.",
             )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from orchestrator.core.facts import (
+    BackupManifest,
     Committed,
     CommittedRun,
     Current,
@@ -15,12 +16,11 @@ from orchestrator.core.facts import (
     Leftovers,
     PulledImage,
     Quarantine,
-    Receipt,
     Replacement,
     Retention,
+    RollbackDecision,
     Snapshot,
-    Target,
-    WayBack,
+    TargetRelease,
 )
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.owners import Owner
@@ -38,7 +38,7 @@ class JournalHistory:
 
     journal: Journal
 
-    def receipts(self) -> tuple[Receipt, ...]:
+    def receipts(self) -> tuple[BackupManifest, ...]:
         """Receipts of backups that no cleanup has removed, newest first."""
         return _Past.read(self.journal).receipts
 
@@ -82,7 +82,7 @@ class _Past:
         )
 
     @property
-    def receipts(self) -> tuple[Receipt, ...]:
+    def receipts(self) -> tuple[BackupManifest, ...]:
         # By the order of the runs: after a clock was set back, what is newest would look oldest.
         found = [receipt for _, facts in self.runs for receipt in _receipts(facts)]
         return tuple(receipt for receipt in found if receipt.path not in self.removed.backups)
@@ -94,7 +94,7 @@ class _Past:
     @property
     def last_commit(self) -> CommittedRun | None:
         for run, facts in self.runs:
-            current, target = facts.find(Current), facts.find(Target)
+            current, target = facts.find(Current), facts.find(TargetRelease)
             if run.verdict is not Verdict.COMMITTED or current is None or target is None:
                 continue
             if run.ended_at is not None and target.digest != current.digest:
@@ -120,7 +120,7 @@ class _Past:
 
     def find_failure(self, digest: str) -> FailedRun | None:
         for run, facts in self.runs:
-            current, target = facts.find(Current), facts.find(Target)
+            current, target = facts.find(Current), facts.find(TargetRelease)
             stayed = run.verdict is Verdict.COMMITTED
             if target is not None and target.digest == digest and (stayed or self._failed(run)):
                 return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
@@ -132,7 +132,7 @@ class _Past:
 
     def find_failed_trial(self, digest: str) -> FailedRun | None:
         for run, facts in self.runs:
-            target = facts.find(Target)
+            target = facts.find(TargetRelease)
             if target is None or target.digest != digest:
                 continue
             failure = find_failure(self.journal.records(run.id)) if run.verdict is Verdict.REFUSED else None
@@ -193,12 +193,12 @@ def _went_back(run: Run) -> bool:
 # After a swap the snapshot bears the live name, and where an operator is needed it is his. It is left under its own
 # name by a run that was committed, and by one that went back without it because nothing had been written.
 def _is_superfluous(run: Run, facts: Facts) -> bool:
-    way = facts.find(WayBack)
+    way = facts.find(RollbackDecision)
     unwritten = run.verdict is Verdict.ROLLED_BACK and (way is None or way.decision == "image_only")
     return run.verdict is Verdict.COMMITTED or unwritten
 
 
-def _receipts(facts: Facts) -> tuple[Receipt, ...]:
+def _receipts(facts: Facts) -> tuple[BackupManifest, ...]:
     # The dump that takes a snapshot's place is a proven backup like any other, and newer than that of its run.
-    backup, snapshot = facts.find(Receipt), facts.find(Snapshot)
+    backup, snapshot = facts.find(BackupManifest), facts.find(Snapshot)
     return tuple(found for found in (snapshot.backup if snapshot else None, backup) if found is not None)

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 Value = str | int | float | bytes | None
 
 
-def build_link(previous: str, values: Sequence[Value]) -> str:
+def build_record_hash(previous: str, values: Sequence[Value]) -> str:
     """The link of a record with these values, in the order of its columns, behind the link ``previous``."""
     return _hash([previous, *values])
 
 
-def build_seal(last: str, run: Mapping[str, Value]) -> str:
+def build_run_hash(last: str, run: Mapping[str, Value]) -> str:
     """The seal of a run with these values, whose last record has the link ``last``; empty where it has none."""
     return _hash([last, sorted((name, value) for name, value in run.items() if name != "seal")])
 
@@ -32,10 +32,10 @@ def find_damage(run: Mapping[str, Value], records: Iterable[Sequence[Value]]) ->
     for number, values in enumerate(records, 1):
         if values[1] != number:
             return f"record {number} of run {run['id']!r} is missing"
-        if values[-1] != build_link(last, values[:-1]):
+        if values[-1] != build_record_hash(last, values[:-1]):
             return f"record {number} of run {run['id']!r} is not as it was written"
         last = str(values[-1])
-    if run["seal"] != build_seal(last, run):
+    if run["seal"] != build_run_hash(last, run):
         return f"run {run['id']!r} is not as it was written, or its last records are missing"
     return ""
 

@@ -33,9 +33,9 @@ from orchestrator.journal.database_file import (
     seal,
     translated,
 )
-from orchestrator.journal.integrity import build_link
+from orchestrator.journal.integrity import build_record_hash
 from orchestrator.journal.reserve import Reserve
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 
 _ENDED_TWICE = "journal.ended_twice"
 _CLOCK_TOLERANCE = timedelta(minutes=1)  # less is a clock that is being set right
@@ -81,15 +81,15 @@ class Journal:
     it raises ``journal.newer_format``, ``journal.damaged`` and ``journal.not_private`` too.
     """
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection, mask: Mask | None = None) -> None:
+    def __init__(self, directory: Path, connection: sqlite3.Connection, mask: Redactor | None = None) -> None:
         self.path = directory / "journal.sqlite3"
         self._connection = connection
-        self._mask = mask or Mask()
+        self._mask = mask or Redactor()
         self._reserve = Reserve(directory)
         self._reserve_used = False
 
     @classmethod
-    def open(cls, directory: Path, mask: Mask | None = None) -> Journal:
+    def open(cls, directory: Path, mask: Redactor | None = None) -> Journal:
         """Open or create the journal in ``directory``, which is made with mode 0700 if it is missing.
 
         ``mask`` takes the secrets that it knows out of every sentence that is written.
@@ -139,8 +139,8 @@ class Journal:
                 raise
             raise JournalError(
                 "journal.end_not_written",
-                f"Run {run_id} is over ({verdict.value}), but the journal could not be told: {error.what}",
-                meaning=reason,
+                f"Run {run_id} is over ({verdict.value}), but the journal could not be told: {error.summary}",
+                impact=reason,
                 hint=f"Make room, look at the app, then `orchestrator close {run_id}`.",
             ) from error
 
@@ -239,7 +239,7 @@ class Journal:
             raise
 
 
-def _mask_prose(value: Any, mask: Mask) -> Any:
+def _mask_prose(value: Any, mask: Redactor) -> Any:
     if isinstance(value, Mapping):
         return {
             key: mask.text(inner) if key in _PROSE and isinstance(inner, str) else _mask_prose(inner, mask)
@@ -268,7 +268,7 @@ def _insert_run(connection: sqlite3.Connection, run: Run, tool_version: str) -> 
 def _insert_record(connection: sqlite3.Connection, run_id: str, values: tuple[str, ...]) -> None:
     number, last = read_last(connection, run_id)
     row: tuple[str | int, ...] = (run_id, number + 1, *values)
-    connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, build_link(last, row)))
+    connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, build_record_hash(last, row)))
     seal(connection, run_id)
 
 

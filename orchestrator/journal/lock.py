@@ -40,7 +40,7 @@ def project_lock(directory: Path, *, run_id: str, describe: Callable[[], str] = 
         raise JournalError(
             "journal.not_writable",
             f"{path} cannot be opened: {error.strerror}.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Run as a user who may write the project's folder.",
         ) from error
     try:
@@ -76,7 +76,7 @@ def _take(descriptor: int, path: Path, run_id: str, describe: Callable[[], str])
         raise BusyError(
             "lock.held",
             " ".join(filter(None, (f"{_name_owner(descriptor)} is upgrading this project.", describe()))),
-            meaning="That run is not disturbed; nothing was touched.",
+            impact="That run is not disturbed; nothing was touched.",
             hint=f"Wait until it is over (`orchestrator status` shows how far it is; the lock is {path}).",
         ) from error
     # The lock holds without its owner's name, too: on a full disk there may be no room for it.

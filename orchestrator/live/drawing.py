@@ -11,7 +11,7 @@ from rich.text import Text
 from orchestrator.live.formatting import format_amount, format_rate, format_remaining, format_seconds
 from orchestrator.live.rate import Pace
 from orchestrator.live.view import View
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 
 NARROW = 60
 
@@ -62,7 +62,7 @@ def fold(text: str, columns: int) -> list[str]:
 
 def _draw_running(view: View, now: Moment, columns: int) -> list[Text]:
     seconds = now.monotonic - view.since
-    label = make_inert(view.pace.progress.label) if view.pace else ""
+    label = sanitize(view.pace.progress.label) if view.pace else ""
     turning = _TURNING[int(now.monotonic * _TURNS_A_SECOND) % len(_TURNING)]
     if columns < NARROW:
         first = Text.assemble((turning, "cyan"), " ", (view.state, "bold"), f" {seconds:.1f} s  {label}")

@@ -10,7 +10,7 @@ import click
 
 from orchestrator.core.model.progress import Question
 from orchestrator.live.formatting import wrap
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 
 _NOTES_LINES = 30
 
@@ -32,11 +32,11 @@ class TerminalOperator:
 def _ask(question: Question) -> bool | None:
     if question.notes:
         click.echo("\n── from the release's author " + "─" * 40, err=True)
-        click.echo(make_inert(question.notes, max_lines=_NOTES_LINES), err=True)
+        click.echo(sanitize(question.notes, max_lines=_NOTES_LINES), err=True)
         click.echo("─" * 69, err=True)
     click.secho(f"\n{question.title}", bold=True, err=True)
     for line in question.lines:
-        click.echo("\n".join(wrap(make_inert(line), indent=" " * 9)), err=True)
+        click.echo("\n".join(wrap(sanitize(line), indent=" " * 9)), err=True)
     try:
         return click.confirm(f"\n{question.prompt}", default=False, err=True)
     except click.Abort:

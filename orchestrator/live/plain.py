@@ -10,7 +10,7 @@ from typing import Protocol, TextIO
 import click
 
 from orchestrator.core.model.progress import Progress
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 from orchestrator.run.runner import Listener
 from orchestrator.run.service import SilentListener
 
@@ -67,11 +67,11 @@ class LineFace(SilentFace):
 
     def progressed(self, state: str, progress: Progress) -> None:
         """Its step, once; how far that is changes too often for lines that stay."""
-        self._tell_more(f"  {state}: {make_inert(progress.label)}")
+        self._tell_more(f"  {state}: {sanitize(progress.label)}")
 
     def said(self, state: str, line: str) -> None:
         """The newest line of what works for it."""
-        self._tell_more(f"    │ {make_inert(line)}")
+        self._tell_more(f"    │ {sanitize(line)}")
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
         """It is over; the log lines of what has failed are at the end of the report."""
@@ -85,7 +85,7 @@ class LineFace(SilentFace):
 
 def format_left(state: str, outcome: str, reason: str, seconds: float) -> str:
     """A state that is over, on one line."""
-    cause = (make_inert(reason).splitlines() or [""])[0]
+    cause = (sanitize(reason).splitlines() or [""])[0]
     return f"{_MARKS.get(outcome, '✗')} {state:<12} {outcome:<9} {seconds:7.2f}{BEFORE_CAUSE}{cause}".rstrip()
 
 

@@ -21,7 +21,7 @@ from orchestrator.live.drawing import NARROW, Moment, Size, draw, fold
 from orchestrator.live.plain import BEFORE_CAUSE, SilentFace, format_left, write_past_streams
 from orchestrator.live.view import View
 from orchestrator.plan.schema import Plan
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 
 _TIMES_A_SECOND = 8
 _COLOURS = {"✓": "green", "✗": "red"}
@@ -75,7 +75,7 @@ class ScreenFace(SilentFace):
             return
         before = self._view.pace
         if self._verbose and (before is None or before.progress.label != progress.label):
-            self._print(Text(f"  {state}: {make_inert(progress.label)}", "dim"))
+            self._print(Text(f"  {state}: {sanitize(progress.label)}", "dim"))
         self._change(self._view.progressed(progress, self._clock.monotonic()))
 
     def said(self, state: str, line: str) -> None:

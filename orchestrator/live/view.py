@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orchestrator.core.facts import Current, Facts, Target
+from orchestrator.core.facts import Current, Facts, TargetRelease
 from orchestrator.core.model.progress import Progress
 from orchestrator.live.rate import Pace
 from orchestrator.machine.machine import follow
 from orchestrator.plan.schema import Plan
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 from orchestrator.reports.report import Outage, find_outage
 
 
@@ -48,12 +48,12 @@ class View:
 
     def said(self, line: str) -> View:
         """What works for it has said something."""
-        heard = make_inert(line.replace("\t", " ")).strip().splitlines()
+        heard = sanitize(line.replace("\t", " ")).strip().splitlines()
         return replace(self, line=heard[-1]) if heard and heard[-1] != self.line else self
 
     def learned(self, facts: Facts) -> View:
         """Something is proven."""
-        current, target = facts.find(Current), facts.find(Target)
+        current, target = facts.find(Current), facts.find(TargetRelease)
         names = [one for one in (current and current.version, target and target.release.version) if one]
         versions = " → ".join(dict.fromkeys(name.removeprefix("v") for name in names))
         return replace(self, versions=versions, outage=find_outage(facts))

@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.core.facts import Started
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import FAILED, INTERRUPTED, CrashRule, State
+from orchestrator.core.state_kind import FAILED, INTERRUPTED, CrashRule, StateKind
 from orchestrator.journal.journal import Record
 from orchestrator.plan.schema import Plan, StateSpec
 
@@ -36,13 +36,13 @@ class How(StrEnum):
 
     ENTER = "enter"  # it is entered, again or for the first time
     FOLLOW = "follow"  # it is left by ``outcome``, without being entered
-    SALVAGE = "salvage"  # the world is asked whether it is complete; left by ``outcome`` if it is not
+    RECONCILE = "salvage"  # the world is asked whether it is complete; left by ``outcome`` if it is not
     ABANDON = "abandon"  # nothing was begun: the run ends as refused
     GIVE_UP = "give_up"  # it was tried too often: an operator is needed
 
 
 @dataclass(frozen=True)
-class Move:
+class ResumeAction:
     """What comes next in ``state``; ``found`` and ``reason`` say in words what was found and why this follows."""
 
     how: How
@@ -62,14 +62,20 @@ class _Cut:
     before: str | None
 
 
-def choose_move(plan: Plan, kinds: Mapping[str, type[State[Any]]], records: Sequence[Record], mode: Mode) -> Move:
+def choose_move(
+    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], mode: Mode
+) -> ResumeAction:
     """The next move of a run whose journal ends with ``records``."""
     if not any(record.record == "opened" for record in records):
         found = "It was cut off while it was being opened."
-        return Move(How.ABANDON, plan.initial, "", found, "Nothing had begun; a new run starts from the beginning.")
+        return ResumeAction(
+            How.ABANDON, plan.initial, "", found, "Nothing had begun; a new run starts from the beginning."
+        )
     cut = _find_cut(plan, records)
     if cut.state in plan.ends:
-        return Move(How.ENTER, cut.state, "", f"It had come to its end, {cut.state}.", "Only the end is recorded.")
+        return ResumeAction(
+            How.ENTER, cut.state, "", f"It had come to its end, {cut.state}.", "Only the end is recorded."
+        )
     return _find_bound(plan, cut, records) or _choose(plan, kinds, records, cut, mode)
 
 
@@ -92,37 +98,39 @@ def limit_transitions(plan: Plan) -> int:
     return max(TRANSITIONS_AT_MOST, 2 * len(plan.states))
 
 
-def is_touched(kinds: Mapping[str, type[State[Any]]], records: Sequence[Record]) -> bool:
+def is_touched(kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record]) -> bool:
     """Whether a state was entered that changes the app or its database."""
     entered = (kinds[str(record.payload["kind"])] for record in records if record.record == "entered")
     return any(changes_app(kind) for kind in entered)
 
 
-def changes_app(kind: type[State[Any]] | State[Any]) -> bool:
+def changes_app(kind: type[StateKind[Any]] | StateKind[Any]) -> bool:
     """Whether a state of this kind may change the app or its database."""
     return kind.scope not in _CHANGES_NOTHING_OF_THE_APP
 
 
-def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> Move | None:
+def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> ResumeAction | None:
     """What ends a run that was taken up or tried too often."""
     if sum(record.record == "resumed" for record in records) >= RESUMPTIONS_AT_MOST:
         reason = f"It was taken up {RESUMPTIONS_AT_MOST} times already."
-        return Move(How.GIVE_UP, cut.state, "", _tell(cut), reason)
+        return ResumeAction(How.GIVE_UP, cut.state, "", _tell(cut), reason)
     if count_transitions(records) >= limit_transitions(plan):
         reason = f"It took {count_transitions(records)} transitions without coming to an end."
-        return Move(How.GIVE_UP, cut.state, "", _tell(cut), reason)
+        return ResumeAction(How.GIVE_UP, cut.state, "", _tell(cut), reason)
     if cut.entered and count_attempts(records).get(cut.state, 0) >= ATTEMPTS_AT_MOST:
         return _fail(plan.states[cut.state], _tell(cut), f"{cut.state} was begun {ATTEMPTS_AT_MOST} times.")
     return None
 
 
 def _choose(
-    plan: Plan, kinds: Mapping[str, type[State[Any]]], records: Sequence[Record], cut: _Cut, mode: Mode
-) -> Move:
+    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], cut: _Cut, mode: Mode
+) -> ResumeAction:
     spec, found = plan.states[cut.state], _tell(cut)
     rule = kinds[spec.kind].crash_rule
     if cut.entered and spec.interrupted is not None:
-        return Move(How.FOLLOW, cut.state, INTERRUPTED, found, "The plan says where it goes when it is cut off.")
+        return ResumeAction(
+            How.FOLLOW, cut.state, INTERRUPTED, found, "The plan says where it goes when it is cut off."
+        )
     if not cut.entered and mode is Mode.RECOVER and rule in (CrashRule.RUN_AGAIN, CrashRule.OBSERVE):
         return _turn_back(plan, kinds, records, cut, found)
     if rule is CrashRule.JUDGE:
@@ -130,7 +138,7 @@ def _choose(
     return _apply(spec, rule, cut, mode, found)
 
 
-def _apply(spec: StateSpec, rule: CrashRule, cut: _Cut, mode: Mode, found: str) -> Move:
+def _apply(spec: StateSpec, rule: CrashRule, cut: _Cut, mode: Mode, found: str) -> ResumeAction:
     if rule in (CrashRule.RUN_AGAIN, CrashRule.OBSERVE):
         if mode is Mode.RECOVER:
             return _fail(spec, found, "Nobody is here to go on with it, and no data was written yet.")
@@ -140,7 +148,7 @@ def _apply(spec: StateSpec, rule: CrashRule, cut: _Cut, mode: Mode, found: str) 
             return _enter(cut, found, "It had not begun to change anything.")
         if not cut.prepared:
             return _fail(spec, found, "Nobody is here to go on with it.")
-        return Move(How.SALVAGE, spec.name, FAILED, found, "It is never done twice: complete, or taken back.")
+        return ResumeAction(How.RECONCILE, spec.name, FAILED, found, "It is never done twice: complete, or taken back.")
     reasons = {
         CrashRule.FORWARD: "After the commit there is only the way forward.",
         CrashRule.REPEAT: "Going back is repeated until it is done.",
@@ -149,33 +157,35 @@ def _apply(spec: StateSpec, rule: CrashRule, cut: _Cut, mode: Mode, found: str) 
 
 
 # Behind a closed gate nothing starts it again but we: after a reboot it is down, which says nothing about its health.
-def _judge(kinds: Mapping[str, type[State[Any]]], records: Sequence[Record], cut: _Cut, found: str) -> Move:
+def _judge(kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], cut: _Cut, found: str) -> ResumeAction:
     entered = [record for record in records if record.record == "entered"]
     starts = [record.state for record in entered if Started in kinds[str(record.payload["kind"])].provides]
     state = starts[-1] if starts else cut.state
-    return Move(How.ENTER, state, "", found, "It is brought up again; its health decides, watched from the beginning.")
+    return ResumeAction(
+        How.ENTER, state, "", found, "It is brought up again; its health decides, watched from the beginning."
+    )
 
 
 def _turn_back(
-    plan: Plan, kinds: Mapping[str, type[State[Any]]], records: Sequence[Record], cut: _Cut, found: str
-) -> Move:
+    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], cut: _Cut, found: str
+) -> ResumeAction:
     reason = "Nobody is here to go on with it, and no data was written yet."
     if is_touched(kinds, records):
         return _fail(plan.states[cut.state], found, reason)
     # Nothing has to be undone: the way out is that of the state before, in which the app still runs.
     if cut.before is None or FAILED not in plan.states[cut.before].then:
-        return Move(How.ABANDON, cut.state, "", found, reason)
-    return Move(How.FOLLOW, cut.before, FAILED, found, reason)
+        return ResumeAction(How.ABANDON, cut.state, "", found, reason)
+    return ResumeAction(How.FOLLOW, cut.before, FAILED, found, reason)
 
 
-def _fail(spec: StateSpec, found: str, reason: str) -> Move:
+def _fail(spec: StateSpec, found: str, reason: str) -> ResumeAction:
     if FAILED not in spec.then:
-        return Move(How.GIVE_UP, spec.name, "", found, reason)
-    return Move(How.FOLLOW, spec.name, FAILED, found, reason)
+        return ResumeAction(How.GIVE_UP, spec.name, "", found, reason)
+    return ResumeAction(How.FOLLOW, spec.name, FAILED, found, reason)
 
 
-def _enter(cut: _Cut, found: str, reason: str) -> Move:
-    return Move(How.ENTER, cut.state, "", found, reason)
+def _enter(cut: _Cut, found: str, reason: str) -> ResumeAction:
+    return ResumeAction(How.ENTER, cut.state, "", found, reason)
 
 
 def _find_cut(plan: Plan, records: Sequence[Record]) -> _Cut:

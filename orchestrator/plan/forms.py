@@ -22,7 +22,7 @@ from orchestrator.plan.schema import (
     Spec,
     TargetSpec,
 )
-from orchestrator.plan.tree import Node, Problems, Trail, suggest
+from orchestrator.plan.tree import KeyPath, Node, Problems, suggest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -93,7 +93,7 @@ class EndForm(Spec):
     """How the run ended."""
 
 
-def read_form(model: type[ModelT], node: Node, trail: Trail, problems: Problems, folder: Path) -> ModelT | None:
+def read_form(model: type[ModelT], node: Node, trail: KeyPath, problems: Problems, folder: Path) -> ModelT | None:
     """The node as a ``model``, or None where it is none; everything that is wrong is added to ``problems``."""
     try:
         # Through JSON: only there do strict models take lists for tuples and texts for paths and enums.
@@ -106,7 +106,7 @@ def read_form(model: type[ModelT], node: Node, trail: Trail, problems: Problems,
     return None
 
 
-def _tell(detail: ErrorDetails, model: type[BaseModel], node: Node, trail: Trail, problems: Problems) -> None:
+def _tell(detail: ErrorDetails, model: type[BaseModel], node: Node, trail: KeyPath, problems: Problems) -> None:
     loc = detail["loc"]
     position, value = node.find(loc)
     if detail["type"] == "missing":
@@ -147,7 +147,7 @@ def _name(value: bool | int | float) -> str:
     return f"the boolean {str(value).lower()}" if isinstance(value, bool) else f"the number {value}"
 
 
-def _keys(model: type[BaseModel], loc: Trail) -> list[str]:
+def _keys(model: type[BaseModel], loc: KeyPath) -> list[str]:
     """Keys that the part of the form at ``loc`` knows."""
     for step in loc:
         inner = _inner(model, step)

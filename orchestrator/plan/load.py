@@ -60,7 +60,7 @@ def read_tree(text: str, source: Path, problems: Problems) -> Node:
     Raises:
         PlanError: ``plan.not_yaml``: it is no YAML, not one document, or beyond the bounds.
     """
-    planter = _Planter(problems)
+    planter = TreeBuilder(problems)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             planter.take(event)
@@ -148,7 +148,7 @@ class _Open:
     key: Node | None = None
 
 
-class _Planter:
+class TreeBuilder:
     """Grows the tree from YAML's events with a stack of its own, so that no nesting can exhaust Python's."""
 
     def __init__(self, problems: Problems) -> None:

@@ -15,7 +15,7 @@ from orchestrator.core.model.verdict import Verdict
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, StateForm, read_form
 from orchestrator.plan.schema import COMMON_OUTCOMES, EXHAUSTED, FAILED, INTERRUPTED, TIMEOUT, Kind, StateSpec
-from orchestrator.plan.tree import Entry, Node, Position, Problems, Trail, plant, suggest
+from orchestrator.plan.tree import Entry, KeyPath, Node, Position, Problems, plant, suggest
 
 MAX_TIMEOUT_S: Final = 24 * 3600.0
 
@@ -92,7 +92,7 @@ class _Reader:
             options=options,
         )
 
-    def _find_kind(self, node: Node, trail: Trail) -> Kind | None:
+    def _find_kind(self, node: Node, trail: KeyPath) -> Kind | None:
         entry = node.entries.get("kind")
         if entry is None or not isinstance(entry.node.value, str):
             return None  # the form says that it is missing or no text
@@ -103,7 +103,7 @@ class _Reader:
             )
         return self.kinds.get(word)
 
-    def _check_then(self, node: Node, kind: Kind, trail: Trail) -> None:
+    def _check_then(self, node: Node, kind: Kind, trail: KeyPath) -> None:
         then = node.entries["then"]
         trail = (*trail, "then")
         allowed = {*kind.outcomes, TIMEOUT, INTERRUPTED} | ({EXHAUSTED} & {*kind.outcomes})
@@ -122,11 +122,11 @@ class _Reader:
                 self.problems.add(target.node.position, (*trail, outcome), text)
         self._check_completeness(node, kind, then, trail)
 
-    def _check_completeness(self, node: Node, kind: Kind, then: Entry, trail: Trail) -> None:
+    def _check_completeness(self, node: Node, kind: Kind, then: Entry, trail: KeyPath) -> None:
         written = then.node.entries
-        for outcome, meaning in kind.outcomes.items():
+        for outcome, impact in kind.outcomes.items():
             if outcome not in written:
-                text = f"the outcome `{outcome}` ({meaning}) leads nowhere; write `{outcome}: …` (G2)"
+                text = f"the outcome `{outcome}` ({impact}) leads nowhere; write `{outcome}: …` (G2)"
                 self.problems.add(then.position, trail, text)
         if FAILED not in kind.outcomes and TIMEOUT not in written:
             text = f"`{kind.kind}` has no `failed` that `timeout` could follow; write `timeout: …` (G2)"
@@ -135,12 +135,12 @@ class _Reader:
             text = f"`attempts` needs `exhausted: …` ({COMMON_OUTCOMES[EXHAUSTED]}) (G7)"
             self.problems.add(then.position, trail, text)
 
-    def _check_timeout(self, timeout_s: float, node: Node, trail: Trail) -> None:
+    def _check_timeout(self, timeout_s: float, node: Node, trail: KeyPath) -> None:
         if not 0 < timeout_s <= MAX_TIMEOUT_S:
             text = f"a deadline of {format_duration(timeout_s)} is not between 1ms and 24h (G10)"
             self.problems.add(node.find(("timeout",))[1].position, (*trail, "timeout"), text)
 
-    def _read_options(self, entry: Entry, kind: Kind | None, trail: Trail) -> BaseModel | None:
+    def _read_options(self, entry: Entry, kind: Kind | None, trail: KeyPath) -> BaseModel | None:
         if kind is None:
             return None
         written = entry.node.entries.get("with")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.core.state_kind import HealthCheck, State, Target
+from orchestrator.core.state_kind import AppSpec, HealthCheck, StateKind
 from orchestrator.plan.schema import Plan
 
 
-def build_target(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> Target:
+def build_target(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> AppSpec:
     """What the states need to know of the plan's target."""
     health, migrate = plan.target.health, plan.target.migrate
     found = (kinds[spec.kind].find_commands(spec.name, spec.options, migrate) for spec in plan.states.values())
     version = health.version
-    return Target(
+    return AppSpec(
         services=plan.target.services,
         image=plan.target.image,
         migrate=plan.target.migrate,

@@ -13,7 +13,7 @@ from orchestrator.core.errors import PlanError
 
 Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = "Scalar | list[Json] | dict[str, Json]"
-Trail: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, order=True)
@@ -51,7 +51,7 @@ class Node:
         """The same mapping, one key left out."""
         return Node(self.position, {name: entry for name, entry in self.entries.items() if name != key})
 
-    def find(self, trail: Trail) -> tuple[Position, Node]:
+    def find(self, trail: KeyPath) -> tuple[Position, Node]:
         """Where the last step of a trail is written and what is there; for a missing step, what should hold it."""
         position, node = self.position, self
         for step in trail:
@@ -102,7 +102,7 @@ class Problems:
 
     found: set[Problem] = field(default_factory=set)
 
-    def add(self, position: Position, trail: Trail, text: str) -> None:
+    def add(self, position: Position, trail: KeyPath, text: str) -> None:
         """Note one problem; the same one twice is one."""
         self.found.add(Problem(position, ".".join(str(step) for step in trail), text))
 

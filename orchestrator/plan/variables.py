@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.plan.load import read_tree
 from orchestrator.plan.schema import HealthSpec, Plan, ReleasesSpec, TargetSpec, check_image, check_url
-from orchestrator.plan.tree import Problems, Trail, suggest
+from orchestrator.plan.tree import KeyPath, Problems, suggest
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -50,7 +50,7 @@ class _Resolver:
             update["version"] = health.version.model_copy(update={"url": url})
         return health.model_copy(update=update)
 
-    def _replace(self, text: str | None, trail: Trail, check: Callable[[str], str]) -> str | None:
+    def _replace(self, text: str | None, trail: KeyPath, check: Callable[[str], str]) -> str | None:
         if text is None or "${" not in text:
             return text
         mistakes = [mistake for match in _VARIABLE.finditer(text) if (mistake := self._find_mistake(match))]
@@ -73,6 +73,6 @@ class _Resolver:
             return f"the project's .env has no `{name}`{suggest(name, self.environment)}"
         return "" if self.environment[name] else f"`{name}` is empty in the project's .env; give it a value"
 
-    def _add(self, trail: Trail, text: str) -> None:
+    def _add(self, trail: KeyPath, text: str) -> None:
         tree = read_tree(self.plan.text, self.plan.source, Problems())
         self.problems.add(tree.find(trail)[1].position, trail, text)

@@ -32,7 +32,7 @@ _ASCII = 0x80
 Needle = tuple[bytes, bool]
 
 
-class Mask:
+class Redactor:
     """What is known to be secret, and the means to take it out. Safe to learn and to mask from several threads.
 
     Secrets of fewer than `SHORTEST` characters, and numbers of fewer than `SHORTEST_NUMBER` digits, are not looked for
@@ -46,10 +46,10 @@ class Mask:
         self._names: dict[str, str] = {}
         self._needles: tuple[Needle, ...] = ()
         self._shields: tuple[Needle, ...] = ()
-        self.learn(secrets)
+        self.register(secrets)
         self.protect(dict.fromkeys(names, "name"))
 
-    def learn(self, secrets: Iterable[str], owner: str = "") -> None:
+    def register(self, secrets: Iterable[str], owner: str = "") -> None:
         """Mask these too from now on; ``owner`` is whose they are."""
         found = {secret for secret in secrets if _is_sought(secret)}
         with self._lock:
@@ -218,4 +218,4 @@ def _replace(content: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
 
 
 #: What this process has learned. One for all, because a secret that one part of it has read must not leave by another.
-PROCESS_MASK = Mask()
+PROCESS_MASK = Redactor()

@@ -23,7 +23,7 @@ _LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
-def make_inert(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
+def sanitize(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
     """The text without anything a terminal would obey, at most ``max_lines`` lines of ``max_width`` characters.
 
     What is cut leaves a visible mark, which is not counted. The limits must be at least 1.

@@ -57,14 +57,14 @@ def _choose_requested(
         raise ReleaseError(
             "releases.not_comparable",
             f"Whether {release.version} is newer than {current_version} cannot be told from their names.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="Ask for a version that is numbered like 1.2.3.",
         )
     if wanted < running and not request.allow_downgrade:
         raise ReleaseError(
             "releases.downgrade",
             f"{release.version} is older than {current_version}, which runs.",
-            meaning=f"{UNTOUCHED} An older version may not understand the data of a newer one.",
+            impact=f"{UNTOUCHED} An older version may not understand the data of a newer one.",
             hint="Say --allow-downgrade if you are sure that it does.",
         )
     return None if wanted == running else release
@@ -79,7 +79,7 @@ def _find_published(version: str, releases: Sequence[Release]) -> Release:
     raise ReleaseError(
         "releases.not_found",
         f"No release {version!r} is published.",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint=f"Did you mean {', '.join(close)}?" if close else "Ask for one of the published releases.",
     )
 

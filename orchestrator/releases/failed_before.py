@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import Target
+from orchestrator.core.facts import TargetRelease
 from orchestrator.core.ports.history import History
 from orchestrator.core.ports.release_finder import ReleaseRequest
 
 
-def refuse_failed(target: Target, history: History, request: ReleaseRequest) -> None:
+def refuse_failed(target: TargetRelease, history: History, request: ReleaseRequest) -> None:
     """Do not try the very image again that an earlier run had to leave; a newer build of it has another digest.
 
     Raises:
@@ -21,12 +21,12 @@ def refuse_failed(target: Target, history: History, request: ReleaseRequest) -> 
     raise RefusedError(
         "refused.failed_before",
         f"Run {failed.run_id} could not stay on {target.release.version}: {first_line}",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint=f"Wait for a newer release, or try it once more with --retry (`orchestrator show {failed.run_id}`).",
     )
 
 
-def tell_failed_trial(target: Target, history: History) -> str:
+def tell_failed_trial(target: TargetRelease, history: History) -> str:
     """What a release that failed on a copy is told with when it is tried again; empty where it did not.
 
     It is not refused for that: a rehearsal costs no downtime, and what it failed for may be put right since.

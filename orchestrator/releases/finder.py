@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.core.errors import UNTOUCHED, PlatformError, RefusedError
-from orchestrator.core.facts import Current, Target
+from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.image_reference import Reference
 from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.releases import Release
@@ -64,7 +64,9 @@ class PublishedReleaseFinder:
         )
 
     # A release is announced before its image is built, so that the one before it is the newest that can be had.
-    def _pin_newest(self, candidates: Sequence[Release], current: Current) -> tuple[Target | None, tuple[str, ...]]:
+    def _pin_newest(
+        self, candidates: Sequence[Release], current: Current
+    ) -> tuple[TargetRelease | None, tuple[str, ...]]:
         missing: list[PlatformError] = []
         for release in candidates[:_LOOKED_UP]:
             try:
@@ -77,9 +79,9 @@ class PublishedReleaseFinder:
             raise missing[0]
         return None, ()
 
-    def _pin(self, release: Release, current: Current) -> Target:
+    def _pin(self, release: Release, current: Current) -> TargetRelease:
         tag, image = self._resolve(release, current)
-        return Target(
+        return TargetRelease(
             release=release,
             repository=self._image,
             digest=image.digest,
@@ -100,7 +102,7 @@ class PublishedReleaseFinder:
         raise PlatformError(
             _NO_IMAGE,
             f"Release {release.version} is announced, but {self._image} has no image {' or '.join(tags)}.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="It may still be being built: try again later, or look under which name it was published.",
         )
 
@@ -117,7 +119,7 @@ def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus]) -
         raise RefusedError(
             "refused.not_running",
             f"No container of {', '.join(missing) or 'the app'} is running.",
-            meaning="The app must be up before an upgrade, or nobody can tell whether going back would work.",
+            impact="The app must be up before an upgrade, or nobody can tell whether going back would work.",
             hint="Start it with `docker compose up -d`, see that it is healthy, then run the upgrade again.",
         )
 
@@ -132,14 +134,14 @@ def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -
         raise RefusedError(
             "refused.several_images",
             f"The services under `target: services:` are of different images: {listed}.",
-            meaning=f"{UNTOUCHED} A plan upgrades the services of one image.",
+            impact=f"{UNTOUCHED} A plan upgrades the services of one image.",
             hint="List there only the services that run the plan's `target: image:`.",
         )
     listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     raise RefusedError(
         "refused.mixed_versions",
         f"The services do not all run the same image: {listed}.",
-        meaning="There is no one version that the app could go back to.",
+        impact="There is no one version that the app could go back to.",
         hint="Bring all of them to one version with `docker compose up -d` first.",
     )
 

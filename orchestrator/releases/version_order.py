@@ -29,7 +29,7 @@ def current_unknown(what: str) -> ReleaseError:
     return ReleaseError(
         "releases.current_unknown",
         what,
-        meaning=f"{UNTOUCHED} Whether a release is newer cannot be decided.",
+        impact=f"{UNTOUCHED} Whether a release is newer cannot be decided.",
         hint="Run an image with a version tag, or label it with `org.opencontainers.image.version`.",
     )
 

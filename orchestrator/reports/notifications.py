@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from orchestrator.core.model.notices import Notice, NoticeLevel
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 from orchestrator.reports.report import RunReport
 
 _LEVELS = {
@@ -25,7 +25,7 @@ def build_notice(report: RunReport, host: str) -> Notice:
     word = run.verdict.value.replace("_", " ") if run.verdict else "unfinished"
     lines = [f"{_tell_versions(report)}on {host}"]
     if run.reason and run.verdict is not Verdict.COMMITTED:
-        lines.append(make_inert(run.reason.splitlines()[0], max_lines=1, max_width=_WIDTH))
+        lines.append(sanitize(run.reason.splitlines()[0], max_lines=1, max_width=_WIDTH))
     if report.outage_s is not None:
         lines.append(f"The app was away for {report.outage_s:.1f} s.")
     if run.verdict in (Verdict.REFUSED, Verdict.ROLLED_BACK) and report.failure and report.failure.owner:

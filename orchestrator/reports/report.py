@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.facts import (
+    BackupManifest,
     Current,
     Facts,
     Quarantine,
-    Receipt,
     Replacement,
+    RollbackDecision,
     Serving,
     Snapshot,
     StoppedServices,
-    Target,
-    WayBack,
+    TargetRelease,
 )
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.core.state_kind import FAILED, TIMEOUT
@@ -65,7 +65,7 @@ class RunReport:
     outage_s: float | None
     down_since: datetime | None
     failure: Failure | None
-    backup: Receipt | None
+    backup: BackupManifest | None
     snapshot: str | None
     quarantine: tuple[str, ...]
     way_back: str
@@ -120,8 +120,13 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
     facts = Facts()
     for record in records:
         facts = facts.joined(Facts(record.payload.get("facts")))
-    current, target, quarantine = facts.find(Current), facts.find(Target), facts.find(Quarantine)
-    snapshot, way_back, outage, states = facts.find(Snapshot), facts.find(WayBack), find_outage(facts), _lines(records)
+    current, target, quarantine = facts.find(Current), facts.find(TargetRelease), facts.find(Quarantine)
+    snapshot, way_back, outage, states = (
+        facts.find(Snapshot),
+        facts.find(RollbackDecision),
+        find_outage(facts),
+        _lines(records),
+    )
     return RunReport(
         run=run,
         from_version=current.version.removeprefix("v") if current else None,
@@ -129,7 +134,7 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
         outage_s=outage.seconds if outage else None,
         down_since=outage.began_at if outage and outage.ended_at is None else None,
         failure=find_failure(records),
-        backup=facts.find(Receipt),
+        backup=facts.find(BackupManifest),
         snapshot=snapshot.database if snapshot and not quarantine and not facts.find(Replacement) else None,
         quarantine=(quarantine.database,) if quarantine else (),
         way_back=way_back.evidence if way_back else "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.core.facts import (
+    BackupManifest,
     Committed,
     Current,
     Facts,
@@ -16,12 +17,11 @@ from orchestrator.core.facts import (
     LostSnapshot,
     PulledImage,
     Quarantine,
-    Receipt,
     Replacement,
+    RollbackDecision,
     Snapshot,
     StoppedServices,
-    Target,
-    WayBack,
+    TargetRelease,
 )
 from orchestrator.core.owners import ADVICE, Owner
 from orchestrator.journal.failures import Failure, find_failures
@@ -91,7 +91,7 @@ def _build_data_steps(shell: Shell, run_id: str, facts: Facts, records: Sequence
     """The data as it was when the app stopped, where something may have been written to it since."""
     if not _has_entered(records, _WRITERS, "database"):
         return ()
-    snapshot, way, named = facts.find(Snapshot), facts.find(WayBack), run_id.replace("-", "_")
+    snapshot, way, named = facts.find(Snapshot), facts.find(RollbackDecision), run_id.replace("-", "_")
     if facts.find(Replacement) is not None:
         # What was live goes back to its name, if it has lost it: it is itself, not a copy.
         if snapshot is None or snapshot.database is None:
@@ -104,7 +104,7 @@ def _build_data_steps(shell: Shell, run_id: str, facts: Facts, records: Sequence
 
 
 def _build_swap(shell: Shell, named: str, facts: Facts) -> tuple[str, ...]:
-    snapshot, fence, receipt = facts.find(Snapshot), facts.find(Fence), facts.find(Receipt)
+    snapshot, fence, receipt = facts.find(Snapshot), facts.find(Fence), facts.find(BackupManifest)
     live = snapshot.source if snapshot else fence.database if fence else receipt.database if receipt else ""
     mark = snapshot.mark if snapshot else fence.mark if fence else None
     aside, side = f"{live[:_NAME_AT_MOST]}__aside_{named}", f"{live[:_NAME_AT_MOST]}__restore_{named}"
@@ -120,7 +120,7 @@ def _build_swap(shell: Shell, named: str, facts: Facts) -> tuple[str, ...]:
 
 def _build_load_steps(shell: Shell, facts: Facts, lost: LostSnapshot | None, side: str) -> tuple[str, ...]:
     snapshot = facts.find(Snapshot)
-    own = snapshot.backup if snapshot and snapshot.backup else facts.find(Receipt)
+    own = snapshot.backup if snapshot and snapshot.backup else facts.find(BackupManifest)
     whole = lost.receipt if lost else own
     if whole is None and own is not None:
         told = f"# no backup on this host reads back whole: put {own.path} back from a copy of yours before you go on"
@@ -133,7 +133,7 @@ def _build_load_steps(shell: Shell, facts: Facts, lost: LostSnapshot | None, sid
 
 def _find_old_images(facts: Facts, project: FrozenProject, current: Current) -> tuple[KeptImage, ...]:
     """What ran, under the name by which the project asks for it; images that are another one each."""
-    target = facts.find(Target)
+    target = facts.find(TargetRelease)
     if target is None:
         return ()
     repository = target.repository
@@ -145,7 +145,7 @@ def _find_old_images(facts: Facts, project: FrozenProject, current: Current) -> 
 
 
 def _find_new_images(facts: Facts, committed: Committed) -> tuple[KeptImage, ...]:
-    target, pulled = facts.find(Target), facts.find(PulledImage)
+    target, pulled = facts.find(TargetRelease), facts.find(PulledImage)
     if target is None or pulled is None:
         return ()
     return (KeptImage(target.repository, committed.pin, pulled.image_id, target.digest),)

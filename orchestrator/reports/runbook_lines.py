@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from orchestrator.core.facts import Fence, FrozenProject, Receipt
+from orchestrator.core.facts import BackupManifest, Fence, FrozenProject
 
 _VALUE = "[^\"'[:space:]#]*"
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
@@ -122,7 +122,7 @@ class Shell:
             self.psql(f"ALTER DATABASE {_quoted(live)} ALLOW_CONNECTIONS false", end, *exchange),
         )
 
-    def load(self, receipt: Receipt, name: str) -> tuple[str, ...]:
+    def load(self, receipt: BackupManifest, name: str) -> tuple[str, ...]:
         """Restore a backup as database ``name``; a half-restored one of this run gives way."""
         like = receipt.properties
         create = f"CREATE DATABASE {_quoted(name)} TEMPLATE template0 OWNER {_quoted(like.owner)}"

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from orchestrator.core.errors import UsageError
 from orchestrator.core.files import opened
 from orchestrator.journal.journal import Journal, Record, Run
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.secret_patterns import MARK
 from orchestrator.redaction.terminal_text import CUT_MARK
 from orchestrator.reports.report import build_report
@@ -70,7 +70,7 @@ class SupportFile:
         return {"schema": 1, "file": str(self.path), "contents": listed}
 
 
-def write_support(journal: Journal, run: Run, mask: Mask, path: Path) -> SupportFile:
+def write_support(journal: Journal, run: Run, mask: Redactor, path: Path) -> SupportFile:
     """Pack a run into ``path``, a new file of mode 0600, with everything that ``mask`` knows taken out.
 
     Raises:
@@ -81,7 +81,7 @@ def write_support(journal: Journal, run: Run, mask: Mask, path: Path) -> Support
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
     except FileExistsError as error:
         what = f"There is a file {path} already."
-        raise UsageError("usage.output_exists", what, meaning=_NOTHING, hint="Name another with --output.") from error
+        raise UsageError("usage.output_exists", what, impact=_NOTHING, hint="Name another with --output.") from error
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -96,7 +96,7 @@ def write_support(journal: Journal, run: Run, mask: Mask, path: Path) -> Support
     return SupportFile(path, entries)
 
 
-def collect(journal: Journal, run: Run, mask: Mask) -> Iterator[Entry]:
+def collect(journal: Journal, run: Run, mask: Redactor) -> Iterator[Entry]:
     """Everything about a run, masked, with a list of it at the end."""
     found = [*_tell_run(run, journal.records(run.id), mask), *_read_folder(journal.path.parent / "runs" / run.id, mask)]
     yield from found
@@ -104,7 +104,7 @@ def collect(journal: Journal, run: Run, mask: Mask) -> Iterator[Entry]:
     yield Entry("contents.txt", "\n".join([*_ABOUT, "", *listed, ""]).encode())
 
 
-def _tell_run(run: Run, records: tuple[Record, ...], mask: Mask) -> Iterator[Entry]:
+def _tell_run(run: Run, records: tuple[Record, ...], mask: Redactor) -> Iterator[Entry]:
     about = {
         "orchestrator": metadata.version("upgrade-orchestrator"),
         "python": platform.python_version(),
@@ -117,7 +117,7 @@ def _tell_run(run: Run, records: tuple[Record, ...], mask: Mask) -> Iterator[Ent
     yield Entry("journal.jsonl", _encode("".join(f"{line}\n" for line in lines)))
 
 
-def _read_folder(folder: Path, mask: Mask) -> Iterator[Entry]:
+def _read_folder(folder: Path, mask: Redactor) -> Iterator[Entry]:
     others = sorted(
         path.name for path in folder.glob("*") if path.suffix in (".log", ".json") and path.name not in _BUNDLE
     )
@@ -142,18 +142,18 @@ def _read(path: Path) -> tuple[bytes, str]:
         return f"{CUT_MARK}\n".encode() + end, f"the end of {status.st_size} bytes"
 
 
-def _mask_file(name: str, content: bytes, mask: Mask) -> bytes:
+def _mask_file(name: str, content: bytes, mask: Redactor) -> bytes:
     if name.endswith(".json"):
         with suppress(ValueError):
             return _dump(json.loads(content), mask)
     return mask.content(content)
 
 
-def _to_json(name: str, document: Mapping[str, Any], mask: Mask) -> Entry:
+def _to_json(name: str, document: Mapping[str, Any], mask: Redactor) -> Entry:
     return Entry(name, _dump(document, mask))
 
 
-def _dump(document: object, mask: Mask) -> bytes:
+def _dump(document: object, mask: Redactor) -> bytes:
     text = json.dumps(mask.document(document), indent=2, ensure_ascii=False) + "\n"
     return _encode(text)
 
@@ -188,6 +188,6 @@ def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(
         "usage.output_unwritable",
         f"{path} cannot be written: {error.strerror or error}.",
-        meaning=_NOTHING,
+        impact=_NOTHING,
         hint="Name a file in a folder that this user may write to with --output.",
     )

@@ -32,7 +32,7 @@ def admit_project(plan: Plan) -> None:
         raise JournalError(
             "journal.unusable",
             f"The journal in {plan.journal_directory} cannot be looked at: {error.strerror}.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Run as a user who may look at it.",
         ) from error
     admit_sources(project)

@@ -12,7 +12,7 @@ from orchestrator.core.errors import StateError
 from orchestrator.core.facts import Facts, Fence, Snapshot
 from orchestrator.core.model.database import DatabaseFacts
 from orchestrator.core.owners import Owner, find_owner
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 
 #: Failures of the new version at work, which has more around it than itself.
 _AT_WORK = frozenset(
@@ -50,7 +50,7 @@ class Blame:
         return {"code": code, "owner": self.owner.value} if self.owner else {}
 
 
-def find_blame(kind: str, code: str, facts: Facts, world: World) -> Blame:
+def find_blame(kind: str, code: str, facts: Facts, world: Ports) -> Blame:
     """Whose the failure of a state of this kind is, as its code says and as what is around it looks."""
     owner = _BY_KIND.get((kind, code), find_owner(code))
     if owner not in (Owner.RELEASE, Owner.HOST) or code not in _AT_WORK:
@@ -58,23 +58,23 @@ def find_blame(kind: str, code: str, facts: Facts, world: World) -> Blame:
     return _look_at_engine(world) or _look_at_database(facts, world) or Blame(owner)
 
 
-def _look_at_engine(world: World) -> Blame | None:
+def _look_at_engine(world: Ports) -> Blame | None:
     try:
         engine = world.platform.inspect_engine()
     except StateError as error:
-        return Blame(Owner.ENGINE, f"At that time the engine could not be asked: {error.what}")
+        return Blame(Owner.ENGINE, f"At that time the engine could not be asked: {error.summary}")
     if _is_full(engine.free_bytes):
         return Blame(Owner.HOST, "The disk on which the engine keeps its data is full.")
     return None
 
 
-def _look_at_database(facts: Facts, world: World) -> Blame | None:
+def _look_at_database(facts: Facts, world: Ports) -> Blame | None:
     if world.database is None:
         return None
     try:
         found = world.database.inspect()
     except StateError as error:
-        return Blame(Owner.HOST, f"At that time the database could not be asked: {error.what}")
+        return Blame(Owner.HOST, f"At that time the database could not be asked: {error.summary}")
     if _is_full(found.free_bytes):
         return Blame(Owner.HOST, "The disk of the database server is full.")
     if _was_restarted(facts, found):

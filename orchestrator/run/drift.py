@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from orchestrator.core.errors import PlatformError, StateError
-from orchestrator.core.facts import Facts, FrozenProject, Target
+from orchestrator.core.facts import Facts, FrozenProject, TargetRelease
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.schema import Plan
 
@@ -20,7 +20,7 @@ def add_plan(project: FrozenProject, plan: Plan) -> FrozenProject:
     return project.model_copy(update={"files": {**project.files, str(plan.source.absolute()): mark}})
 
 
-def note_edits(journal: Journal, run_id: str, plan: Plan, world: World) -> tuple[str, ...]:
+def note_edits(journal: Journal, run_id: str, plan: Plan, world: Ports) -> tuple[str, ...]:
     """Record what was edited and is not recorded yet, one sentence each: names, never what is in a file."""
     known = {str(record.payload["text"]) for record in journal.records(run_id) if record.record == "noted"}
     found = tuple(text for text in tell_edits(journal.facts(run_id), plan, world) if text not in known)
@@ -29,13 +29,13 @@ def note_edits(journal: Journal, run_id: str, plan: Plan, world: World) -> tuple
     return found
 
 
-def note_edits_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, world: World) -> None:
+def note_edits_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, world: Ports) -> None:
     """As `note_edits`, where a version runs now that may differ from what its files say."""
     if verdict in _SOMETHING_RUNS:
         note_edits(journal, run_id, plan, world)
 
 
-def tell_edits(facts: Facts, plan: Plan, world: World) -> tuple[str, ...]:
+def tell_edits(facts: Facts, plan: Plan, world: Ports) -> tuple[str, ...]:
     """One sentence for each file of the run that is not as it was when the run began."""
     project = facts.find(FrozenProject)
     if project is None:
@@ -45,7 +45,7 @@ def tell_edits(facts: Facts, plan: Plan, world: World) -> tuple[str, ...]:
     except PlatformError:
         return ()  # what could not be looked at has not been edited for all we know
     texts = [_tell(name, project, plan) for name in names]
-    if _is_foreign(pin, project, facts.find(Target)):
+    if _is_foreign(pin, project, facts.find(TargetRelease)):
         variable = plan.target.version_variable
         texts.append(f"{variable} in .env was set by somebody else after the run began: the run sets it itself.")
     return tuple(texts)
@@ -60,7 +60,7 @@ def _tell(name: str, project: FrozenProject, plan: Plan) -> str:
     )
 
 
-def _is_foreign(text: str, project: FrozenProject, target: Target | None) -> bool:
+def _is_foreign(text: str, project: FrozenProject, target: TargetRelease | None) -> bool:
     return text not in {project.pin_text, *([str(target.pin)] if target else [])}
 
 
@@ -70,7 +70,7 @@ _DRIFTED = {
 }
 
 
-def note_drift_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, world: World) -> None:
+def note_drift_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, world: Ports) -> None:
     """Record how the services that were started differ from the frozen project, but for their version."""
     project = journal.facts(run_id).find(FrozenProject)
     if project is None or verdict not in _DRIFTED:

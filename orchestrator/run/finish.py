@@ -11,7 +11,7 @@ from contextlib import closing
 from orchestrator.core.errors import JournalError, StateError
 from orchestrator.core.log import warn
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.schema import Plan
@@ -20,7 +20,7 @@ from orchestrator.reports.notifications import build_notice
 from orchestrator.reports.report import RunReport, build_report
 
 
-def notify_end(plan: Plan, world: World, report: RunReport) -> tuple[str, ...]:
+def notify_end(plan: Plan, world: Ports, report: RunReport) -> tuple[str, ...]:
     """Tell how a run has ended, once its end is durable; what did not work, one sentence each."""
     if plan.notify is None or world.notifier is None or report.run.verdict is None:
         return ()
@@ -30,7 +30,7 @@ def notify_end(plan: Plan, world: World, report: RunReport) -> tuple[str, ...]:
     return world.notifier.send(notice, timeout_s=plan.notify.timeout_s)
 
 
-def publish_metrics(plan: Plan, world: World, journal: Journal | None, update: Update | None = None) -> None:
+def publish_metrics(plan: Plan, world: Ports, journal: Journal | None, update: Update | None = None) -> None:
     """Write the page of a plan's metrics anew; ``update`` is what was just seen of releases, if they were looked at."""
     if world.metrics is None:
         return
@@ -38,10 +38,10 @@ def publish_metrics(plan: Plan, world: World, journal: Journal | None, update: U
         known = update or read_update(world.metrics.read(), plan.name)
         world.metrics.write(render_metrics(_collect(plan, journal, known)))
     except (StateError, JournalError) as error:
-        warn("metrics.not_written", reason=error.what)
+        warn("metrics.not_written", reason=error.summary)
 
 
-def publish_check(plan: Plan, world: World, *, newer: bool) -> None:
+def publish_check(plan: Plan, world: Ports, *, newer: bool) -> None:
     """Write what was just seen of releases."""
     if world.metrics is None:
         return
@@ -49,7 +49,7 @@ def publish_check(plan: Plan, world: World, *, newer: bool) -> None:
     try:
         journal = Journal.open_existing(plan.journal_directory)
     except JournalError as error:
-        warn("metrics.not_written", reason=error.what)
+        warn("metrics.not_written", reason=error.summary)
         return
     if journal is None:
         publish_metrics(plan, world, None, update)

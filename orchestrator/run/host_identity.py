@@ -6,10 +6,10 @@ from contextlib import suppress
 
 from orchestrator.core.errors import StateError, UnfinishedRunError
 from orchestrator.core.facts import Facts, Place
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 
 
-def find_place(world: World) -> Place:
+def find_place(world: Ports) -> Place:
     """Which engine and which database server this is.
 
     Raises:
@@ -22,7 +22,7 @@ def find_place(world: World) -> Place:
     return Place(engine_id=world.platform.read_engine_id(), system_identifier=server)
 
 
-def require_place(facts: Facts, world: World) -> None:
+def require_place(facts: Facts, world: Ports) -> None:
     """See that this is the engine and the database server of the run.
 
     Raises:
@@ -42,6 +42,6 @@ def _compare(expected: str, found: str) -> None:
         raise UnfinishedRunError(
             "run.other_place",
             "This is another engine or database server than the one on which the run began.",
-            meaning="Nothing was touched here; the run has no end yet.",
+            impact="Nothing was touched here; the run has no end yet.",
             hint="Look at DOCKER_HOST and at `docker context show`; go on where the run began.",
         )

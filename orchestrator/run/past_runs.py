@@ -11,9 +11,9 @@ from pathlib import Path
 
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import JournalError, StateError, UsageError
-from orchestrator.core.facts import Facts, Receipt, Retention
+from orchestrator.core.facts import BackupManifest, Facts, Retention
 from orchestrator.core.model.progress import Progress
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.journal.lock import project_lock
@@ -27,7 +27,7 @@ _PROVE_TIMEOUT_S = 6 * 3600.0
 class BackupCheck:
     """A backup that was read back; ``problem`` is empty when it is what its receipt says."""
 
-    receipt: Receipt
+    receipt: BackupManifest
     problem: str
 
 
@@ -46,7 +46,7 @@ class Records:
     """The journal of one plan's project, and what it says should be there."""
 
     plan: Plan
-    world: World
+    world: Ports
     interruption: Interruption = field(default_factory=Interruption)
 
     def reports(self) -> tuple[RunReport, ...]:
@@ -65,7 +65,7 @@ class Records:
             raise no_such_run(run_id, self.plan.journal_directory)
         return found
 
-    def receipts(self) -> tuple[Receipt, ...]:
+    def receipts(self) -> tuple[BackupManifest, ...]:
         """Proven backups that are still kept, newest first."""
         with self._reading() as journal:
             return JournalHistory(journal).receipts()
@@ -92,7 +92,7 @@ class Records:
             raise UsageError(
                 "usage.no_quarantine",
                 f"Run {run_id} has no database in quarantine.",
-                meaning="Nothing was dropped.",
+                impact="Nothing was dropped.",
                 hint="`orchestrator backups list` names those that are there.",
             )
         return found
@@ -138,14 +138,14 @@ class Records:
         except StateError:
             return {}  # a list is still a list when the server is down
 
-    def _verify(self, receipt: Receipt, report: Callable[[Progress], None]) -> BackupCheck:
+    def _verify(self, receipt: BackupManifest, report: Callable[[Progress], None]) -> BackupCheck:
         deadline = Deadline(
             self.world.clock, _PROVE_TIMEOUT_S, what="Reading the backup", interruption=self.interruption
         )
         try:
             proof = self.world.backups.prove(receipt.path, report=report, deadline=deadline)
         except StateError as error:
-            return BackupCheck(receipt, error.what)
+            return BackupCheck(receipt, error.summary)
         if proof.sha256 != receipt.sha256:
             return BackupCheck(receipt, "it is another file than the one that was proven")
         return BackupCheck(receipt, "")
@@ -158,7 +158,7 @@ def no_such_run(run_id: str, folder: Path) -> UsageError:
 
 
 @contextmanager
-def open_journal(plan: Plan, world: World, run_id: str) -> Iterator[Journal]:
+def open_journal(plan: Plan, world: Ports, run_id: str) -> Iterator[Journal]:
     """The journal of a project, with the project locked for ``run_id``."""
     folder = plan.target.project / ".orchestrator"
     with (
@@ -217,14 +217,14 @@ def _describe_owner(folder: Path) -> str:
     return f"{run.id} has been in {entered[-1].state} since {entered[-1].at:%H:%M:%S} UTC."
 
 
-def end_what_works(world: World, run_id: str) -> None:
+def end_what_works(world: Ports, run_id: str) -> None:
     """End what a run that was cut off has left at work: its jobs, its stage and its programs in the server.
 
     Repeating is harmless.
     """
     world.platform.end_jobs(run_id)
     if world.stages is not None:
-        world.stages.sweep(run_id)
+        world.stages.remove_all(run_id)
     if world.database is not None:
         world.database.end_abandoned()  # a copy that is still being made appears only when it is whole
 

@@ -12,10 +12,18 @@ from orchestrator.core.errors import CheckpointError, JournalError, Orchestrator
 from orchestrator.core.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot, Started
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.core.state_kind import CrashRule, State, World
+from orchestrator.core.state_kind import CrashRule, Ports, StateKind
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Run
-from orchestrator.machine.resume import How, Mode, Move, choose_move, count_attempts, count_transitions, is_touched
+from orchestrator.machine.resume import (
+    How,
+    Mode,
+    ResumeAction,
+    choose_move,
+    count_attempts,
+    count_transitions,
+    is_touched,
+)
 from orchestrator.plan.schema import Plan
 from orchestrator.reports.report import RunReport, choose_exit_code
 from orchestrator.run.drift import note_drift_at_end, note_edits, note_edits_at_end
@@ -27,7 +35,7 @@ from orchestrator.run.runner import Ending, Engine, Listener
 _ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
 _APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
 
-Announce = Callable[[Run, Move], None]
+Announce = Callable[[Run, ResumeAction], None]
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,8 @@ class Takeover:
     """The plan of the run as it was confirmed, and the world that it is about."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
-    world: World
+    kinds: Mapping[str, type[StateKind[Any]]]
+    world: Ports
     interruption: Interruption = field(default_factory=Interruption)
 
     def take_up(
@@ -68,7 +76,7 @@ class Takeover:
             publish_metrics(self.plan, self.world, journal)
             return read_report(journal, run.id)
 
-    def _go_on(self, journal: Journal, run: Run, move: Move, mode: Mode, listener: Listener) -> Ending:
+    def _go_on(self, journal: Journal, run: Run, move: ResumeAction, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)
         if (project := facts.find(FrozenProject)) is not None:
             self.world.platform.adopt(project)
@@ -93,7 +101,7 @@ class Takeover:
             )
 
     # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.
-    def _end_what_is_left(self, journal: Journal, run_id: str, move: Move, facts: Facts) -> None:
+    def _end_what_is_left(self, journal: Journal, run_id: str, move: ResumeAction, facts: Facts) -> None:
         end_what_works(self.world, run_id)
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
             self._take_away_unfinished(journal, facts)
@@ -118,7 +126,7 @@ class Takeover:
         if intent.snapshot in self.world.database.sizes():
             self.world.database.drop(intent.snapshot)
 
-    def _is_let_in(self, move: Move, facts: Facts) -> bool:
+    def _is_let_in(self, move: ResumeAction, facts: Facts) -> bool:
         """Whether a version was let in that must not be kept out; who goes back from there closes the database."""
         if move.state in self.plan.ends or any(facts.find(fact) for fact in (Started, Committed, Serving)):
             return True
@@ -135,8 +143,8 @@ def _still_unfinished(run: Run) -> Iterator[None]:
         # The world could not be looked at, so nothing more was done to it: the same command tries again.
         raise UnfinishedRunError(
             "run.still_unfinished",
-            f"Run {run.id} could not go on: {error.what}",
-            meaning="It has no end yet; what it had reached is as it was.",
+            f"Run {run.id} could not go on: {error.summary}",
+            impact="It has no end yet; what it had reached is as it was.",
             hint=error.hint or "Look at what is said above, then run the same command again.",
         ) from error
 

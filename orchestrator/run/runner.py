@@ -35,19 +35,19 @@ from orchestrator.core.state_kind import (
     DONE,
     FAILED,
     TIMEOUT,
+    AppSpec,
     CrashRule,
     Observation,
+    Ports,
     Result,
-    State,
     StateContext,
-    Target,
-    World,
+    StateKind,
 )
 from orchestrator.journal.database_file import NO_SPACE
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal
 from orchestrator.machine.machine import Machine, choose_forward
-from orchestrator.machine.resume import How, Move, changes_app, limit_transitions
+from orchestrator.machine.resume import How, ResumeAction, changes_app, limit_transitions
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.plan.target import build_target
 from orchestrator.run.blame import Blame, find_blame
@@ -93,8 +93,8 @@ class Engine:
     """Walks one run of a plan through its machine."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
-    world: World
+    kinds: Mapping[str, type[StateKind[Any]]]
+    world: Ports
     journal: Journal
     listener: Listener
     interruption: Interruption
@@ -107,7 +107,7 @@ class Engine:
         request: ReleaseRequest,
         *,
         assume_yes: bool,
-        move: Move | None = None,
+        move: ResumeAction | None = None,
         attempts: Mapping[str, int] | None = None,
         taken: int = 0,
     ) -> Ending:
@@ -154,7 +154,7 @@ class Engine:
             machine.move(result.outcome)
         raise InvariantError("internal.no_end", f"The run took {limit} transitions without coming to an end.")
 
-    def _find_reason(self, run_id: str, move: Move) -> str:
+    def _find_reason(self, run_id: str, move: ResumeAction) -> str:
         """Why a run that is taken up had left the way forward before it was cut off, or does so now."""
         left = [record.payload for record in self.journal.records(run_id) if record.record == "left"]
         before = next((str(payload["reason"]) for payload in left if payload["outcome"] in _OFF_THE_WAY), "")
@@ -183,17 +183,17 @@ class Engine:
                 else self.interruption.deferred(Deferral(spec.name, allowed.remaining_s))
             )
             with shield:
-                result, learned = self._find_obstacle(state, spec) or self._act(state, spec, build, facts)
+                result, learned = self._check_disk_room(state, spec) or self._act(state, spec, build, facts)
         seconds = round(self.world.clock.monotonic() - began, 3)
         self._leave(build.run_id, spec, result, facts.joined(learned), learned, seconds)
         return result, learned
 
-    def _settle(self, spec: StateSpec, move: Move, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+    def _settle(self, spec: StateSpec, move: ResumeAction, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         """Leave the state in which the run was cut off, without entering it again."""
         result = Result(move.outcome, reason=f"{move.found} {move.reason}", code="run.cut_off")
-        if move.how is How.SALVAGE:
+        if move.how is How.RECONCILE:
             deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}")
-            result = self.kinds[spec.kind]().salvage(build(spec, facts, deadline)) or result
+            result = self.kinds[spec.kind]().reconcile(build(spec, facts, deadline)) or result
         learned = Facts.of(result.facts)
         self._leave(build.run_id, spec, result, facts.joined(learned), learned, 0.0)
         return result, learned
@@ -220,7 +220,7 @@ class Engine:
         failed = result.outcome in (FAILED, TIMEOUT) and result.code
         return find_blame(spec.kind, result.code, facts, self.world) if failed else Blame(None)
 
-    def _find_obstacle(self, state: State[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
+    def _check_disk_room(self, state: StateKind[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
         """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
         if not self.journal.short_of_room:
             return None
@@ -230,12 +230,12 @@ class Engine:
         reason = f"The disk of the journal {self.journal.path} is full, so {spec.name} was not begun. Make room."
         return Result(FAILED, reason=reason, code=NO_SPACE), Facts()
 
-    def _act(self, state: State[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+    def _act(self, state: StateKind[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         learned = Facts()
         deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
         try:
             deadline.check()
-            self._look_around(state, facts)
+            self._check_host(state, facts)
             learned = Facts.of(state.prepare(build(spec, facts, deadline)))
             self._record(build.run_id, "prepared", spec, {"facts": learned.to_json()})
             self.listener.learned(facts.joined(learned))
@@ -243,22 +243,22 @@ class Engine:
             learned = learned.joined(Facts.of(result.facts))  # also where nobody can look afterwards
             if result.outcome == DONE:
                 result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
-            result = self._heed(result, spec, deadline)
+            result = self._honour_stop_request(result, spec, deadline)
         except DeadlineExceededError as error:
-            return Result(TIMEOUT, reason=error.story(), code=error.code), learned
+            return Result(TIMEOUT, reason=error.message(), code=error.code), learned
         except StateError as error:
-            return Result(FAILED, reason=error.story(), code=error.code), learned
+            return Result(FAILED, reason=error.message(), code=error.code), learned
         if result.outcome not in spec.then:
             raise InvariantError("internal.unknown_outcome", f"Kind {spec.kind!r} reported {result.outcome!r}.")
         return result, learned
 
-    def _look_around(self, state: State[Any], facts: Facts) -> None:
+    def _check_host(self, state: StateKind[Any], facts: Facts) -> None:
         """Before anything is changed: is this still where the run began? What cannot be asked is no other place."""
         if state.scope is not EffectScope.NOTHING:
             with suppress(StateError):
                 require_place(facts, self.world)
 
-    def _observed(self, state: State[Any], result: Result, ctx: StateContext[Any]) -> Result:
+    def _observed(self, state: StateKind[Any], result: Result, ctx: StateContext[Any]) -> Result:
         seen = state.observe(ctx)
         if seen is Observation.DONE:
             return result
@@ -266,13 +266,13 @@ class Engine:
         return Result(FAILED, result.facts, reason, state.unseen_code)
 
     # Heard by the next state, a wish to stop would take the way back of that one, which may be longer.
-    def _heed(self, result: Result, spec: StateSpec, deadline: Deadline) -> Result:
+    def _honour_stop_request(self, result: Result, spec: StateSpec, deadline: Deadline) -> Result:
         if self.interruption.leaving or FAILED not in spec.then:
             return result
         try:
             deadline.check()
         except InterruptedByOperatorError as error:
-            return Result(FAILED, result.facts, error.story(), error.code)
+            return Result(FAILED, result.facts, error.message(), error.code)
         except DeadlineExceededError:
             pass  # what is done is done, however late
         return result
@@ -284,7 +284,7 @@ class Engine:
             # What goes back can be repeated, so it may be ahead of the journal: users must not wait for room.
             if error.code != NO_SPACE or not self.kinds[spec.kind].compensation:
                 raise
-            warn("journal.record_lost", record=record, state=spec.name, reason=error.what)
+            warn("journal.record_lost", record=record, state=spec.name, reason=error.summary)
 
 
 @dataclass(frozen=True)
@@ -292,8 +292,8 @@ class ContextBuilder:
     """Gives each state its context: what is the same for the whole run, and what is the state's own."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
-    world: World
+    kinds: Mapping[str, type[StateKind[Any]]]
+    world: Ports
     history: History
     listener: Listener
     run_id: str
@@ -326,7 +326,7 @@ class ContextBuilder:
 
     # Once a run: each of them goes through all states, and each state asks for its context three times.
     @cached_property
-    def _target(self) -> Target:
+    def _target(self) -> AppSpec:
         return build_target(self.plan, self.kinds)
 
     @cached_property
@@ -346,7 +346,7 @@ class ContextBuilder:
         return is_gated(self.plan, self.kinds)
 
 
-def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> float:
+def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> float:
     """Sum of the deadlines of all states that may run while users are without the app, each entered once."""
     gated = is_gated(plan, kinds)
     down = [
@@ -358,6 +358,6 @@ def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> 
     return sum(down)
 
 
-def is_gated(plan: Plan, kinds: Mapping[str, type[State[Any]]]) -> bool:
+def is_gated(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> bool:
     """Whether a state of the plan starts the new version with a closed gate."""
     return any(kinds[spec.kind].closes_gate(spec.options) for spec in plan.states.values())

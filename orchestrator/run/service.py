@@ -24,12 +24,12 @@ from orchestrator.core.errors import (
     UnfinishedRunError,
     UsageError,
 )
-from orchestrator.core.facts import CommittedRun, Facts, FailedRun, Leftovers, Receipt, Target
+from orchestrator.core.facts import BackupManifest, CommittedRun, Facts, FailedRun, Leftovers, TargetRelease
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
-from orchestrator.core.state_kind import State, World
+from orchestrator.core.state_kind import Ports, StateKind
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Run
 from orchestrator.machine.machine import choose_forward
@@ -81,7 +81,7 @@ class SilentListener:
 class NoHistory:
     """Looking on decides nothing by what earlier runs have left."""
 
-    def receipts(self) -> tuple[Receipt, ...]:
+    def receipts(self) -> tuple[BackupManifest, ...]:
         """None."""
         return ()
 
@@ -104,8 +104,8 @@ class Service:
     """One plan and the world it is about; ``operation`` is journaled as what its run was for."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
-    world: World
+    kinds: Mapping[str, type[StateKind[Any]]]
+    world: Ports
     interruption: Interruption = field(default_factory=Interruption)
     make_run_id: Callable[[], str] | None = None
     operation: Mapping[str, str | bool] = field(default_factory=lambda: {"operation": "upgrade"})
@@ -190,7 +190,7 @@ class Service:
             raise PlatformError(
                 "compose.missing",
                 f"The project's folder {self.plan.target.project} does not exist.",
-                meaning="Nothing was touched.",
+                impact="Nothing was touched.",
                 hint="Correct `target: project:` in the plan; it is relative to the plan file.",
             )
 
@@ -207,7 +207,7 @@ class Service:
         raise UnfinishedRunError(
             "run.unfinished",
             f"Run {unfinished.id} was cut off and has no end.",
-            meaning="Nothing was touched now; the app may be down since then.",
+            impact="Nothing was touched now; the app may be down since then.",
             hint=f"`orchestrator resume {plan}` goes on with it, `orchestrator recover {plan}` ends it, by going back"
             f" where that is possible. To bring the old version back by hand:\n{listed}\n"
             f"Then `orchestrator close {unfinished.id}`.",
@@ -267,11 +267,11 @@ class Service:
             return engine.walk(run.id, directory, facts, request, assume_yes=assume_yes)
         except StateError as error:
             # Only opening can raise it: inside the loop the engine turns it into an outcome.
-            return Ending("opening", Verdict.REFUSED, error.story())
+            return Ending("opening", Verdict.REFUSED, error.message())
         except (JournalError, CheckpointError, UnfinishedRunError):
             raise
         except OrchestratorError as error:
-            return Ending("internal", Verdict.INTERNAL_ERROR, error.story())
+            return Ending("internal", Verdict.INTERNAL_ERROR, error.message())
 
     def _open(
         self, journal: Journal, run_id: str, directory: Path, request: ReleaseRequest
@@ -283,7 +283,7 @@ class Service:
         if not any(spec.kind == "preflight" for spec in self.plan.states.values()):
             refuse_drift(self.world.platform.find_drift(project))
         settled = None
-        if not any(Target in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
+        if not any(TargetRelease in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
             choice = self.world.finder.find(request)
             facts = facts.joined(Facts.of((choice.current, *([choice.target] if choice.target else []))))
             if choice.target is not None:
@@ -308,7 +308,7 @@ class Service:
             except InterruptedByOperatorError:
                 raise
             except StateError as error:
-                problem = self.world.mask.text(error.story())
+                problem = self.world.mask.text(error.message())
         return DryState(name, spec.kind, does, problem), facts
 
 
@@ -328,6 +328,6 @@ def _write_private(directory: Path, name: str, text: str) -> None:
         raise RefusedError(
             "refused.run_folder",
             f"{directory} cannot be written: {error.strerror}.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Make room, or give this user the right to write there.",
         ) from error

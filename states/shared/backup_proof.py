@@ -9,8 +9,8 @@ from typing import Any
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import BackupError, DatabaseError, StateError
-from orchestrator.core.facts import Receipt
-from orchestrator.core.model.database import DatabaseFacts, DatabaseProperties, Inventory, Sequence
+from orchestrator.core.facts import BackupManifest
+from orchestrator.core.model.database import DatabaseFacts, DatabaseProperties, Inventory, PgSequence
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.database import Database
 from orchestrator.core.ports.progress import Report
@@ -28,7 +28,7 @@ def choose_backup(ctx: StateContext[Any], *, version: str, label: str = "") -> P
     return ctx.world.backups.inspect_folder().path / name
 
 
-def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Receipt:
+def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> BackupManifest:
     """Dump the live database into the file ``name`` of the backup folder and read it back in full.
 
     Raises:
@@ -54,7 +54,7 @@ def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Receip
             f"The backup {path} does not read back as it was written.",
             hint="Check the disk it is on; the file is kept for a look and is not counted as a backup.",
         )
-    return Receipt(
+    return BackupManifest(
         path=path,
         sha256=sha256,
         size_bytes=proof.size_bytes,
@@ -83,7 +83,7 @@ def _estimating(ctx: StateContext[Any], facts: DatabaseFacts) -> Report:
     return report
 
 
-def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str, *, proven: bool = True) -> None:
+def restore_beside(ctx: StateContext[Any], receipt: BackupManifest, name: str, *, proven: bool = True) -> None:
     """Restore a proven backup as database ``name`` and compare it with its receipt.
 
     A half-restored database of that name is dropped first, for the name carries this run.
@@ -102,12 +102,12 @@ def restore_beside(ctx: StateContext[Any], receipt: Receipt, name: str, *, prove
         raise DatabaseError(
             "restore.rows_differ",
             f"The restored database does not hold what the backup's receipt says: {', '.join(different[:5])}.",
-            meaning=f"It was left beside the live one as {name}; the live one was left as it is.",
+            impact=f"It was left beside the live one as {name}; the live one was left as it is.",
             hint="Compare both by hand before choosing one.",
         )
 
 
-def prove_again(ctx: StateContext[Any], receipt: Receipt) -> None:
+def prove_again(ctx: StateContext[Any], receipt: BackupManifest) -> None:
     """Read the file of a backup in full and see that it is the one that was proven.
 
     Raises:
@@ -119,14 +119,14 @@ def prove_again(ctx: StateContext[Any], receipt: Receipt) -> None:
         raise DatabaseError(
             "restore.backup_changed",
             f"The backup {receipt.path} is not the file that was proven.",
-            meaning="The live database was left as it is.",
+            impact="The live database was left as it is.",
             hint="Find the proven file by its SHA-256 in `orchestrator show`, or choose another backup by hand.",
         )
 
 
 def load_backup(
     ctx: StateContext[Any],
-    receipt: Receipt,
+    receipt: BackupManifest,
     database: Database,
     name: str,
     chunks: Iterable[bytes],
@@ -152,7 +152,7 @@ def _telling(ctx: StateContext[Any], label: str, chunks: Iterable[bytes], total:
             shown = done
 
 
-def find_other_contents(database: Database, receipt: Receipt, name: str, deadline: Deadline) -> tuple[str, ...]:
+def find_other_contents(database: Database, receipt: BackupManifest, name: str, deadline: Deadline) -> tuple[str, ...]:
     """Tables and properties in which a restored database is not what the receipt of its backup says."""
     rows = find_other_rows(receipt.rows, database.rows(name, deadline=deadline))
     return (*rows, *find_other_properties(receipt.properties, database.properties(name)))
@@ -194,7 +194,7 @@ def find_other_properties(expected: DatabaseProperties, found: DatabasePropertie
     return tuple(name for name in one if one[name] != other[name])
 
 
-def _is_behind(earlier: Sequence | None, later: Sequence | None) -> bool:
+def _is_behind(earlier: PgSequence | None, later: PgSequence | None) -> bool:
     if earlier is None or later is None or earlier.owner != later.owner:
         return True
     if earlier.last_value is None or later.cycles:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.core.facts import Intent, Replacement, Snapshot
-from orchestrator.core.model.database import Changes, WriteMark
+from orchestrator.core.model.database import Changes, ChangeToken
 from orchestrator.core.state_kind import StateContext
 from states.shared.backup_proof import side_name
 
 
-def find_changes(ctx: StateContext[Any], name: str, since: WriteMark) -> Changes:
+def find_changes(ctx: StateContext[Any], name: str, since: ChangeToken) -> Changes:
     """What was written to a database since a mark of it, and outside of it by others than this run."""
     return ctx.database().changes(name, since, ours=_find_own(ctx, name))
 

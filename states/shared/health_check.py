@@ -14,14 +14,14 @@ from typing import Protocol
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DeadlineExceededError, HealthError, StateError
-from orchestrator.core.facts import Serving, Started, Target
+from orchestrator.core.facts import Serving, Started, TargetRelease
 from orchestrator.core.model.workloads import Gate, ServiceStatus
 from orchestrator.core.ports.clock import Clock
 from orchestrator.core.ports.probe import Probe
 from orchestrator.core.state_kind import HealthCheck, Observation, OptionsT, StateContext
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 from states.shared.new_image import find_new_image
-from states.shared.retry import repeat_while_away
+from states.shared.retry import retry_while_unreachable
 
 _POLL_S = 0.25
 _KEEN_POLL_S = 0.1  # users wait, and most apps are up within seconds
@@ -85,7 +85,7 @@ def shorten(check: HealthCheck) -> HealthCheck:
 
 def expect_target(ctx: StateContext[OptionsT]) -> Expectation:
     """What must be seen of the new version."""
-    target = ctx.require(Target)
+    target = ctx.require(TargetRelease)
     version = target.release.version.removeprefix("v") if ctx.target.health.version_url else None
     return Expectation(ctx.target.services, find_new_image(ctx) or "", version)
 
@@ -106,7 +106,7 @@ def await_serving(
         is_excused=lambda: _is_database_away(ctx),
     )
     at = world.clock.now() - timedelta(seconds=world.clock.monotonic() - since)
-    return Serving(at=at, version=ctx.require(Target).release.version, image_id=expected.image_id)
+    return Serving(at=at, version=ctx.require(TargetRelease).release.version, image_id=expected.image_id)
 
 
 def await_steady(
@@ -173,7 +173,7 @@ def await_steady(
         except DeadlineExceededError as timeout:
             seen = look.problem or f"well, but not for {check.steady_for_s:g} s in a row"
             raise DeadlineExceededError(
-                "health.timeout", f"{timeout.what} Seen last: {seen}", hint=timeout.hint
+                "health.timeout", f"{timeout.summary} Seen last: {seen}", hint=timeout.hint
             ) from None
 
 
@@ -215,7 +215,7 @@ def observe_serving(ctx: StateContext[OptionsT], look: Callable[[], Look]) -> Ob
     """
 
     def see() -> Observation | None:
-        seen = repeat_while_away(ctx, look)
+        seen = retry_while_unreachable(ctx, look)
         return Observation.PARTIAL if seen.fatal else None if seen.problem else Observation.DONE
 
     try:
@@ -286,4 +286,4 @@ def _said_version(check: HealthCheck, probe: Probe) -> str | None:
             value = value[key]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return make_inert(str(value), max_lines=1, max_width=_VERSION_WIDTH).removeprefix("v")
+    return sanitize(str(value), max_lines=1, max_width=_VERSION_WIDTH).removeprefix("v")

@@ -47,11 +47,11 @@ def put_away(platform: Platform, name: str, log: Path) -> tuple[str, str]:
     try:
         tail = platform.save_job_log(name, log)
     except StateError as error:
-        return "", f"Its log could not be saved, so its container {name} is kept: {error.what}"
+        return "", f"Its log could not be saved, so its container {name} is kept: {error.summary}"
     try:
         platform.remove_job(name)
     except StateError as error:
-        return tail, f"Its container {name} could not be removed: {error.what}"
+        return tail, f"Its container {name} could not be removed: {error.summary}"
     return tail, ""
 
 

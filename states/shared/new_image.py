@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from orchestrator.core.facts import PulledImage, Target
+from orchestrator.core.facts import PulledImage, TargetRelease
 from orchestrator.core.state_kind import StateContext
 
 
 def find_new_image(ctx: StateContext[Any]) -> str | None:
     """Id of the image of the release: the one that was pulled, whatever its names lead to by now; None without one."""
-    target, pulled = ctx.require(Target), ctx.find(PulledImage)
+    target, pulled = ctx.require(TargetRelease), ctx.find(PulledImage)
     if pulled is not None and pulled.digest == target.digest:
         return pulled.image_id
     image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")

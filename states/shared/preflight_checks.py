@@ -65,7 +65,7 @@ def find_problems(ctx: StateContext[Any]) -> Findings:
         except StateError as problem:
             if problem.code == "engine.unreachable":
                 raise
-            problems.setdefault(problem.what, problem)
+            problems.setdefault(problem.summary, problem)
             found = ()
         for obstacle in found:
             if obstacle.blocks:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.errors import BackupError, DatabaseError, HealthError, PlatformError, RefusedError, StateError
-from orchestrator.core.facts import Receipt
+from orchestrator.core.facts import BackupManifest
 from orchestrator.core.state_kind import StateContext
 from states.shared.backup_proof import load_backup
 from states.shared.health_check import Expectation
@@ -44,18 +44,18 @@ def blame(
     try:
         _try_control(ctx, watch, control, healthy_within_s)
     except HealthError as problem:
-        return explain_surroundings(failure, control.version, problem.what, limits)
+        return explain_surroundings(failure, control.version, problem.summary, limits)
     except PlatformError as problem:
         if problem.code != "compose.failed":
             return explain_untried(failure, limits)
-        return explain_surroundings(failure, control.version, problem.what, limits)
+        return explain_surroundings(failure, control.version, problem.summary, limits)
     except (DatabaseError, BackupError):
         return explain_untried(failure, limits)
     return explain_release(failure, control.version)
 
 
 def _try_control(ctx: StateContext[Any], watch: Watch, control: Control, healthy_within_s: float) -> None:
-    receipt = ctx.require(Receipt)
+    receipt = ctx.require(BackupManifest)
     dump = watch.over(ctx.world.backups.read(receipt.path, sha256=receipt.sha256))
     load_backup(ctx, receipt, watch.stage.database, receipt.database, dump)
     within = ctx.deadline.sooner(healthy_within_s, what=f"The start of {control.version} on a copy")
@@ -65,18 +65,18 @@ def _try_control(ctx: StateContext[Any], watch: Watch, control: Control, healthy
 def explain_release(failure: StateError, old: str) -> StateError:
     """The failure where the old version was well in the same surroundings: it is the release's."""
     hint = f"{failure.hint} {old} is well in the same surroundings.".strip()
-    return type(failure)(failure.code, failure.what, meaning=failure.meaning, hint=hint, words=failure.words)
+    return type(failure)(failure.code, failure.summary, impact=failure.impact, hint=hint, log_tail=failure.log_tail)
 
 
 def explain_surroundings(failure: StateError, old: str, problem: str, limits: Sequence[str]) -> StateError:
     """The failure where the old version, which serves its users, is not well in the rehearsal either."""
     return RefusedError(
         "rehearse.surroundings",
-        f"The rehearsal cannot judge this app: {_join(failure.what)} {old}, which serves its users now, is not well on"
-        f" the copy either: {_join(problem)}",
-        meaning=f"This says nothing against the release. {UNTOUCHED}",
+        f"The rehearsal cannot judge this app: {_join(failure.summary)} {old}, which serves its users now, is not well"
+        f" on the copy either: {_join(problem)}",
+        impact=f"This says nothing against the release. {UNTOUCHED}",
         hint=f"{_tell(limits)} {_WHAT_TO_DO}",
-        words=failure.words,
+        log_tail=failure.log_tail,
     )
 
 
@@ -89,10 +89,10 @@ def explain_untried(failure: StateError, limits: Sequence[str]) -> StateError:
         return failure
     return RefusedError(
         "rehearse.surroundings",
-        failure.what,
-        meaning=f"This may come from the rehearsal and not from the release. {UNTOUCHED}",
+        failure.summary,
+        impact=f"This may come from the rehearsal and not from the release. {UNTOUCHED}",
         hint=f"{_tell(limits)} {_WHAT_TO_DO}",
-        words=failure.words,
+        log_tail=failure.log_tail,
     )
 
 

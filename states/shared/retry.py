@@ -36,7 +36,7 @@ def is_away(error: StateError) -> bool:
     return error.code in _AWAY
 
 
-def repeat_while_away(
+def retry_while_unreachable(
     ctx: StateContext[Any], work: Callable[[], T], *, at_most_s: float = _PATIENCE_S, also: frozenset[str] = frozenset()
 ) -> T:
     """Do ``work``, which may be repeated, until all that it needs was there; from the first failure on, a while.
@@ -64,5 +64,5 @@ def _wait_after(failure: StateError, patience: Deadline) -> None:
         name = _NAMES.get(failure.code.partition(".")[0], "the engine")
         waited = f"Waiting for {name} was not done within {patience.seconds:g} s."
         raise type(failure)(
-            failure.code, f"{waited} {failure.what}", meaning=failure.meaning, hint=failure.hint
+            failure.code, f"{waited} {failure.summary}", impact=failure.impact, hint=failure.hint
         ) from timeout

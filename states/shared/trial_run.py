@@ -19,7 +19,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.model.workloads import JobStatus, ServiceStatus
 from orchestrator.core.ports.trial import Stage
 from orchestrator.core.state_kind import HealthCheck, StateContext
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 from states.shared.health_check import Expectation, await_steady
 from states.shared.migration_job import choose_code, explain_exit
 from states.shared.step_progress import build_progress
@@ -62,7 +62,7 @@ class Watch:
             raise DatabaseError(
                 "rehearse.no_space",
                 f"The rehearsal takes {_mib(taken)}, more than the {_mib(self.quota_bytes)} that it may.",
-                meaning=UNTOUCHED,
+                impact=UNTOUCHED,
                 hint="The real migration would need as much; find out what it writes before there is room for it.",
             )
 
@@ -97,7 +97,7 @@ def find_quota(ctx: StateContext[Any]) -> int:
             "refused.no_space",
             f"Backup could not be proven restorable: no space. {_mib(quota)} are needed beside the database"
             f" of {_mib(facts.size_bytes)}, {_mib(min(seen))} are free.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="Make room, or take the state `rehearse` out of the plan and go without the proof.",
         )
     return quota
@@ -126,7 +126,7 @@ def stage_cleared(ctx: StateContext[Any]) -> Iterator[None]:
 def sweep_earlier(ctx: StateContext[Any]) -> None:
     """Remove what earlier runs have made and could not clear away because the engine was gone: a copy of the data."""
     for run in ctx.history.leftovers()[:_RUNS_SWEPT]:
-        ctx.stages().sweep(run.run_id)
+        ctx.stages().remove_all(run.run_id)
 
 
 def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], pin: str) -> float:
@@ -143,15 +143,15 @@ def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], 
     try:
         status = ctx.deadline.poll(lambda: _find_verdict(ctx, watch, name), every_s=_POLL_S)
     finally:
-        words = make_inert(stage.save_log(name, log))
+        words = sanitize(stage.save_log(name, log))
     if status.exit_code != 0:
         raise MigrationError(
             choose_code(status.exit_code, failed="rehearse.migration_failed"),
             f"The migration ended with exit code {status.exit_code} on a copy of the data; its log is {log}."
             + explain_exit(status.exit_code),
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="Send the log to the author of the release.",
-            words=words,
+            log_tail=words,
         )
     return round(clock.monotonic() - began, 3)
 
@@ -185,7 +185,7 @@ def try_version(
         words = _save_words(ctx, stage, expected.services, log)
         late = isinstance(error, DeadlineExceededError)
         hint = "Raise `with: {healthy_within: …}` of this state if it only needs longer." if late else error.hint
-        raise HealthError(error.code, error.what, meaning=UNTOUCHED, hint=hint, words=words) from error
+        raise HealthError(error.code, error.summary, impact=UNTOUCHED, hint=hint, log_tail=words) from error
     return round(clock.monotonic() - began, 3)
 
 
@@ -198,19 +198,19 @@ def _clear(ctx: StateContext[Any]) -> None:
         raise PlatformError(
             "stage.left_behind",
             f"What the rehearsal has made could not be removed: {left}.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint="Remove these containers, networks and volumes by hand; nothing else uses them.",
         ) from timeout
 
 
 def _find_left(ctx: StateContext[Any]) -> tuple[str, ...]:
     try:
-        return ctx.stages().find_left(ctx.run_id)
+        return ctx.stages().list_remnants(ctx.run_id)
     except PlatformError as error:
         raise PlatformError(
             error.code,
-            error.what,
-            meaning=f"What the rehearsal has made may still be there; the next one removes it. {UNTOUCHED}",
+            error.summary,
+            impact=f"What the rehearsal has made may still be there; the next one removes it. {UNTOUCHED}",
             hint=error.hint,
         ) from error
 
@@ -218,10 +218,10 @@ def _find_left(ctx: StateContext[Any]) -> tuple[str, ...]:
 def _find_clear(ctx: StateContext[Any]) -> bool | None:
     stages = ctx.stages()
     try:
-        stages.sweep(ctx.run_id)
+        stages.remove_all(ctx.run_id)
     except PlatformError:
         return None  # what is being removed or made at this moment; the last look names what stays
-    return None if stages.find_left(ctx.run_id) else True
+    return None if stages.list_remnants(ctx.run_id) else True
 
 
 def _find_verdict(ctx: StateContext[Any], watch: Watch, name: str) -> JobStatus | None:
@@ -243,7 +243,7 @@ def _asked_privately(stage: Stage, check: HealthCheck) -> HealthCheck:
 def _save_words(ctx: StateContext[Any], stage: Stage, services: Sequence[str], log: str) -> str:
     found = stage.inspect_services(services)
     words = (stage.save_log(one.container_id, ctx.directory / f"{log}-{one.service}.log") for one in found)
-    return "\n".join(make_inert(said) for said in words)
+    return "\n".join(sanitize(said) for said in words)
 
 
 def _mib(size_bytes: int) -> str:

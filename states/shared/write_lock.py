@@ -81,21 +81,21 @@ def require_untouched(ctx: StateContext[Any]) -> None:
             "database.restarted",
             f"The database server was restarted after {snapshot.source} was copied: that nobody has written to it"
             " since can no longer be proven.",
-            meaning="The new version has not touched it yet.",
+            impact="The new version has not touched it yet.",
             hint="Find out in the server's log why, and run the upgrade again.",
         )
     if changes.finding == "unproven":
         raise DatabaseError(
             "database.unproven",
             f"That nobody has written to {snapshot.source} since it was copied cannot be proven: {changes.reason}.",
-            meaning="The new version has not touched it yet.",
+            impact="The new version has not touched it yet.",
             hint="Run the upgrade again; `orchestrator show` has what was found.",
         )
     if changes.finding == "written":
         raise DatabaseError(
             "database.in_use",
             f"Somebody wrote to {snapshot.source} after the app was stopped and its database was copied.",
-            meaning="The new version has not touched it yet.",
+            impact="The new version has not touched it yet.",
             hint="Find out what uses the database beside the app, and stop it.",
         )
 

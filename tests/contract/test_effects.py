@@ -12,7 +12,7 @@ from orchestrator.checker.search import read_setting
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.kind_model import Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import State
+from orchestrator.core.state_kind import StateKind
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
 from orchestrator.run.service import SilentListener
@@ -107,14 +107,14 @@ def test_what_a_kind_declares_lies_within_its_scope_and_its_outcomes(kind: str, 
     bench = Bench(tmp_path)
     reload = derive_reload(bench.plan, KINDS, tmp_path / "x.sql.gz", foreign=False)
     plans = (bench.plan, reload, derive_rollback(bench.plan, KINDS))
-    state: type[State[Any]] = KINDS[kind]
+    state: type[StateKind[Any]] = KINDS[kind]
     for plan in plans:
         for spec in plan.states.values():
             if spec.kind != kind:
                 continue
             effects = state.effects(spec.options, read_setting(plan, KINDS))
             assert effects.success in state.outcomes
-            assert all(outcome in state.outcomes for outcome, _ in effects.learns)
+            assert all(outcome in state.outcomes for outcome, _ in effects.on_outcome)
             assert not (state.compensation and effects.network)
             if set(effects.steps) & _OF_THE_DATA:
                 assert state.scope is EffectScope.DATABASE

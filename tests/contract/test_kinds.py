@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.facts import Facts, Target
+from orchestrator.core.facts import Facts, TargetRelease
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.core.state_kind import CrashRule, State, StateContext
+from orchestrator.core.state_kind import CrashRule, StateContext, StateKind
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.run.runner import ContextBuilder
 from orchestrator.run.service import SilentListener
@@ -47,7 +47,7 @@ def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_kind_declares_itself(kind: str) -> None:
-    state: type[State[Any]] = KINDS[kind]
+    state: type[StateKind[Any]] = KINDS[kind]
     assert state.kind == kind
     assert state.__module__ == f"states.{kind}"
     assert state.summary.endswith(".")
@@ -71,7 +71,7 @@ def test_describing_and_preparing_change_nothing(
     kind: str, contexts: dict[str, StateContext[Any]], bench: Bench, tmp_path: Path
 ) -> None:
     state, before = KINDS[kind](), sorted(tmp_path.rglob("*"))
-    bench.world.pin = str(contexts[kind].require(Target).pin)  # as `start` leaves it
+    bench.world.pin = str(contexts[kind].require(TargetRelease).pin)  # as `start` leaves it
     assert all(state.describe(contexts[kind]))
     prepared = state.prepare(contexts[kind])
     assert bench.world.chain() == []
@@ -81,7 +81,7 @@ def test_describing_and_preparing_change_nothing(
 
 def test_pulling_twice_is_pulling_once(contexts: dict[str, StateContext[Any]], bench: Bench) -> None:
     context = contexts["pull"]
-    target = context.require(Target)
+    target = context.require(TargetRelease)
     bench.service.world.platform.pull_image(
         target.repository, target.pin, report=context.report, deadline=context.deadline
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.core.kind_model import Setting, Step
+from orchestrator.core.kind_model import PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, State
+from orchestrator.core.state_kind import CrashRule, StateKind
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, PlanForm, StateForm
 from orchestrator.plan.schema import COMMON_OUTCOMES
@@ -139,12 +139,12 @@ def _render_keys(part: Schema, root: Schema) -> Iterator[str]:
     required = part.get("required", ())
     for name, value in part["properties"].items():
         left_out = "must be there" if name in required else _default(value)
-        meaning = value.get("description") or (_resolve(value, root) or {}).get("description", "")
-        yield f"| `{name}` | {_cell(_value(value, root))} | {left_out} | {_cell(meaning)} |"
+        impact = value.get("description") or (_resolve(value, root) or {}).get("description", "")
+        yield f"| `{name}` | {_cell(_value(value, root))} | {left_out} | {_cell(impact)} |"
     yield ""
 
 
-def _render_kind(kind: type[State[Any]]) -> Iterator[str]:
+def _render_kind(kind: type[StateKind[Any]]) -> Iterator[str]:
     yield f"## {kind.kind}\n"
     yield f"{kind.summary} {_flow(inspect.getdoc(kind) or '')}\n"
     yield "| | |\n|---|---|"
@@ -167,13 +167,13 @@ def _render_kind(kind: type[State[Any]]) -> Iterator[str]:
         yield from _render_keys(options, options)
 
 
-def _find_steps(kind: type[State[Any]]) -> tuple[Step, ...]:
+def _find_steps(kind: type[StateKind[Any]]) -> tuple[Step, ...]:
     """With the options that a plan need not write, in a plan with a database and a migration of its own."""
     required = [name for name, field in kind.Options.model_fields.items() if field.is_required()]
     if required:
         return ()
     options: BaseModel = kind.Options()
-    return kind.effects(options, Setting(database=True, migrates=True)).steps
+    return kind.effects(options, PlanTraits(database=True, migrates=True)).steps
 
 
 def _resolve(value: Schema, root: Schema) -> Schema | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.demo.commands import run_command
 from deploy.demo.images import BASE_IMAGES_TIMEOUT_S, DEMO, ensure_base_images
-from orchestrator.adapters.docker.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.host.system_clock import SystemClock
 from orchestrator.core.deadline import Deadline
 from tests.engine.hostile_database import CANARY, LOADED, SETTINGS, TRAPS, plant
@@ -33,7 +33,7 @@ class HostileServer:
         self.executor = executor
         self.superuser = superuser
 
-    def psql(self, text: str, database: str = "postgres", user: str = "", *, careless: bool = False) -> Outcome:
+    def psql(self, text: str, database: str = "postgres", user: str = "", *, careless: bool = False) -> ExecResult:
         argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", user or self.superuser, "-d", database]
         application, options = ("upgrade-orchestrator-x", CARELESS) if careless else ("setup", CAREFUL)
         environment = {"PGAPPNAME": application, "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}

@@ -119,7 +119,7 @@ def test_the_app_comes_back_even_where_somebody_takes_the_room_that_was_held(
     if told is None:  # what the journal's log has taken before was room enough
         assert ended == (Verdict.ROLLED_BACK, 20)
     else:
-        assert told.code in ("journal.end_not_written", "journal.no_space"), told.story()
+        assert told.code in ("journal.end_not_written", "journal.no_space"), told.message()
         assert (told.exit_code, "orchestrator" in told.hint) == (70, True)
     assert serving_version(bench.world) == "v1.0.0"
     assert bench.world.lost() == []
@@ -130,7 +130,7 @@ def test_a_full_disk_refuses_the_run_and_says_how_much_is_needed(bench: Bench, d
     with pytest.raises(RefusedError) as caught:
         run(bench, lambda _: None)
     assert (caught.value.code, caught.value.exit_code) == ("refused.no_space", 10)
-    assert "1024 KiB are needed" in caught.value.what
+    assert "1024 KiB are needed" in caught.value.summary
     assert bench.world.calls == []
     disk.empty()
     assert run(bench, lambda _: None) == (Verdict.COMMITTED, 0)

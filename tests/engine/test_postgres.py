@@ -233,7 +233,7 @@ def test_a_dump_that_fails_to_load_leaves_nothing(database: Postgres) -> None:
     with pytest.raises(DatabaseError) as caught:
         database.restore([dump], "restored", like=database.properties("app"), deadline=allow(60))
     assert caught.value.code == "database.restore_failed"
-    assert "nowhere" in caught.value.what
+    assert "nowhere" in caught.value.summary
     assert "restored" not in database.sizes()
 
 
@@ -324,7 +324,7 @@ def test_a_database_in_use_is_not_copied_and_the_holder_is_named(server: Server,
     with pytest.raises(DatabaseError) as caught:
         database.copy("app", "copy", deadline=allow(60))
     assert caught.value.code == "database.in_use"
-    assert name in caught.value.what
+    assert name in caught.value.summary
     assert database.terminate_sessions("app") == 1
     allow(10).poll(lambda: True if not database.sessions("app") else None, every_s=0.05)
 

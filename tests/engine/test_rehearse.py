@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from deploy.demo.bed import Acknowledged, Bed, LedgerHost, Prober, Writer, missing, read_entries
-from orchestrator.core.facts import Receipt, Rehearsal
+from orchestrator.core.facts import BackupManifest, Rehearsal
 from orchestrator.journal.journal import Journal
 from tests.engine.conftest import RELEASES
 from tests.engine.installation import ORCHESTRATOR, Ended, Installation, find_belongings, write_ledger_plan
@@ -101,7 +101,7 @@ def test_a_good_release_is_rehearsed_and_committed(story: Story) -> None:
 def test_its_receipt_says_what_it_took(story: Story) -> None:
     with closing(Journal.open(story.installation.host.folder / ".orchestrator")) as journal:
         facts = journal.facts(str(story.ended["1.1.0"].document["run"]))
-    rehearsal, receipt = facts.find(Rehearsal), facts.find(Receipt)
+    rehearsal, receipt = facts.find(Rehearsal), facts.find(BackupManifest)
     assert rehearsal is not None
     assert receipt is not None
     assert rehearsal.backup_sha256 == receipt.sha256

@@ -127,7 +127,7 @@ class Place:
 
     def take_down(self) -> None:
         """Remove all of it."""
-        self.stages.sweep(self.run_id)
+        self.stages.remove_all(self.run_id)
         LedgerHost(self.client, self.folder, self.project, "", "", "").down()
         self.client.close()
 
@@ -252,7 +252,7 @@ def test_its_limits_are_told_by_name(place: Place, stage: ComposeStage) -> None:
     assert "app is without the rights NET_ADMIN, NET_RAW" in told
     assert "mailer is not there (app names it, but it has `privileged`)" in told
     assert stage.limits()[-1].startswith("nothing outside of the copy is reached")
-    assert not any(name.endswith(("-other-1", "-mailer-1")) for name in place.stages.find_left(place.run_id))
+    assert not any(name.endswith(("-other-1", "-mailer-1")) for name in place.stages.list_remnants(place.run_id))
 
 
 def test_its_room_is_measured(stage: ComposeStage) -> None:
@@ -274,10 +274,10 @@ def test_a_transaction_that_keeps_others_from_writing_is_seen(stage: ComposeStag
 
 
 def test_sweeping_leaves_nothing_of_the_stage_and_all_of_the_app(place: Place, stage: ComposeStage) -> None:
-    assert len(place.stages.find_left(place.run_id)) >= 4
-    place.stages.sweep(place.run_id)
-    assert place.stages.find_left(place.run_id) == ()
-    place.stages.sweep(place.run_id)
+    assert len(place.stages.list_remnants(place.run_id)) >= 4
+    place.stages.remove_all(place.run_id)
+    assert place.stages.list_remnants(place.run_id) == ()
+    place.stages.remove_all(place.run_id)
     assert {one.state for one in place.platform.inspect_services(("app", "db"))} == {"running"}
     assert psql(place.live, "SELECT count(*) FROM entries") == "0"
 
@@ -291,10 +291,10 @@ def test_a_scratch_server_that_does_not_start_says_why(place: Place) -> None:
             place.open()
     finally:
         file.write_text(text)
-        place.stages.sweep(place.run_id)
+        place.stages.remove_all(place.run_id)
     assert caught.value.code == "stage.database_failed"
-    assert "no_such_setting" in caught.value.words
-    assert place.stages.find_left(place.run_id) == ()
+    assert "no_such_setting" in caught.value.log_tail
+    assert place.stages.list_remnants(place.run_id) == ()
 
 
 def try_as_job(place: Place, stage: ComposeStage, doors: list[Door]) -> set[Door]:

@@ -16,7 +16,7 @@ from orchestrator.adapters.postgres import change_token, proof
 from orchestrator.adapters.postgres.server import Postgres
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import Changes, WriteMark
+from orchestrator.core.model.database import Changes, ChangeToken
 from tests.engine.ways_to_write import BESIDE, CONTENTS, UPKEEP, WRITES, Way
 
 pytestmark = pytest.mark.docker
@@ -88,7 +88,7 @@ class Upgrade:
         self.database.fence(self.name)
         self.database.terminate_sessions(self.name)
 
-    def _close_and_mark(self) -> WriteMark:
+    def _close_and_mark(self) -> ChangeToken:
         self.close()
         return self.database.mark(self.name)
 

@@ -138,4 +138,4 @@ class Operator:
         try:
             return Deadline(SystemClock(), RUN_TIMEOUT_S, what="The operation").poll(has_come, every_s=_POLL_S)
         except DeadlineExceededError as error:
-            raise TimeoutError(error.what) from error
+            raise TimeoutError(error.summary) from error

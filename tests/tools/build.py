@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.core.ports.operator import Operator
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.releases.finder import PublishedReleaseFinder
 from tests.tools.backups import FakeBackupStore
 from tests.tools.database import FakeDatabase
@@ -67,10 +67,10 @@ def make_release(
     )
 
 
-def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_database: bool = True) -> World:
+def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_database: bool = True) -> Ports:
     """All ports on one world; a second call is what a second process would see."""
     platform, registry = FakePlatform(world), FakeRegistry(world)
-    return World(
+    return Ports(
         clock=world.clock,
         platform=platform,
         registry=registry,

@@ -11,12 +11,12 @@ from orchestrator.core.errors import DatabaseError, DeadlineExceededError
 from orchestrator.core.foresight import Obstacle
 from orchestrator.core.model.database import (
     Changes,
+    ChangeToken,
     DatabaseFacts,
     DatabaseLoad,
     DatabaseProperties,
     Inventory,
     Session,
-    WriteMark,
 )
 from tests.tools.dump import build_dump, parse_dump
 from tests.tools.things import FakeDb
@@ -101,11 +101,11 @@ class FakeDatabase:
         relations = dict.fromkeys(database.tables, f"r {database.owner}")
         return Inventory(relations=relations, sequences={}, extensions={"plpgsql": "1.0"}, large_objects=0)
 
-    def mark(self, name: str) -> WriteMark:
+    def mark(self, name: str) -> ChangeToken:
         self._look("mark")
         return self._find_moment(name)
 
-    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
+    def changes(self, name: str, since: ChangeToken, *, ours: Collection[str] = ()) -> Changes:
         self._look("changes")
         now = self._find_moment(name)
         items = {item for item in {*since.server, *now.server} if since.server.get(item) != now.server.get(item)}
@@ -218,9 +218,9 @@ class FakeDatabase:
                 self._check_unused(name)
                 del self._world.databases[name]
 
-    def _find_moment(self, name: str) -> WriteMark:
+    def _find_moment(self, name: str) -> ChangeToken:
         database = self._get(name)
-        return WriteMark(
+        return ChangeToken(
             database=database.identity,
             server_began=f"{self._world.server_began}, boot {self._world.boots}",
             catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",

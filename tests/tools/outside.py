@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from orchestrator.core.errors import PlatformError, ReleaseError
-from orchestrator.core.facts import CommittedRun, FailedRun, Leftovers, Receipt
+from orchestrator.core.facts import BackupManifest, CommittedRun, FailedRun, Leftovers
 from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.progress import Question
 from orchestrator.core.model.releases import Release
@@ -114,13 +114,13 @@ class FakeOperator:
 class FakeHistory:
     """`History` as a test wants it."""
 
-    kept_receipts: list[Receipt] = field(default_factory=list)
+    kept_receipts: list[BackupManifest] = field(default_factory=list)
     ended_runs: list[Leftovers] = field(default_factory=list)
     failures: dict[str, FailedRun] = field(default_factory=dict)
     failed_trials: dict[str, FailedRun] = field(default_factory=dict)
     committed: CommittedRun | None = None
 
-    def receipts(self) -> tuple[Receipt, ...]:
+    def receipts(self) -> tuple[BackupManifest, ...]:
         return tuple(sorted(self.kept_receipts, key=lambda receipt: receipt.taken_at, reverse=True))
 
     def leftovers(self) -> tuple[Leftovers, ...]:

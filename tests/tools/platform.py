@@ -14,7 +14,7 @@ from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, Peer, PlannedUse
 from orchestrator.core.model.images import LocalImage, Pin
 from orchestrator.core.model.progress import Progress
-from orchestrator.core.model.workloads import Difference, Drift, EngineFacts, Gate, JobStatus, ServiceStatus
+from orchestrator.core.model.workloads import Difference, Drift, EngineInfo, Gate, JobStatus, ServiceStatus
 from orchestrator.core.ports.progress import Report
 from tests.tools.jobs import FakeJobs, write_private
 from tests.tools.outside import PRIVATE_HOST
@@ -31,9 +31,9 @@ class FakePlatform:
         self._world = world
         self._jobs = FakeJobs(world)
 
-    def inspect_engine(self) -> EngineFacts:
+    def inspect_engine(self) -> EngineInfo:
         self._world.script.look("platform.inspect_engine")
-        return EngineFacts(
+        return EngineInfo(
             engine_id=self._world.engine_id,
             server_version="28.0.1",
             compose_version="2.33.0",

@@ -42,13 +42,13 @@ class FakeStages:
             deadline.pause(_OPEN_S)
             return FakeStage(apart, project, run_id)
 
-    def sweep(self, run_id: str) -> None:
-        with self._world.script.effect("stage.sweep", run_id):
+    def remove_all(self, run_id: str) -> None:
+        with self._world.script.effect("stage.remove_all", run_id):
             stage = self._world.stages.pop(run_id, None)
             for job in stage.jobs.values() if stage else ():
                 job.exit_code = 137 if job.running else job.exit_code
 
-    def find_left(self, run_id: str) -> tuple[str, ...]:
+    def list_remnants(self, run_id: str) -> tuple[str, ...]:
         self._world.script.look("stage.find_left")
         return (f"stage of {run_id}",) if run_id in self._world.stages else ()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator.core.facts import Receipt
-from orchestrator.core.model.database import DatabaseProperties, Inventory, WriteMark
+from orchestrator.core.facts import BackupManifest
+from orchestrator.core.model.database import ChangeToken, DatabaseProperties, Inventory
 
 PROPERTIES = DatabaseProperties(
     version=150000,
@@ -20,12 +20,12 @@ PROPERTIES = DatabaseProperties(
     settings=(),
 )
 INVENTORY = Inventory(relations={}, sequences={}, extensions={}, large_objects=0)
-MARK = WriteMark(database="1", server_began="then", catalog="0", written=0, transactions=0)
+MARK = ChangeToken(database="1", server_began="then", catalog="0", written=0, transactions=0)
 
 
-def make_receipt(path: Path, taken_at: datetime, version: str = "v1.0.0") -> Receipt:
+def make_receipt(path: Path, taken_at: datetime, version: str = "v1.0.0") -> BackupManifest:
     """The receipt of a small backup."""
-    return Receipt(
+    return BackupManifest(
         path=path,
         sha256="ab" * 32,
         size_bytes=10,

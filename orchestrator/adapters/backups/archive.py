@@ -110,7 +110,7 @@ class BackupFolder:
             raise BackupError(
                 "backup.incomplete",
                 f"The dump in {path} ends before its last line.",
-                meaning="It cannot be restored in full.",
+                impact="It cannot be restored in full.",
                 hint="Use another backup.",
             )
         report(Progress(label="Reading the backup", done=done, total=size))
@@ -140,7 +140,7 @@ class BackupFolder:
         ``backup.outside``, ``backup.not_writable``.
         """
         if path.parent != self._directory or path.name != _checked(path.name):
-            raise BackupError("backup.outside", f"{path} is not in {self._directory}.", meaning="It was not deleted.")
+            raise BackupError("backup.outside", f"{path} is not in {self._directory}.", impact="It was not deleted.")
         with self._writing(), suppress(FileNotFoundError), self._opened(self._directory) as folder:
             for name in (*_find_partial(folder, path.name), path.name):
                 os.unlink(name, dir_fd=folder)
@@ -182,7 +182,7 @@ class BackupFolder:
             raise BackupError(
                 "backup.no_space" if full else "backup.not_writable",
                 f"{self._directory} cannot be written: {error.strerror or error}.",
-                meaning="Nothing of an unfinished backup was left; other backups are as they were.",
+                impact="Nothing of an unfinished backup was left; other backups are as they were.",
                 hint="Make room, or let `backups.directory` name a larger place."
                 if full
                 else "It must be a real folder, no link, that belongs to the user who runs the upgrade.",
@@ -202,7 +202,7 @@ def _find_partial(folder: int, name: str) -> list[str]:
 def _refuse_existing(folder: int, path: Path) -> None:
     with suppress(FileNotFoundError):
         os.stat(path.name, dir_fd=folder, follow_symlinks=False)
-        raise BackupError("backup.exists", f"There is already a backup {path}.", meaning="It was left as it is.")
+        raise BackupError("backup.exists", f"There is already a backup {path}.", impact="It was left as it is.")
 
 
 # A link never replaces a file, a rename does; but not every file system has links.
@@ -262,7 +262,7 @@ def _require_private(found: os.stat_result, folder: Path) -> None:
     raise BackupError(
         "backup.not_writable",
         f"{problem}, so a backup could be replaced there.",
-        meaning="No backup can be kept there.",
+        impact="No backup can be kept there.",
         hint=command,
     )
 
@@ -278,7 +278,7 @@ def _refuse_missing(path: Path, why: str, cause: OSError | None = None) -> NoRet
     raise BackupError(
         "backup.missing",
         f"{path} {why}.",
-        meaning="It cannot be restored.",
+        impact="It cannot be restored.",
         hint="Use another backup: `orchestrator backups list` names them.",
     ) from cause
 
@@ -287,6 +287,6 @@ def _refuse_damaged(path: Path, cause: Exception | None = None) -> NoReturn:
     raise BackupError(
         "backup.damaged",
         f"{path} is damaged: it is not what was written.",
-        meaning="It cannot be restored.",
+        impact="It cannot be restored.",
         hint="Use another backup (`orchestrator backups list` names them), and check the disk.",
     ) from cause

@@ -22,7 +22,7 @@ from orchestrator.adapters.docker.models import RUN_LABEL
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import CommandError, PlatformError
 from orchestrator.core.files import NEW_FILE
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.terminal_text import keep_end
 
 _QUICK_S = 60.0
@@ -128,9 +128,11 @@ class Compose:
     ``mask`` learns the secrets of each project that is rendered, and takes them out of what is kept of a command.
     """
 
-    def __init__(self, environment: Mapping[str, str], host: str | None = None, *, mask: Mask | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], host: str | None = None, *, mask: Redactor | None = None
+    ) -> None:
         self._environment = build_environment(environment, host)
-        self.mask = mask or Mask()
+        self.mask = mask or Redactor()
         self._version: str | None = None
 
     @property

@@ -47,7 +47,7 @@ def explain_failure(ended: Ended) -> PlatformError:
         return PlatformError(
             "engine.unreachable",
             f"`docker compose` does not reach the engine: {ended.last_words}",
-            meaning="What runs on it is not known.",
+            impact="What runs on it is not known.",
             hint="Look whether it runs (`docker info`) and whether this user may use it.",
         )
     if _NO_PROGRAM.search(ended.errors):
@@ -79,7 +79,7 @@ def explain_no_file(directory: Path, words: str) -> PlatformError:
     return PlatformError(
         "compose.file_missing",
         f"A file that the project in {directory} names is not there: {words.splitlines()[0]}.",
-        meaning="Compose cannot read the project without it; nothing was changed.",
+        impact="Compose cannot read the project without it; nothing was changed.",
         hint="Put the file where it is looked for, or take its name out of the compose file or COMPOSE_FILE.",
     )
 

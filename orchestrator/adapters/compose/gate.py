@@ -173,5 +173,5 @@ def build_url_past_gate(
         "gate.no_address",
         f"Service {published.service} has no address at which this host reaches it:"
         f" its container is {', '.join(found) or 'not there'}.",
-        meaning=f"Whether the app would answer at {urlsplit(url).path or '/'} is not known.",
+        impact=f"Whether the app would answer at {urlsplit(url).path or '/'} is not known.",
     )

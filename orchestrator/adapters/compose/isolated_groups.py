@@ -28,7 +28,7 @@ _HARMLESS_LABELS = ("com.docker.", "com.centurylinklabs.watchtower.", "org.openc
 
 
 @dataclass(frozen=True)
-class Circle:
+class IsolatedGroup:
     """Who may be in the networks of services that are kept apart: they themselves and their ``company``.
 
     ``networks`` are the engine's names of the networks that the services leave for one of their own, ``name``.
@@ -37,11 +37,11 @@ class Circle:
     project: str
     name: str
     services: tuple[str, ...]
-    company: tuple[str, ...]
+    dependencies: tuple[str, ...]
     networks: frozenset[str]
 
 
-def find_circle(rendering: str, services: Sequence[str]) -> Circle | None:
+def find_circle(rendering: str, services: Sequence[str]) -> IsolatedGroup | None:
     """The circle of these services; None where they cannot be kept apart from their users."""
     project = parse_rendering(rendering)
     known, networks = read_services(project), read_object(project.get("networks"))
@@ -51,11 +51,11 @@ def find_circle(rendering: str, services: Sequence[str]) -> Circle | None:
     if not used or not all(_is_own(network) for network in used.values()):
         return None
     name = read_name(rendering)
-    return Circle(
+    return IsolatedGroup(
         project=name,
         name=f"{name}_gate",
         services=tuple(services),
-        company=find_dependencies(rendering, services),
+        dependencies=find_dependencies(rendering, services),
         networks=frozenset(str(network.get("name") or key) for key, network in used.items()),
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.adapters.compose.isolated_groups import Circle, find_circle
+from orchestrator.adapters.compose.isolated_groups import IsolatedGroup, find_circle
 from orchestrator.adapters.compose.rendering import parse_rendering, read_services
 from orchestrator.adapters.docker.engine import DockerEngine
 from orchestrator.adapters.docker.models import (
@@ -38,7 +38,7 @@ _SOCKET = "docker.sock"
 _NOTES = TypeAdapter(dict[str, Names])  # container id → what it is taken out of
 
 
-def prepare_room(engine: DockerEngine, rendering: str, services: Sequence[str]) -> Circle | None:
+def prepare_room(engine: DockerEngine, rendering: str, services: Sequence[str]) -> IsolatedGroup | None:
     """Make a network of their own for these services, with what they depend on; None where they need the other way."""
     circle = find_circle(rendering, services)
     listed = engine.list_containers()
@@ -56,13 +56,13 @@ def prepare_room(engine: DockerEngine, rendering: str, services: Sequence[str]) 
     return circle
 
 
-def is_undisturbed(circle: Circle, listed: Iterable[ListedDocument]) -> bool:
+def is_undisturbed(circle: IsolatedGroup, listed: Iterable[ListedDocument]) -> bool:
     """Whether nobody could reach these services but their company, of all the containers of the engine.
 
     What has the network of the host and listens to the engine may be a proxy that takes in whatever starts.
     """
     for one in listed:
-        if one.networks & circle.networks and not one.is_of(circle.project, {*circle.services, *circle.company}):
+        if one.networks & circle.networks and not one.is_of(circle.project, {*circle.services, *circle.dependencies}):
             return False
         if one.on_host and any(PurePosixPath(source).name == _SOCKET for source in one.sources):
             return False
@@ -70,7 +70,7 @@ def is_undisturbed(circle: Circle, listed: Iterable[ListedDocument]) -> bool:
 
 
 def take_out(
-    engine: DockerEngine, project: FrozenProject, circle: Circle, deadline: Deadline
+    engine: DockerEngine, project: FrozenProject, circle: IsolatedGroup, deadline: Deadline
 ) -> list[ContainerDocument]:
     """Take the containers out of the networks of their users; nothing starts them again by itself. Returns them all."""
     found = _find_containers(engine, project.name, circle.services)
@@ -127,18 +127,18 @@ def dissolve(engine: DockerEngine, project: FrozenProject, rendering: str, servi
     circle = find_circle(rendering, services)
     for name in engine.find_networks({GATE_LABEL: project.name}):
         members = [one for one in engine.list_containers() if name in one.networks]
-        if circle is None or not all(one.is_of(project.name, circle.company) for one in members):
+        if circle is None or not all(one.is_of(project.name, circle.dependencies) for one in members):
             continue
         for member in members:
             engine.disconnect_container(member.id, name)
         engine.remove_network(name)
 
 
-def _assemble(engine: DockerEngine, circle: Circle, listed: Iterable[ListedDocument]) -> None:
+def _assemble(engine: DockerEngine, circle: IsolatedGroup, listed: Iterable[ListedDocument]) -> None:
     if circle.name not in engine.find_networks({GATE_LABEL: circle.project}):
         engine.create_inner_network(circle.name, {GATE_LABEL: circle.project, PROJECT_LABEL: circle.project})
     for one in listed:
-        if one.is_of(circle.project, circle.company) and circle.name not in one.networks:
+        if one.is_of(circle.project, circle.dependencies) and circle.name not in one.networks:
             container = engine.find_container(one.id)
             names = [name for ties in container.networks.values() for name in ties.aliases] if container else []
             engine.connect_container(one.id, circle.name, list(dict.fromkeys(names)))
@@ -149,7 +149,7 @@ def _find_containers(engine: DockerEngine, project: str, services: Sequence[str]
     return [one for service in services for one in engine.find_containers({**labels, SERVICE_LABEL: service})]
 
 
-def _note(container: ContainerDocument, circle: Circle) -> Names:
+def _note(container: ContainerDocument, circle: IsolatedGroup) -> Names:
     return {name: ties.aliases for name, ties in container.networks.items() if name in circle.networks}
 
 

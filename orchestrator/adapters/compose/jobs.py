@@ -13,7 +13,7 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.files import NEW_FILE
 from orchestrator.core.model.workloads import JobStatus
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.terminal_text import keep_end
 
 TAIL_LINES = 50
@@ -29,9 +29,9 @@ class Jobs:
     ``mask`` takes out of what they say the secrets that it knows.
     """
 
-    def __init__(self, engine: DockerEngine, mask: Mask | None = None) -> None:
+    def __init__(self, engine: DockerEngine, mask: Redactor | None = None) -> None:
         self._engine = engine
-        self._mask = mask or Mask()
+        self._mask = mask or Redactor()
 
     def inspect(self, name: str) -> JobStatus | None:
         """The engine's verdict; a container that was made but never started is over without an exit code."""
@@ -78,7 +78,7 @@ class Jobs:
         except PlatformError as error:
             if error.code != "engine.refused" or self._engine.find_container(name) is None:
                 raise
-            return f"(what it said cannot be read: {error.what})"
+            return f"(what it said cannot be read: {error.summary})"
 
     def remove(self, name: str) -> None:
         """Remove the container with its anonymous volumes."""
@@ -118,7 +118,7 @@ class Jobs:
             raise PlatformError(
                 "job.missing",
                 f"The container {name} is gone; how it ended is not known.",
-                meaning="It may have done all of its work, a part of it, or none.",
+                impact="It may have done all of its work, a part of it, or none.",
             )
         if status.said:
             tell(status.said)

@@ -64,6 +64,6 @@ class PinFile:
         return PlatformError(
             "env.not_writable",
             f"{self._path} cannot be replaced: {problem}.",
-            meaning="The version stays as it is.",
+            impact="The version stays as it is.",
             hint="Run as the user who owns the project's folder.",
         )

@@ -47,7 +47,7 @@ from orchestrator.core.errors import InvariantError, PlatformError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, PlannedUse
 from orchestrator.core.model.images import LocalImage, Pin
-from orchestrator.core.model.workloads import Drift, EngineFacts, Gate, JobStatus, ServiceStatus
+from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus, ServiceStatus
 from orchestrator.core.ports.progress import Report
 
 _RENDERING = "what Compose reads of the project"
@@ -86,10 +86,10 @@ class ComposeProject:
 
     # --- the engine and the project's files
 
-    def inspect_engine(self) -> EngineFacts:
+    def inspect_engine(self) -> EngineInfo:
         """See `Platform.inspect_engine`."""
         engine = self._engine.inspect()
-        return EngineFacts(
+        return EngineInfo(
             engine_id=engine.id,
             server_version=engine.server_version,
             compose_version=self._compose.read_version(),
@@ -221,7 +221,7 @@ class ComposeProject:
             raise PlatformError(
                 "pull.digest_mismatch",
                 f"{repository} was pulled, but the engine has no image with the digest {pin.digest}.",
-                meaning="What was downloaded is not what the release names; it is not used.",
+                impact="What was downloaded is not what the release names; it is not used.",
             )
         self._engine.tag(image.id, f"{repository}:{pin.tag}")
         return image.to_image()

@@ -18,7 +18,7 @@ from orchestrator.adapters.compose.names import find_path_names, find_rendering_
 from orchestrator.adapters.compose.project_files import read_marks
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.files import read_beginning
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.secret_detection import (
     find_in_document,
     find_in_environment,
@@ -33,16 +33,16 @@ _SETTING = re.compile(r"^[ \t]*+(?:-[ \t]*+)?[\"']?([\w.-]++)[\"']?[ \t]*+[:=][ 
 _LOGINS = ("auth", "password", "identitytoken", "registrytoken")
 
 
-def learn_run(mask: Mask, folder: Path, project: FrozenProject | None) -> None:
+def learn_run(mask: Redactor, folder: Path, project: FrozenProject | None) -> None:
     """Let ``mask`` know those of a run: in its copy of the project, and in the project as it is now."""
     variable = project.variable if project else ""
-    mask.learn(read_env_secrets(_read(folder / "env"), variable))
+    mask.register(read_env_secrets(_read(folder / "env"), variable))
     learn_rendering(mask, _read(folder / "compose.template.json"))
     if project is not None:
-        mask.learn(read_project_secrets(project.directory, variable))
+        mask.register(read_project_secrets(project.directory, variable))
 
 
-def learn_rendering(mask: Mask, rendering: str) -> None:
+def learn_rendering(mask: Redactor, rendering: str) -> None:
     """Let ``mask`` know the secrets of a project as Compose renders it, and its names, which are none."""
     try:
         document = json.loads(rendering)
@@ -50,8 +50,8 @@ def learn_rendering(mask: Mask, rendering: str) -> None:
         return
     mask.protect(find_rendering_names(document))
     for name, service in _entries(document, "services"):
-        mask.learn(_with_bare_dollars(find_in_document(service)), f"service {name}")
-    mask.learn(read_rendering_secrets(rendering))
+        mask.register(_with_bare_dollars(find_in_document(service)), f"service {name}")
+    mask.register(read_rendering_secrets(rendering))
 
 
 def read_project_secrets(directory: Path, variable: str) -> Iterator[str]:

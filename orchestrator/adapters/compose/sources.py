@@ -100,6 +100,6 @@ def _require_regular(path: Path) -> None:
         raise PlatformError(
             "compose.not_regular",
             f"{path} cannot be read: {error.strerror}.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="Put a file there, or take it out of the project.",
         ) from error

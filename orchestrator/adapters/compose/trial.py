@@ -43,7 +43,7 @@ from orchestrator.core.errors import DatabaseError, PlatformError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
 from orchestrator.core.ports.database import Database
-from orchestrator.redaction.terminal_text import make_inert
+from orchestrator.redaction.terminal_text import sanitize
 
 _DATA = "/var/lib/postgresql/data"
 _OPEN_S = 300.0
@@ -98,8 +98,8 @@ class ComposeStages:
         stage.start_helpers(project.pin_text, deadline)
         return stage
 
-    def sweep(self, run_id: str) -> None:
-        """See `Stages.sweep`."""
+    def remove_all(self, run_id: str) -> None:
+        """See `Stages.remove_all`."""
         labels = _labels(run_id)
         for container in self.engine.find_containers(labels):
             self.engine.destroy_container(container.id)
@@ -108,7 +108,7 @@ class ComposeStages:
         for volume in self.engine.find_volumes(labels):
             self.engine.remove_volume(volume)
 
-    def find_left(self, run_id: str) -> tuple[str, ...]:
+    def list_remnants(self, run_id: str) -> tuple[str, ...]:
         """See `Stages.find_left`."""
         labels = _labels(run_id)
         containers = (container.name.lstrip("/") for container in self.engine.find_containers(labels))
@@ -172,7 +172,7 @@ class ComposeStage:
             except PlatformError as error:
                 if error.code.startswith("engine."):
                     raise
-                self._left_out.append(f"{', '.join(self._plan.helpers)} could not be started there ({error.what})")
+                self._left_out.append(f"{', '.join(self._plan.helpers)} could not be started there ({error.summary})")
 
     def limits(self) -> tuple[str, ...]:
         """See `Stage.limits`."""
@@ -273,7 +273,7 @@ class ComposeStage:
                 "stage.database_failed",
                 "The scratch database server has ended.",
                 hint="It was started like the live one, with an empty data directory.",
-                words=make_inert(words.decode(errors="replace")),
+                log_tail=sanitize(words.decode(errors="replace")),
             )
         short = self.executor.allow(_QUICK_S, "A question to a scratch database server")
         with suppress(DatabaseError):  # it has ended since, as the next look says

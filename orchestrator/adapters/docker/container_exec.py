@@ -24,7 +24,7 @@ _ANONYMOUS_LABEL = "com.docker.volume.anonymous"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExecResult:
     """How a program ended. ``errors`` is the end of its stderr; ``output`` is empty where it was streamed."""
 
     exit_code: int
@@ -83,7 +83,7 @@ class ContainerExec:
         deadline: Deadline,
         stdin: Iterable[bytes] = (),
         environment: Mapping[str, str] | None = None,
-    ) -> Outcome:
+    ) -> ExecResult:
         """Run a program, feed it ``stdin`` and collect what it says.
 
         Raises:
@@ -100,7 +100,7 @@ class ContainerExec:
                 code = program.read_exit_code(self.allow(_EXIT_CODE_WITHIN_S, "The end of a program"))
             finally:
                 program.close()
-        return Outcome(code, bytes(output), errors)
+        return ExecResult(code, bytes(output), errors)
 
     def stream(
         self,
@@ -110,7 +110,7 @@ class ContainerExec:
         deadline: Deadline,
         environment: Mapping[str, str] | None = None,
         pipe: ContainerPipe | None = None,
-    ) -> Outcome:
+    ) -> ExecResult:
         """Run a program and pass on its output as it comes. What ``write`` raises is raised; errors as `run`.
 
         ``pipe``: where it writes to in place of its stdout.
@@ -125,7 +125,7 @@ class ContainerExec:
                 code = program.read_exit_code(self.allow(_EXIT_CODE_WITHIN_S, "The end of a program"))
         finally:
             program.close()
-        return Outcome(code, b"", errors)
+        return ExecResult(code, b"", errors)
 
     @contextmanager
     def piped(self) -> Iterator[ContainerPipe | None]:
@@ -139,10 +139,10 @@ class ContainerExec:
     def _try(self, argv: Sequence[str]) -> bool:
         return self.run(argv, deadline=self.allow(_TRY_WITHIN_S, f"{argv[0]} in a container")).exit_code == 0
 
-    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Conversation:
+    def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> InteractiveExec:
         """Run a program that answers for as long as it is asked; the caller closes it. Errors as `run`."""
         with _translated():
-            return Conversation(Program.start(self._client(), self._find, argv, environment), self)
+            return InteractiveExec(Program.start(self._client(), self._find, argv, environment), self)
 
     def _find(self, client: docker.DockerClient) -> str:
         labels = [
@@ -157,21 +157,21 @@ class ContainerExec:
             raise DatabaseError(
                 "database.unreachable",
                 f"No container of service {self.service!r} is running.",
-                meaning="The database cannot be looked at or changed.",
+                impact="The database cannot be looked at or changed.",
                 hint=f"Start it with `docker compose up -d {self.service}`; `docker compose ps -a` shows its state.",
             )
         with _readable():
             return str(found[0]["Id"])
 
 
-class Conversation:
+class InteractiveExec:
     """A program that is asked more than once."""
 
     def __init__(self, program: Program, executor: ContainerExec) -> None:
         self._program = program
         self._executor = executor
 
-    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> ExecResult:
         """What it says until it says ``end``, which is left out; its exit code and last words where it ends before.
 
         Errors as `ContainerExec.run`.
@@ -180,10 +180,10 @@ class Conversation:
             with deadline.guarding(self._program.abandon):
                 output, errors = self._program.exchange(question, end)
             if output is not None:
-                return Outcome(0, output, "")
+                return ExecResult(0, output, "")
             within = self._executor.allow(_EXIT_CODE_WITHIN_S, "The end of a program")
             # One that was ended from outside may have come to its own end.
-            return Outcome(self._program.read_exit_code(within) or _NOT_ANSWERED, b"", errors)
+            return ExecResult(self._program.read_exit_code(within) or _NOT_ANSWERED, b"", errors)
 
     def close(self) -> None:
         """End it: its input is over. Repeating is harmless."""
@@ -198,7 +198,7 @@ def _readable() -> Iterator[None]:
         raise DatabaseError(
             "database.unreachable",
             f"What the engine says of the container of the database cannot be read ({type(error).__name__}).",
-            meaning="The database cannot be looked at or changed.",
+            impact="The database cannot be looked at or changed.",
             hint="Look whether `docker version` shows a release that is supported.",
         ) from error
 
@@ -211,6 +211,6 @@ def _translated() -> Iterator[None]:
         raise DatabaseError(
             "database.unreachable",
             f"The Docker engine did not let us into the database's container: {error}",
-            meaning="The database cannot be looked at or changed.",
+            impact="The database cannot be looked at or changed.",
             hint="Check that the engine runs and that this user may use it: `docker ps`.",
         ) from error

@@ -18,7 +18,7 @@ _DEFAULT = "default"
 _AGREED = "ORCHESTRATOR_PLAIN_TCP"
 
 
-def hold_engine(environment: Mapping[str, str]) -> dict[str, str]:
+def pin_docker_context(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment with the present docker context in it by name.
 
     Otherwise `docker context use` in the middle of a run would send Compose to another engine than the one that we
@@ -48,7 +48,7 @@ def require_private_channel(environment: Mapping[str, str]) -> None:
     raise PlatformError(
         "engine.plain_tcp",
         f"The engine {host} would be spoken to without TLS that is verified: whoever is between could command it.",
-        meaning="Nothing was touched.",
+        impact="Nothing was touched.",
         hint=f"Set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, use DOCKER_HOST=ssh://…, or agree: {_AGREED}={host}",
     )
 
@@ -67,7 +67,7 @@ def _find_address(environment: Mapping[str, str]) -> tuple[str, bool]:
         raise PlatformError(
             "engine.unknown_context",
             f"Where the docker context {environment['DOCKER_CONTEXT']} leads cannot be read.",
-            meaning="Nothing was touched.",
+            impact="Nothing was touched.",
             hint="`docker context ls` lists them; name one with DOCKER_CONTEXT, or an address with DOCKER_HOST.",
         )
     return address, is_verified

@@ -28,7 +28,7 @@ def translated(deed: str, explain: Callable[[APIError], PlatformError] | None = 
         raise PlatformError(
             "engine.refused",
             f"The engine's answer cannot be read (asked to {deed}): {error}.",
-            meaning="What runs on it is not known.",
+            impact="What runs on it is not known.",
             hint="Look whether `docker version` shows a release that is supported, and whether a proxy answers for it.",
         ) from error
     except (
@@ -40,7 +40,7 @@ def translated(deed: str, explain: Callable[[APIError], PlatformError] | None = 
         raise PlatformError(
             "engine.unreachable",
             f"The engine does not answer (asked to {deed}): {error}",
-            meaning="What runs on it is not known.",
+            impact="What runs on it is not known.",
             hint="Look whether it runs (`docker info`) and whether this user may use it.",
         ) from error
 

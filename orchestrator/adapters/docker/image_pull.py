@@ -58,7 +58,7 @@ def explain_failure(reference: str, text: str, status: int | None = None) -> Pla
     return PlatformError(
         code,
         f"Pulling {reference} failed: {text.strip()}",
-        meaning="The new image is not on this host; nothing else has changed.",
+        impact="The new image is not on this host; nothing else has changed.",
         hint=_HINTS[code],
     )
 

@@ -22,6 +22,6 @@ def write_private(path: Path, content: bytes) -> None:
         raise PlatformError(
             "compose.not_written",
             f"{path} cannot be written: {error.strerror or error}.",
-            meaning="What would have been done with it was not begun.",
+            impact="What would have been done with it was not begun.",
             hint="Make room on the disk of the run's folder, or give this user the right to write there.",
         ) from error

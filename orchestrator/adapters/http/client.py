@@ -19,7 +19,7 @@ from orchestrator.adapters.host.blocking import run_aside
 from orchestrator.adapters.http.addresses import is_loopback, is_same_origin
 from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
 from orchestrator.adapters.http.connections import Adapter, Choose, Doors, Session
-from orchestrator.adapters.http.errors import hostile, require_success, unreachable
+from orchestrator.adapters.http.errors import require_success, unreachable, untrusted_response
 from orchestrator.adapters.http.json_reader import DocumentError, read_json
 from orchestrator.adapters.http.rate_limit import read_pause_s
 from orchestrator.core.errors import InvariantError
@@ -96,7 +96,7 @@ def fetch(line: Line, url: str, headers: Mapping[str, str]) -> Answer:
     try:
         return run_bounded(lambda: _follow(line, url, headers), budget.left_s, line.doors.close)
     except SpentError as cause:
-        raise (hostile if budget.left_s else unreachable)(url, str(cause)) from cause
+        raise (untrusted_response if budget.left_s else unreachable)(url, str(cause)) from cause
     except TimeoutError as cause:
         raise unreachable(url, f"did not answer in full within {budget.limits.total_s:g} s") from cause
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as cause:
@@ -109,7 +109,7 @@ def read_document(answer: Answer, limits: Limits = DEFAULT_LIMITS) -> Document:
     try:
         return Document(read_json(answer.body, values=limits.values, depth=limits.depth), answer.next_url)
     except DocumentError as cause:
-        raise hostile(answer.url, f"sent something that {cause}") from cause
+        raise untrusted_response(answer.url, f"sent something that {cause}") from cause
 
 
 def new_session(url: str, doors: Doors | None = None) -> requests.Session:
@@ -161,9 +161,9 @@ def _follow(line: Line, url: str, headers: Mapping[str, str]) -> Answer:
         if target is None:
             return answer
         if not is_same_origin(url, target):
-            raise hostile(url, "redirects to another host")
+            raise untrusted_response(url, "redirects to another host")
         url = target
-    raise hostile(url, f"redirects more than {_MAX_REDIRECTS} times")
+    raise untrusted_response(url, f"redirects more than {_MAX_REDIRECTS} times")
 
 
 # A few quick ones: a server that is restarted answers again in a moment.
@@ -215,5 +215,5 @@ def _join(url: str, target: str | None) -> str | None:
     if target is None:
         return None
     if len(target) > _MAX_ADDRESS:
-        raise hostile(url, "names an address that is longer than any")
+        raise untrusted_response(url, "names an address that is longer than any")
     return urljoin(url, target)

@@ -13,12 +13,12 @@ _RATE_LIMITED = 429
 _REFUSALS = (401, 403)
 
 
-def hostile(url: str, what: str) -> ReleaseError:
+def untrusted_response(url: str, what: str) -> ReleaseError:
     """The server's answer is not what such a server sends."""
     return ReleaseError(
         "releases.hostile",
         f"{_shown(url)} {what}.",
-        meaning=f"The answer was thrown away. {UNTOUCHED}",
+        impact=f"The answer was thrown away. {UNTOUCHED}",
         hint="See that the address in the plan is the right one and that no proxy answers in its place.",
     )
 
@@ -28,7 +28,7 @@ def unreachable(url: str, what: str, *, retry_at: datetime | None = None) -> Rel
     return ReleaseError(
         "releases.unreachable",
         f"{_shown(url)} {what}.",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint="See that this host can reach it, then try again.",
         retry_at=retry_at,
     )
@@ -39,7 +39,7 @@ def denied(url: str, status: int) -> ReleaseError:
     return ReleaseError(
         "releases.denied",
         f"{_shown(url)} refuses access ({status}).",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint="Give it a token that may read the releases, or correct the one that it has.",
     )
 
@@ -58,7 +58,7 @@ def require_success(url: str, status: int, headers: Mapping[str, str]) -> None:
     if status >= 500:  # noqa: PLR2004
         retry_at = read_retry_at(headers, datetime.now(UTC))
         raise unreachable(url, f"is out of order ({status})", retry_at=retry_at)
-    raise hostile(url, f"gave an answer that makes no sense here ({status})")
+    raise untrusted_response(url, f"gave an answer that makes no sense here ({status})")
 
 
 def _rate_limited(url: str, status: int, headers: Mapping[str, str]) -> ReleaseError:
@@ -66,7 +66,7 @@ def _rate_limited(url: str, status: int, headers: Mapping[str, str]) -> ReleaseE
     return ReleaseError(
         "releases.rate_limited",
         f"{_shown(url)} has had too many questions from this address ({status}).",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint=f"Try again {f'after {retry_at:%Y-%m-%d %H:%M} UTC' if retry_at else 'later'}, or give it a token: that"
         " allows more.",
         retry_at=retry_at,
@@ -77,7 +77,7 @@ def _not_found(url: str) -> ReleaseError:
     return ReleaseError(
         "releases.not_found",
         f"{_shown(url)} does not exist (404).",
-        meaning=UNTOUCHED,
+        impact=UNTOUCHED,
         hint="Correct the name in the plan; for a private one, give a token that may read it.",
     )
 

@@ -83,7 +83,7 @@ SELECT pg_catalog.count(*) FILTER (WHERE application_name <> {quote_text(applica
 
 
 def build_contents() -> str:
-    """One JSON object: what of a `WriteMark` can be asked only inside of the database.
+    """One JSON object: what of a `ChangeToken` can be asked only inside of the database.
 
     Every statement that changes the catalog leaves a new version of some entry; TRUNCATE too.
     """

@@ -114,7 +114,7 @@ def split_dump(chunks: Iterable[bytes]) -> Iterator[Piece]:
         raise DatabaseError(
             "database.restore_failed",
             "The dump ends before its last line.",
-            meaning="The new database was dropped again; the live one was not touched.",
+            impact="The new database was dropped again; the live one was not touched.",
             hint="Use another backup.",
         )
 
@@ -155,6 +155,6 @@ def _unlawful() -> DatabaseError:
     return DatabaseError(
         "database.restore_failed",
         "The dump holds a command of psql or a comment within a statement, which no dump of pg_dump has.",
-        meaning="It was not run; the new database was dropped again, and the live one was not touched.",
+        impact="It was not run; the new database was dropped again, and the live one was not touched.",
         hint="Find out who has written to the file, and use another backup.",
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from orchestrator.adapters.docker.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.postgres import programs, sql
 from orchestrator.adapters.postgres.port import find_other_place
 from orchestrator.adapters.postgres.psql_session import PsqlSession
@@ -108,14 +108,14 @@ class Psql:
         return {}
 
     # The session that answers is the one that stays.
-    def _log_in(self, environment: Mapping[str, str]) -> Outcome:
+    def _log_in(self, environment: Mapping[str, str]) -> ExecResult:
         short = self.allow("A first question to the database server")
         if self._kept_up is None:
             argv = programs.build_psql(self.account()[0], self.maintenance(), "-c", "SELECT")
             return self.executor.run(argv, deadline=short, environment=environment)
         session = PsqlSession(self.executor, self._build_argv(_KEPT_UP), environment)
         answer = session.ask("SELECT;", short)
-        outcome = answer[0] if answer is not None else Outcome(_NO_CONNECTION, b"", "")
+        outcome = answer[0] if answer is not None else ExecResult(_NO_CONNECTION, b"", "")
         if outcome.exit_code == 0:
             self._session = session
         return outcome
@@ -128,7 +128,7 @@ class Psql:
                 "database.client",
                 f"The database's container has {fault}. What a database holds can put commands into a dump of such a"
                 " version (CVE-2025-8714, CVE-2025-8715).",
-                meaning="No dump was made or loaded; nothing was touched.",
+                impact="No dump was made or loaded; nothing was touched.",
                 hint="Update the image of the database within its major version, and try again.",
             )
 
@@ -166,7 +166,7 @@ class Psql:
             self.refuse(outcome, database, "database.failed")
         return outcome.output.decode().strip()
 
-    def attempt(self, statements: str, database: str, deadline: Deadline) -> Outcome:
+    def attempt(self, statements: str, database: str, deadline: Deadline) -> ExecResult:
         """Statements that may fail, and are never put a second time."""
         if database == self._kept_up:
             self.ask("SELECT;", database)  # a session that was idle may be over: found out before it matters
@@ -175,7 +175,7 @@ class Psql:
                 return answer[0]
         return self.run(statements, database, deadline)
 
-    def run(self, statements: str, database: str, deadline: Deadline) -> Outcome:
+    def run(self, statements: str, database: str, deadline: Deadline) -> ExecResult:
         """Statements that may fail, in a program of their own."""
         stdin = [statements.encode() + b"\n"]
         return self.executor.run(
@@ -193,14 +193,14 @@ class Psql:
             self._session = PsqlSession(self.executor, self._build_argv(_KEPT_UP), environment)
         return self._session
 
-    def _ask_session(self, statements: str, deadline: Deadline) -> Outcome | None:
+    def _ask_session(self, statements: str, deadline: Deadline) -> ExecResult | None:
         answer = self._find_session().ask(statements, deadline)
         # The server, or somebody in it, may have ended a session that was idle.
         return None if answer is None or (answer[1] and self.has_lost(answer[0])) else answer[0]
 
     # The session goes there and comes back, in a twentieth of the time that a program in the container takes. Where
     # that does not work, a program of its own says why.
-    def _visit(self, statements: str, database: str, deadline: Deadline) -> Outcome | None:
+    def _visit(self, statements: str, database: str, deadline: Deadline) -> ExecResult | None:
         if self._kept_up is None or not _PLAIN_NAME.fullmatch(database):
             return None
         there_and_back = f"\\connect {database}\n{statements}\n\\connect {_KEPT_UP}"
@@ -232,7 +232,7 @@ class Psql:
             raise DatabaseError(
                 "database.in_use",
                 f"{strangers} others connected to {name!r} in the moment in which it was open for us.",
-                meaning="Their sessions were ended; what they may have written is still in it.",
+                impact="Their sessions were ended; what they may have written is still in it.",
                 hint="Find out what connects to the database beside the app, and stop it.",
             )
 
@@ -241,27 +241,27 @@ class Psql:
         try:
             self.ask(sql.build_terminate_application(self._application), self.maintenance())
         except StateError as error:
-            warn("database.program_left", application=self._application, reason=error.what)
+            warn("database.program_left", application=self._application, reason=error.summary)
 
     def end_other_programs(self, deadline: Deadline) -> None:
         """End the sessions of programs of ours that other processes have begun, and wait until they are gone."""
         statement = sql.build_terminate_applications(_APPLICATION, but=self._application)
         deadline.poll(lambda: self.ask(statement, self.maintenance(), deadline) == "0" or None, every_s=0.1)
 
-    def has_lost(self, outcome: Outcome) -> bool:
+    def has_lost(self, outcome: ExecResult) -> bool:
         """Whether a program failed because it had no connection, or none any more, or ended with its container."""
         ended = outcome.exit_code == _NO_CONNECTION or outcome.exit_code > _SIGNALLED
         crashed = _CRASHED in outcome.errors and _ASKED_TO_END not in outcome.errors
         return outcome.exit_code != 0 and (ended or crashed or _is_full(outcome) or not outcome.errors)
 
-    def refuse(self, outcome: Outcome, database: str, code: str) -> NoReturn:
+    def refuse(self, outcome: ExecResult, database: str, code: str) -> NoReturn:
         """Raise what a failed program stands for."""
         if self.has_lost(outcome):
             self._refuse_connection(outcome, database)
         raise DatabaseError(code, f"PostgreSQL refused: {find_reason(outcome.errors)}")
 
     # The client gives no code for a refused connection, so most of it is found out by asking elsewhere.
-    def _refuse_connection(self, outcome: Outcome, database: str) -> NoReturn:
+    def _refuse_connection(self, outcome: ExecResult, database: str) -> NoReturn:
         self._offered = self._session = None  # when it is back, it may know other settings, and listen elsewhere
         short = self.allow("A question to the database")
         ready = self.executor.run(["pg_isready", "-q"], deadline=short, environment=self._place).exit_code == 0
@@ -272,39 +272,39 @@ class Psql:
             raise DatabaseError(
                 "database.fenced",
                 f"Database {database!r} lets nobody in: an upgrade has closed it, or somebody else.",
-                meaning="No app can work on it until it is opened.",
+                impact="No app can work on it until it is opened.",
                 hint=f'If no upgrade is at work: ALTER DATABASE "{database}" ALLOW_CONNECTIONS true;',
             )
         if _is_full(outcome):
             raise DatabaseError(
                 "database.full",
                 f"PostgreSQL has no connection left for us: {find_reason(outcome.errors)}",
-                meaning="The database cannot be looked at or changed.",
+                impact="The database cannot be looked at or changed.",
                 hint="End what holds its connections, or raise max_connections.",
             )
         if ready and _NO_RIGHT in outcome.errors:
             raise DatabaseError(
                 "database.rights",
                 f"The role {self.account()[0]} is no superuser: {find_reason(outcome.errors)}",
-                meaning="The database cannot be copied, closed and swapped by it; nothing was touched.",
+                impact="The database cannot be copied, closed and swapped by it; nothing was touched.",
                 hint="Name a superuser under `database: user:`.",
             )
         if ready and any(word in outcome.errors for word in _REFUSALS):
             raise DatabaseError(
                 "database.authentication",
                 f"PostgreSQL does not let us in: {find_reason(outcome.errors)}",
-                meaning="The database cannot be looked at or changed.",
+                impact="The database cannot be looked at or changed.",
                 hint="Inside its container the local socket must trust the superuser, as in the official image.",
             )
         raise DatabaseError(
             "database.unreachable",
             f"PostgreSQL does not answer: {find_reason(outcome.errors)}",
-            meaning="The database cannot be looked at or changed.",
+            impact="The database cannot be looked at or changed.",
             hint="Wait until it is up; `docker compose logs` of its service says more.",
         )
 
 
-def _is_full(outcome: Outcome) -> bool:
+def _is_full(outcome: ExecResult) -> bool:
     return any(word in outcome.errors for word in _FULL)
 
 

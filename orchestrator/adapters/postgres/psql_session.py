@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 
-from orchestrator.adapters.docker.container_exec import ContainerExec, Conversation, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult, InteractiveExec
 from orchestrator.core.deadline import Deadline
 
 _IDLE_S = 20.0  # longer alone, it may have been ended meanwhile
@@ -21,12 +21,12 @@ class PsqlSession:
         self._executor = executor
         self._argv = tuple(argv)
         self._environment = dict(environment)
-        self._conversation: Conversation | None = None
+        self._conversation: InteractiveExec | None = None
         self._close: Callable[[], object] = bool
         self._used_at = 0.0
         self._lock = threading.Lock()
 
-    def ask(self, statements: str, deadline: Deadline) -> tuple[Outcome, bool] | None:
+    def ask(self, statements: str, deadline: Deadline) -> tuple[ExecResult, bool] | None:
         """What came of them, and whether that ``psql`` had answered before; None while somebody else is asking.
 
         A program that fails is over; then its exit code and its last words are the outcome.
@@ -46,12 +46,12 @@ class PsqlSession:
             self._end()
         return self._conversation is not None
 
-    def _begin(self) -> Conversation:
+    def _begin(self) -> InteractiveExec:
         self._conversation = self._executor.converse(self._argv, self._environment)
         self._close = weakref.finalize(self, self._conversation.close)  # also when nobody holds us any more
         return self._conversation
 
-    def _put(self, conversation: Conversation, statements: str, deadline: Deadline) -> Outcome:
+    def _put(self, conversation: InteractiveExec, statements: str, deadline: Deadline) -> ExecResult:
         answered = False
         end = f"end of answer {secrets.token_hex(8)}"
         try:

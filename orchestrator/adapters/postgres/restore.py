@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from orchestrator.adapters.docker.container_exec import Outcome
+from orchestrator.adapters.docker.container_exec import ExecResult
 from orchestrator.adapters.postgres import dump_routes as routes
 from orchestrator.adapters.postgres import programs, stand_ins
 from orchestrator.adapters.postgres.dump_pieces import Entry, Piece, split_dump
@@ -185,7 +185,7 @@ class Restoring:
             try:
                 self._psql.ask(f"DROP ROLE IF EXISTS {quote_name(role)};", self._psql.maintenance())
             except StateError as error:
-                warn("database.role_left", role=role, reason=error.what)
+                warn("database.role_left", role=role, reason=error.summary)
 
     # --- running it
 
@@ -231,7 +231,7 @@ class Restoring:
             try:
                 self._run_as_superuser(parts, self._name)
             except DatabaseError as error:
-                if _DEADLOCK not in error.what or not left:
+                if _DEADLOCK not in error.summary or not left:
                     raise
                 self._deadline.pause(0.2)
             else:
@@ -240,7 +240,7 @@ class Restoring:
     def _ask(self, question: str, database: str) -> str:
         return self._psql.ask(question, database)
 
-    def _judge(self, outcome: Outcome) -> None:
+    def _judge(self, outcome: ExecResult) -> None:
         if self._psql.has_lost(outcome):
             self._psql.refuse(outcome, self._name, "database.restore_failed")
         if outcome.exit_code != 0:
@@ -251,7 +251,7 @@ class Restoring:
         raise DatabaseError(
             "database.restore_failed",
             f"The dump wants something that only a superuser may do, and that cannot be proven harmless: {line}",
-            meaning="It was not run; the new database was dropped again, and the live one was not touched.",
+            impact="It was not run; the new database was dropped again, and the live one was not touched.",
             hint="Look into the file; what it needs of a superuser has to be made by hand, or left out of it.",
         )
 
@@ -260,5 +260,5 @@ def _failed(reason: str) -> DatabaseError:
     return DatabaseError(
         "database.restore_failed",
         f"The dump could not be loaded: {reason}",
-        meaning="The new database was dropped again; the live one was not touched.",
+        impact="The new database was dropped again; the live one was not touched.",
     )

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from pydantic import TypeAdapter
 
-from orchestrator.adapters.docker.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.postgres import evidence, programs, sql
 from orchestrator.adapters.postgres import preflight_queries as looks
 from orchestrator.adapters.postgres.obstacles import (
@@ -26,12 +26,12 @@ from orchestrator.core.foresight import Obstacle
 from orchestrator.core.log import warn
 from orchestrator.core.model.database import (
     Changes,
+    ChangeToken,
     DatabaseFacts,
     DatabaseLoad,
     DatabaseProperties,
     Inventory,
     Session,
-    WriteMark,
 )
 
 _CHANGE_S = 600.0
@@ -125,11 +125,11 @@ class Postgres:
         with self._psql.inside(name):
             return Inventory.model_validate_json(self._psql.ask(evidence.build_inventory(), name, deadline))
 
-    def mark(self, name: str) -> WriteMark:
+    def mark(self, name: str) -> ChangeToken:
         """This moment, for `changes`."""
         return self._proof.mark(name)
 
-    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
+    def changes(self, name: str, since: ChangeToken, *, ours: Collection[str] = ()) -> Changes:
         """What was written since a mark, and what proves it."""
         return self._proof.changes(name, since, ours)
 
@@ -274,7 +274,7 @@ class Postgres:
             self.terminate_sessions(name)
             self.drop(name)
         except StateError as error:
-            warn("database.left_behind", database=name, reason=error.what)
+            warn("database.left_behind", database=name, reason=error.summary)
 
     def _version(self, name: str) -> int:
         return int(self._psql.ask("SELECT current_setting('server_version_num');", name))
@@ -284,13 +284,13 @@ class Postgres:
         fields = outcome.output.decode().splitlines()[-1:] if outcome.exit_code == 0 else []
         return int(fields[0].split()[3]) * 1024 if fields else None
 
-    def _refuse_dump(self, outcome: Outcome, name: str) -> NoReturn:
+    def _refuse_dump(self, outcome: ExecResult, name: str) -> NoReturn:
         # A dump that is cut off while it waits for a lock names the statement, too.
         if "LOCK TABLE" in outcome.errors and "timeout" in outcome.errors:
             raise DatabaseError(
                 "database.locked",
                 f"A table was locked for 30 s, so the dump gave up: {_find_lock(outcome.errors)}",
-                meaning="The app goes on as before; there is no new backup.",
+                impact="The app goes on as before; there is no new backup.",
                 hint="Find out who holds the lock in `pg_locks` and try again.",
             )
         probe = self._psql.run("SELECT 1;", name, self._psql.allow("A question to the database"))
@@ -301,7 +301,7 @@ class Postgres:
         raise DatabaseError(
             "database.in_use",
             f"Database {name!r} is in use: {who or 'by a session that has ended meanwhile'}.",
-            meaning="It was not changed.",
+            impact="It was not changed.",
             hint="Stop what is connected to it and try again.",
         )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import DatabaseProperties, Grant, Setting
+from orchestrator.core.model.database import DatabaseProperties, Grant, PgSetting
 
 MAX_NAME_BYTES = 63  # longer names are cut by the server without an error, and then name something else
 
@@ -227,7 +227,7 @@ def _impossible(text: str) -> DatabaseError:
     return DatabaseError(
         "database.name",
         f"{text!r} cannot be a name in PostgreSQL: it must have 1 to {MAX_NAME_BYTES} bytes and no NUL.",
-        meaning="Nothing was changed.",
+        impact="Nothing was changed.",
     )
 
 
@@ -237,7 +237,7 @@ def _grant(database: str, grant: Grant) -> str:
     return f"GRANT {grant.privilege} ON DATABASE {database} TO {role}{option};"
 
 
-def _setting(database: str, setting: Setting) -> str:
+def _setting(database: str, setting: PgSetting) -> str:
     name, _, value = setting.text.partition("=")
     subject = f"DATABASE {database}"
     if setting.role is not None:

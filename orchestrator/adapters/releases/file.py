@@ -64,16 +64,16 @@ class FileFeed:
             return read_beginning(self._path, _MAX_BYTES + 1)
         except FileNotFoundError as cause:
             what = f"There is no release file {self._path}."
-            raise ReleaseError("releases.not_found", what, meaning=UNTOUCHED, hint=hint) from cause
+            raise ReleaseError("releases.not_found", what, impact=UNTOUCHED, hint=hint) from cause
         except OSError as cause:
             what = f"The release file {self._path} cannot be read: {cause.strerror}."
-            raise ReleaseError("releases.denied", what, meaning=UNTOUCHED, hint=hint) from cause
+            raise ReleaseError("releases.denied", what, impact=UNTOUCHED, hint=hint) from cause
 
     def _hostile(self, what: str) -> ReleaseError:
         return ReleaseError(
             "releases.hostile",
             f"The release file {self._path} {what}.",
-            meaning=UNTOUCHED,
+            impact=UNTOUCHED,
             hint='It must hold {"releases": [{"version": "v1.2.3"}]}.',
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from orchestrator.adapters.http.addresses import is_private_channel, is_same_origin
 from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
 from orchestrator.adapters.http.client import Answer, Line, fetch, read_document
-from orchestrator.adapters.http.errors import hostile
+from orchestrator.adapters.http.errors import untrusted_response
 from orchestrator.adapters.releases.etag_cache import Page, PageMemory
 from orchestrator.adapters.releases.file import read_releases
 from orchestrator.core.errors import PlanError
@@ -78,19 +78,19 @@ class GitHubFeed:
         try:
             line.budget.take_entries(page.entries)
         except SpentError as cause:
-            raise hostile(url, str(cause)) from cause
+            raise untrusted_response(url, str(cause)) from cause
         return page
 
     def _require_ours(self, next_url: str | None) -> str | None:
         if next_url is not None and not is_same_origin(self._url, next_url):
-            raise hostile(self._url, "says that its next page is on another host")
+            raise untrusted_response(self._url, "says that its next page is on another host")
         return next_url
 
 
 def _read_page(answer: Answer, budget: Budget) -> Page:
     document = read_document(answer, budget.limits)
     if not isinstance(document.content, list):
-        raise hostile(answer.url, "sent something that is no list of releases")
+        raise untrusted_response(answer.url, "sent something that is no list of releases")
     releases = read_releases((_rename(entry) for entry in document.content), budget)
     return Page(releases, len(document.content), document.next_url)
 

@@ -18,7 +18,7 @@ from orchestrator.adapters.http.addresses import (
 )
 from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
 from orchestrator.adapters.http.client import Answer, Line, fetch, fetch_json, read_document
-from orchestrator.adapters.http.errors import denied, hostile
+from orchestrator.adapters.http.errors import denied, untrusted_response
 from orchestrator.adapters.releases.etag_cache import Page, PageMemory
 from orchestrator.adapters.releases.file import read_releases
 from orchestrator.core.errors import ReleaseError
@@ -76,7 +76,7 @@ class RegistryFeed:
         try:
             line.budget.take_entries(page.entries)
         except SpentError as cause:
-            raise hostile(url, str(cause)) from cause
+            raise untrusted_response(url, str(cause)) from cause
         return page, headers
 
     def _authorize(self, refusal: Answer, budget: Budget) -> str:
@@ -104,7 +104,7 @@ class RegistryFeed:
 
     def _require_ours(self, next_url: str | None) -> str | None:
         if next_url is not None and not is_same_origin(self._url, next_url):
-            raise hostile(self._url, "says that its next page is on another host")
+            raise untrusted_response(self._url, "says that its next page is on another host")
         return next_url
 
 
@@ -129,7 +129,7 @@ def _read_tags(url: str, content: object) -> list[object]:
     # A repository whose tags were all deleted answers `null`.
     tags = (content.get("tags") or []) if isinstance(content, dict) else None
     if not isinstance(tags, list):
-        raise hostile(url, "sent something that is no list of tags")
+        raise untrusted_response(url, "sent something that is no list of tags")
     return tags
 
 
@@ -137,7 +137,7 @@ def _read_token(url: str, content: object) -> str:
     fields = content if isinstance(content, dict) else {}
     token = fields.get("token") or fields.get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-        raise hostile(url, "sent no token")
+        raise untrusted_response(url, "sent no token")
     return token
 
 
@@ -155,7 +155,7 @@ def _choose_address(url: str, host: str, port: int) -> str:
 
 
 def _untrusted(url: str) -> ReleaseError:
-    return hostile(url, "names a token server that cannot be trusted")
+    return untrusted_response(url, "names a token server that cannot be trusted")
 
 
 def _basic(login: tuple[str, str]) -> str:

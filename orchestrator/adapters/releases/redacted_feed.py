@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.releases import ReleaseFeed
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.terminal_text import cut_text
 
 NOTES_AT_MOST = 64 * 1024
@@ -17,7 +17,7 @@ class MaskedFeed:
     """Another feed; notes go to a terminal, a page and the journal, and none of them is a place for a secret."""
 
     feed: ReleaseFeed
-    mask: Mask
+    mask: Redactor
 
     def list_releases(self) -> tuple[Release, ...]:
         """As the other feed has them. Raises what it raises."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.core.model.base import Word
+from orchestrator.core.model.base import FrozenModel
 
 
-class FolderFacts(Word):
+class FolderFacts(FrozenModel):
     """A folder for backups: how much room it has, and in ``problem`` why it cannot be used, if so."""
 
     path: Path

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.core.model.base import Word
+from orchestrator.core.model.base import FrozenModel
 
 
-class DatabaseFacts(Word):
+class DatabaseFacts(FrozenModel):
     """The live database and its server. ``free_bytes`` is the room beside its files, None when it cannot be seen.
 
     ``server_began``: when the server was started, as in a mark.
@@ -26,7 +26,7 @@ class DatabaseFacts(Word):
     server_began: str = ""
 
 
-class Grant(Word):
+class Grant(FrozenModel):
     """One privilege on a database; ``role`` is None for everybody."""
 
     role: str | None
@@ -34,14 +34,14 @@ class Grant(Word):
     grantable: bool
 
 
-class Setting(Word):
+class PgSetting(FrozenModel):
     """One ``name=value`` that holds in a database, for one role or (None) for all."""
 
     role: str | None
     text: str
 
 
-class DatabaseProperties(Word):
+class DatabaseProperties(FrozenModel):
     """What a database has besides its contents, and which a dump or a copy of it does not carry.
 
     ``version`` is PostgreSQL's ``server_version_num``.
@@ -58,11 +58,11 @@ class DatabaseProperties(Word):
     tablespace: str
     connection_limit: int
     grants: tuple[Grant, ...] | None
-    settings: tuple[Setting, ...]
+    settings: tuple[PgSetting, ...]
     comment: str | None = None
 
 
-class Sequence(Word):
+class PgSequence(FrozenModel):
     """A sequence; ``last_value`` is None before its first use."""
 
     owner: str
@@ -71,19 +71,19 @@ class Sequence(Word):
     cycles: bool
 
 
-class Inventory(Word):
+class Inventory(FrozenModel):
     """What is in a database, its rows left out: relation → kind and owner, sequences, extension → version.
 
     Names are ``schema.name``; what belongs to an extension is left out.
     """
 
     relations: dict[str, str]
-    sequences: dict[str, Sequence]
+    sequences: dict[str, PgSequence]
     extensions: dict[str, str]
     large_objects: int
 
 
-class WriteMark(Word):
+class ChangeToken(FrozenModel):
     """A moment of a database, to be told later what was written since (`Database.changes`).
 
     Evidence, which no setting can switch off: ``position`` in the server's log, empty where somebody else could write
@@ -109,7 +109,7 @@ class WriteMark(Word):
     databases: dict[str, str] = Field(default_factory=dict)
 
 
-class Changes(Word):
+class Changes(FrozenModel):
     """What is known of writes to a database since a mark; ``untouched`` only where that is proven.
 
     ``reason`` is a clause that says by what, or why not. ``rows``: row changes since, None where they were not counted.
@@ -128,7 +128,7 @@ class Changes(Word):
         return self.finding == "untouched"
 
 
-class Session(Word):
+class Session(FrozenModel):
     """Somebody who is connected to a database of the server. ``address`` is empty for a local socket.
 
     ``process`` is what kind of process of the server it is where it is no client's; ``age_s`` since when it is
@@ -145,7 +145,7 @@ class Session(Word):
     age_s: float = 0.0
 
 
-class DatabaseLoad(Word):
+class DatabaseLoad(FrozenModel):
     """What would keep an upgrade from having the database to itself.
 
     ``prepared``: names of prepared transactions; ``slots``: names of logical replication slots;

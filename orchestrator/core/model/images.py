@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Self
 
-from orchestrator.core.model.base import Digest, Word
+from orchestrator.core.model.base import Digest, FrozenModel
 
 _PIN = re.compile(r"^(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})(?:@(?P<digest>sha256:[0-9a-f]{64}))?$")
 
 
-class Pin(Word):
+class Pin(FrozenModel):
     """Which image the project is set to: the text of the version variable, ``v1.1.0@sha256:…`` or ``v1.0.0``."""
 
     tag: str
@@ -32,14 +32,14 @@ class Pin(Word):
         return f"{self.tag}@{self.digest}" if self.digest else self.tag
 
 
-class RemoteImage(Word):
+class RemoteImage(FrozenModel):
     """What the registry says of a tag: its digest and the platforms (``linux/amd64``) it is built for."""
 
     digest: Digest
     platforms: tuple[str, ...] = ()
 
 
-class LocalImage(Word):
+class LocalImage(FrozenModel):
     """An image that the engine has."""
 
     image_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from orchestrator.core.model.base import Word
+from orchestrator.core.model.base import FrozenModel
 
 
 class NoticeLevel(StrEnum):
@@ -15,7 +15,7 @@ class NoticeLevel(StrEnum):
     FAILURE = "failure"
 
 
-class Notice(Word):
+class Notice(FrozenModel):
     """A message to somebody who is not at the terminal."""
 
     title: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from orchestrator.core.model.base import Word
+from orchestrator.core.model.base import FrozenModel
 
 
-class Question(Word):
+class Question(FrozenModel):
     """What the operator is asked before anything is changed."""
 
     title: str
@@ -16,7 +16,7 @@ class Question(Word):
     prompt: str = "Upgrade now?"
 
 
-class Progress(Word):
+class Progress(FrozenModel):
     """How far a state is. ``total`` is None while it is unknown; ``unit`` is ``bytes`` or a plural noun.
 
     ``estimated``: the total is a guess. ``expected_s``: how long all of it takes, where a rehearsal has measured it.

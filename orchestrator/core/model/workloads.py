@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from orchestrator.core.model.base import Word
+from orchestrator.core.model.base import FrozenModel
 
 
-class ServiceStatus(Word):
+class ServiceStatus(FrozenModel):
     """One container of a service as the platform reports it at this moment."""
 
     service: str
@@ -29,7 +29,7 @@ class ServiceStatus(Word):
         return self.state == "running"
 
 
-class EngineFacts(Word):
+class EngineInfo(FrozenModel):
     """Who does the work. ``free_bytes`` is the room where the engine keeps images, None when it cannot be seen."""
 
     engine_id: str
@@ -39,7 +39,7 @@ class EngineFacts(Word):
     free_bytes: int | None = None
 
 
-class Difference(Word):
+class Difference(FrozenModel):
     """One setting of a service that runs otherwise than it would be started; empty where it has none there.
 
     Values of environment variables are never said.
@@ -54,7 +54,7 @@ class Difference(Word):
         return f"{self.service}: {self.item}: {self.running or 'none'} now, {self.rendered or 'none'} after a start"
 
 
-class Drift(Word):
+class Drift(FrozenModel):
     """How what runs differs from what would be started, and the platform's own words on how to make them agree."""
 
     differences: tuple[Difference, ...] = ()
@@ -67,7 +67,7 @@ class Drift(Word):
         return "; ".join(map(str, self.differences))
 
 
-class ProbeAnswer(Word):
+class ProbeAnswer(FrozenModel):
     """What an HTTP request was answered with; ``status`` is None where there was no answer, ``error`` says why."""
 
     status: int | None
@@ -75,7 +75,7 @@ class ProbeAnswer(Word):
     error: str = ""
 
 
-class JobStatus(Word):
+class JobStatus(FrozenModel):
     """A one-off container: still at work, or over with the exit code that the engine reports.
 
     ``said`` is the newest line of one that is at work; empty where it said nothing or could not be heard.

@@ -9,12 +9,12 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.foresight import Obstacle
 from orchestrator.core.model.database import (
     Changes,
+    ChangeToken,
     DatabaseFacts,
     DatabaseLoad,
     DatabaseProperties,
     Inventory,
     Session,
-    WriteMark,
 )
 
 
@@ -54,17 +54,17 @@ class Database(Protocol):
     def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
         """What is in the database, its rows left out."""
 
-    def mark(self, name: str) -> WriteMark:
+    def mark(self, name: str) -> ChangeToken:
         """This moment, for `changes`. It proves something later where the database was closed to everybody then."""
 
-    def changes(self, name: str, since: WriteMark, *, ours: Collection[str] = ()) -> Changes:
+    def changes(self, name: str, since: ChangeToken, *, ours: Collection[str] = ()) -> Changes:
         """What was written to the database since a mark of it; what cannot be proven is no ``untouched``.
 
         ``ours``: databases that the run has made since, of which nothing is told in `Changes.beyond`.
         """
 
     def rows(self, name: str, *, deadline: Deadline) -> dict[str, int]:
-        """Exact number of rows of each table, keyed ``schema.table`` as in `Receipt.rows`."""
+        """Exact number of rows of each table, keyed ``schema.table`` as in `BackupManifest.rows`."""
 
     def longest_lock_s(self, name: str) -> float:
         """Age of the oldest transaction that keeps others from writing to a table now; 0 if there is none."""

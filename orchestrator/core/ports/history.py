@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from orchestrator.core.facts import CommittedRun, FailedRun, Leftovers, Receipt
+from orchestrator.core.facts import BackupManifest, CommittedRun, FailedRun, Leftovers
 from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 
 
 class History(Protocol):
     """What earlier runs of this project have left, as the journal knows it."""
 
-    def receipts(self) -> tuple[Receipt, ...]:
+    def receipts(self) -> tuple[BackupManifest, ...]:
         """Receipts of backups that were not removed since, newest first."""
 
     def leftovers(self) -> tuple[Leftovers, ...]:

@@ -10,7 +10,7 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, PlannedUse
 from orchestrator.core.model.images import LocalImage, Pin
-from orchestrator.core.model.workloads import Drift, EngineFacts, Gate, JobStatus, ServiceStatus
+from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus, ServiceStatus
 from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 from orchestrator.core.ports.progress import Report
 
@@ -18,11 +18,11 @@ from orchestrator.core.ports.progress import Report
 class Platform(Protocol):
     """What runs the app: a Compose project on an engine. Raises `PlatformError`."""
 
-    def inspect_engine(self) -> EngineFacts:
+    def inspect_engine(self) -> EngineInfo:
         """Ask the engine who it is. ``engine.unreachable``, ``engine.no_compose``."""
 
     def read_engine_id(self) -> str:
-        """Which engine this is, `EngineFacts.engine_id`, in one call. ``engine.unreachable``."""
+        """Which engine this is, `EngineInfo.engine_id`, in one call. ``engine.unreachable``."""
 
     def adopt(self, project: FrozenProject) -> None:
         """Work on the project under the name that it was frozen with, whatever its files say now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.core.facts import Current, Target
+from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.model.releases import Release
 
 
@@ -29,7 +29,7 @@ class Choice:
 
     newer: bool
     current: Current
-    target: Target | None
+    target: TargetRelease | None
     newest: Release | None
     without_image: tuple[str, ...] = ()
 

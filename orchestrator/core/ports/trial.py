@@ -71,11 +71,11 @@ class Stages(Protocol):
         What they need and name without depending on it is started as well.
 
         ``writable`` are folders in containers that get an empty volume in place of a folder of the host, which
-        are read-only otherwise. ``stage.database_failed``; what is there of the stage then is for `sweep`.
+        are read-only otherwise. ``stage.database_failed``; what is there of the stage then is for `remove_all`.
         """
 
-    def sweep(self, run_id: str) -> None:
+    def remove_all(self, run_id: str) -> None:
         """Remove everything of the run's stage, whatever works on it. Repeating is harmless."""
 
-    def find_left(self, run_id: str) -> tuple[str, ...]:
+    def list_remnants(self, run_id: str) -> tuple[str, ...]:
         """Names of what is there of the run's stage."""

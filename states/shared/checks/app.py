@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.core.errors import RefusedError
-from orchestrator.core.facts import Current, Target
+from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.image_reference import Reference
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.workloads import ServiceStatus
@@ -12,7 +12,7 @@ from states.shared.checks.surroundings import Surroundings
 
 def look_at_image(around: Surroundings) -> None:
     """The release has an image for this machine."""
-    target = around.ctx.find(Target)
+    target = around.ctx.find(TargetRelease)
     wanted = f"linux/{around.engine.architecture}"
     if target is None or not target.platforms:
         return
@@ -36,7 +36,7 @@ def look_at_version(around: Surroundings) -> None:
         raise RefusedError(
             "refused.pin_differs",
             f"The version variable says {text}, but {runs}.",
-            meaning="Going back would start another version than the one that runs.",
+            impact="Going back would start another version than the one that runs.",
             hint="Set the variable to what runs, or bring both together with `docker compose up -d`, then upgrade.",
         )
 

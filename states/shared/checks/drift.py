@@ -42,6 +42,6 @@ def refuse_drift(drift: Drift) -> None:
     raise RefusedError(
         "refused.drift",
         f"What runs differs from what would be started in {count}: {drift}.",
-        meaning="An upgrade would have changed that without a word; nothing was touched.",
+        impact="An upgrade would have changed that without a word; nothing was touched.",
         hint=drift.hint,
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.core.facts import FrozenProject, Target
+from orchestrator.core.facts import FrozenProject, TargetRelease
 from orchestrator.core.foresight import Obstacle, PlannedUse
 from states.shared.checks.surroundings import Surroundings
 
 
 def look_at_names(around: Surroundings) -> Sequence[Obstacle]:
     """Every service and every program that the plan names is there."""
-    ctx, target = around.ctx, around.ctx.find(Target)
+    ctx, target = around.ctx, around.ctx.find(TargetRelease)
     project = ctx.find(FrozenProject)
     if project is None:
         return ()

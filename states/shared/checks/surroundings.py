@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.core.foresight import Neighbourhood
 from orchestrator.core.model.database import DatabaseFacts, DatabaseLoad, Session
-from orchestrator.core.model.workloads import EngineFacts
+from orchestrator.core.model.workloads import EngineInfo
 from orchestrator.core.state_kind import StateContext
 
 
@@ -19,7 +19,7 @@ class Surroundings:
     ctx: StateContext[Any]
 
     @cached_property
-    def engine(self) -> EngineFacts:
+    def engine(self) -> EngineInfo:
         """Raises `PlatformError`."""
         return self.ctx.world.platform.inspect_engine()
 

@@ -19,7 +19,7 @@ from unittest.mock import patch
 from orchestrator import wiring
 from orchestrator.cli import render
 from orchestrator.core.ports.operator import Operator
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.plan.schema import Plan
 from tests.faults.failpoints.points import Point, kill_myself
 from tests.faults.failpoints.process import run_command
@@ -145,7 +145,7 @@ class Family:
                 self._hand_over(_tell(points))
                 kill_myself()
 
-        def build(plan: Plan, operator: Operator) -> World:
+        def build(plan: Plan, operator: Operator) -> Ports:
             return make_ports(points.world, operator=operator)
 
         points.at_each = die

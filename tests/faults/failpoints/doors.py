@@ -85,7 +85,7 @@ DOORS: Mapping[str, Door] = {
         Door("feed", ReleaseFeed, _words("list_releases")),
         Door("notifier", Notifier, effects=_words("send")),
         Door("metrics", MetricsFile, _words("read"), _words("write")),
-        Door("stages", trial.Stages, _words("find_left"), _words("open sweep"), {"open": "stage"}),
+        Door("stages", trial.Stages, _words("list_remnants"), _words("open remove_all"), {"open": "stage"}),
         Door(
             "stage",
             trial.Stage,

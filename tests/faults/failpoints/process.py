@@ -17,7 +17,7 @@ from unittest.mock import patch
 from orchestrator import wiring
 from orchestrator.cli import main as orchestrator
 from orchestrator.core.ports.operator import Operator
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.plan.schema import Plan
 from tests.faults.failpoints.points import Failpoints, Killing
 from tests.faults.failpoints.wrapping import journal_watched, wrap
@@ -37,7 +37,7 @@ def run_command(command: Sequence[str], points: Failpoints) -> None:
     """The command line in this process, with points around every port and the journal. Raises `SystemExit`."""
     build = wiring.build_world
 
-    def build_wrapped(plan: Plan, operator: Operator) -> World:
+    def build_wrapped(plan: Plan, operator: Operator) -> Ports:
         return wrap(build(plan, operator), points)
 
     with patch.object(wiring, "build_world", build_wrapped), journal_watched(points):

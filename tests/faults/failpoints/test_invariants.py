@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.facts import Current, Target
+from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Record
 from orchestrator.journal.lock import project_lock
@@ -139,7 +139,7 @@ def change_started_pin(case: Evidence) -> Evidence:
 
 
 def change_target(case: Evidence) -> Evidence:
-    target = case.find(Target)
+    target = case.find(TargetRelease)
     assert target is not None
     other = target.model_copy(update={"digest": digest_of("another")})
     return telling("prepared", "stop", facts={"target": other.model_dump(mode="json")})(case)

@@ -15,9 +15,9 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseFinder
-from orchestrator.core.state_kind import World
+from orchestrator.core.state_kind import Ports
 from orchestrator.journal.journal import Journal, Record, Run
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.releases.finder import PublishedReleaseFinder
 from tests.faults.failpoints.doors import DOORS, Touch
 from tests.faults.failpoints.points import Failpoints, Instead
@@ -27,7 +27,7 @@ T = TypeVar("T")
 PortT = TypeVar("PortT")
 
 
-def wrap(world: World, points: Failpoints) -> World:
+def wrap(world: Ports, points: Failpoints) -> Ports:
     """The same world with a point on both sides of every call of every port."""
     return replace(
         world,
@@ -71,7 +71,7 @@ def journal_watched(points: Failpoints) -> Iterator[None]:
         call = partial(end, self, run_id, at, verdict, end_state, exit_code, reason)
         _between(points, "journal.end", "effect", (run_id, verdict), call)
 
-    def watched_open(directory: Path, mask: Mask | None = None) -> Journal:
+    def watched_open(directory: Path, mask: Redactor | None = None) -> Journal:
         return _between(points, "journal.open", "effect", (), partial(opened, directory, mask))
 
     def watched_free(self: Journal) -> None:

@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from orchestrator.core.facts import (
+    BackupManifest,
     Committed,
     Current,
     FrozenProject,
     PulledImage,
-    Receipt,
     Rehearsal,
     Snapshot,
-    Target,
+    TargetRelease,
 )
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Record
@@ -27,7 +27,7 @@ _STAGE = frozenset({"stages", "stage"})
 EFFECTS: Mapping[str, frozenset[str]] = {
     "pull": frozenset({"platform.keep_image", "platform.pull_image"}),
     "backup": frozenset({"backups.write", "backups.remove"}),
-    "rehearse": frozenset({"stages.open", "stages.sweep"}),
+    "rehearse": frozenset({"stages.open", "stages.remove_all"}),
     "stop": frozenset(
         {
             "platform.stop_services",
@@ -77,7 +77,7 @@ TAKING_UP = frozenset(
     {
         "platform.end_jobs",
         "database.end_abandoned",
-        "stages.sweep",
+        "stages.remove_all",
         "backups.remove",
         "database.drop",
         "database.fence",
@@ -96,8 +96,8 @@ def x5_backup_before_write(case: Evidence) -> Iterator[str]:
     if found is None:
         return
     step, moment = found
-    receipt, snapshot, rehearsal = case.find(Receipt), case.find(Snapshot), case.find(Rehearsal)
-    known = case.known_after(Receipt)
+    receipt, snapshot, rehearsal = case.find(BackupManifest), case.find(Snapshot), case.find(Rehearsal)
+    known = case.known_after(BackupManifest)
     if receipt is None or known is None or known > step.records or receipt.sha256 not in moment.backups:
         yield f"at {step.point.name} there is no proven backup"
     rehearses = any(spec.kind == "rehearse" for spec in case.plan.states.values())
@@ -116,7 +116,7 @@ def x6_way_back_is_local(case: Evidence) -> Iterator[str]:
     began = case.known_after(Snapshot)
     if began is None:
         return
-    current, receipt, image = case.find(Current), case.find(Receipt), case.find(PulledImage)
+    current, receipt, image = case.find(Current), case.find(BackupManifest), case.find(PulledImage)
     pivot = case.known_after(Committed) or len(case.records) + 1
     on_the_way = [(step, moment) for step, moment in case.moments if began <= step.records < pivot]
     stopped_with = on_the_way[0][1].acknowledged if on_the_way else 0
@@ -159,7 +159,7 @@ def x11_same_inputs(case: Evidence) -> Iterator[str]:
         yield "the target has changed during the run"
     if current is None or project is None:
         return
-    target = case.find(Target)
+    target = case.find(TargetRelease)
     new = {str(target.pin)} if target else set()
     old = {project.pin_text, f"{project.pin_text.partition('@')[0]}@{current.digest}"}
     for step in case.steps:
@@ -169,7 +169,7 @@ def x11_same_inputs(case: Evidence) -> Iterator[str]:
 
 
 def _find_first_write(case: Evidence) -> tuple[Step, Moment] | None:
-    target = case.find(Target)
+    target = case.find(TargetRelease)
     for step, moment in case.moments:
         call, starts = step.point.call, step.point.side == "before"
         new = target is not None and str(target.pin) in step.point.arguments
@@ -220,7 +220,7 @@ def _tell(record: Record | None) -> str:
 
 
 def _find_untrue(case: Evidence, record: Record, moment: Moment) -> Iterator[str]:
-    kind, target, current = case.plan.states[record.state].kind, case.find(Target), case.find(Current)
+    kind, target, current = case.plan.states[record.state].kind, case.find(TargetRelease), case.find(Current)
     live = moment.held_live()
     running = {one.version for one in moment.app if one.running}
     new = target.release.version if target else ""
@@ -229,7 +229,7 @@ def _find_untrue(case: Evidence, record: Record, moment: Moment) -> Iterator[str
     snapshot = record.payload["facts"].get(Snapshot.fact, {}).get("database")
     true = {
         "pull": target is not None and case.world.releases[new].image_id in moment.images,
-        "backup": record.payload["facts"].get(Receipt.fact, {}).get("sha256") in moment.backups,
+        "backup": record.payload["facts"].get(BackupManifest.fact, {}).get("sha256") in moment.backups,
         "stop": not running and live is not None and live.fenced and (not snapshot or snapshot in moment.databases),
         "migrate": live is not None and not live.torn and live.schema == schemas.get(new) and not moment.jobs,
         "start": running == {new},

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from orchestrator.core.facts import Current, FrozenProject, Intent, Receipt, Snapshot, Target
+from orchestrator.core.facts import BackupManifest, Current, FrozenProject, Intent, Snapshot, TargetRelease
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal
@@ -46,7 +46,7 @@ def x12_ours_only(case: Evidence) -> Iterator[str]:
     for name in before.databases.keys() | after.databases.keys():
         if name not in ours and suffix not in name and before.databases.get(name) != after.databases.get(name):
             yield f"database {name} is not ours and was touched"
-    tags = {f"{case.plan.target.image}:{target.pin.tag}" for target in [case.find(Target)] if target}
+    tags = {f"{case.plan.target.image}:{target.pin.tag}" for target in [case.find(TargetRelease)] if target}
     for name in before.image_names ^ after.image_names:
         if case.run.id not in name and name not in tags:
             yield f"image name {name} is not ours and was touched"
@@ -87,7 +87,7 @@ def x14_rollback_is_durable(case: Evidence) -> Iterator[str]:
     world: FakeWorld = pickle.loads(pickle.dumps(alone))  # noqa: S301 - our own, a moment old
     world.reboot()
     world.clock.advance(_A_WHILE_S)
-    current, target, project = case.find(Current), case.find(Target), case.find(FrozenProject)
+    current, target, project = case.find(Current), case.find(TargetRelease), case.find(FrozenProject)
     serving = world.serving()
     if current is not None and (serving is None or serving.version != current.version):
         yield f"after a reboot {serving.version if serving else 'nothing'} serves"
@@ -123,7 +123,7 @@ def x15_nothing_left(case: Evidence) -> Iterator[str]:
 
 
 def _find_false_end(case: Evidence, verdict: Verdict) -> Iterator[str]:
-    current, target, project = case.find(Current), case.find(Target), case.find(FrozenProject)
+    current, target, project = case.find(Current), case.find(TargetRelease), case.find(FrozenProject)
     serving = {one.version for one in case.end.app if one.reached and one.healthy}
     if (
         verdict is Verdict.COMMITTED
@@ -161,7 +161,7 @@ def _find_unseen(case: Evidence) -> Iterator[str]:
             yield f"{look} was not asked after the last start"
 
 
-def _is_refused(case: Evidence, target: Target) -> bool:
+def _is_refused(case: Evidence, target: TargetRelease) -> bool:
     with closing(Journal.open(case.plan.journal_directory)) as journal:
         return JournalHistory(journal).find_failure(target.digest) is not None
 
@@ -176,7 +176,7 @@ def _find_litter(case: Evidence) -> Iterator[str]:
     for job in case.world.jobs.values():
         if _is_of(case, job.run_id) and job.name not in reasons:
             yield f"container {job.name} is there"
-    intent, receipt, snapshot = case.find(Intent), case.find(Receipt), case.find(Snapshot)
+    intent, receipt, snapshot = case.find(Intent), case.find(BackupManifest), case.find(Snapshot)
     known = {intent.kept_image} if intent else set()
     for name in observe(case.world).image_names:
         if case.run.id in name and name not in known:

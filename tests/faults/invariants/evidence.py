@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.core.facts import Fact, Facts, FactT
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import State
+from orchestrator.core.state_kind import StateKind
 from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.plan.schema import Plan
 from orchestrator.reports.report import RunReport, build_report
@@ -63,7 +63,7 @@ class Evidence:
     document: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def kinds(self) -> Mapping[str, type[State[Any]]]:
+    def kinds(self) -> Mapping[str, type[StateKind[Any]]]:
         """All kinds of states."""
         return KINDS
 
@@ -99,7 +99,7 @@ class Evidence:
         counts = (n for n, record in enumerate(self.records, 1) if kind.fact in (record.payload.get("facts") or {}))
         return next(counts, None)
 
-    def kind_of(self, state: str) -> type[State[Any]]:
+    def kind_of(self, state: str) -> type[StateKind[Any]]:
         """The kind of a state of the plan."""
         return KINDS[self.plan.states[state].kind]
 

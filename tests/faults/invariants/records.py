@@ -11,7 +11,7 @@ from orchestrator.core.facts import Committed
 from orchestrator.core.state_kind import CrashRule
 from orchestrator.journal.journal import Record
 from orchestrator.machine.machine import Machine
-from orchestrator.machine.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, Move, choose_move
+from orchestrator.machine.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, ResumeAction, choose_move
 from tests.faults.invariants.evidence import Evidence
 
 TRANSITIONS_AT_MOST = 64
@@ -99,6 +99,6 @@ def _find_other_move(case: Evidence, record: Record, before: tuple[Record, ...])
 
 def _find_other_decision(case: Evidence, prefix: tuple[Record, ...], travelled: tuple[Record, ...]) -> Iterator[str]:
     for mode in Mode:
-        move: Move = choose_move(case.plan, case.kinds, prefix, mode)
+        move: ResumeAction = choose_move(case.plan, case.kinds, prefix, mode)
         if choose_move(case.plan, case.kinds, travelled, mode) != move:
             yield f"behind {len(prefix)} records {mode} is not always {move}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from orchestrator.adapters.http.budget import Budget
 from orchestrator.adapters.http.client import Answer
-from orchestrator.adapters.http.errors import hostile, unreachable
+from orchestrator.adapters.http.errors import unreachable, untrusted_response
 from orchestrator.adapters.releases.github import _read_page
 from tests.faults.matrix.scene import Scene, Trouble
 
@@ -25,7 +25,7 @@ def _time_out() -> None:
 
 
 def _send_too_much() -> None:
-    raise hostile(_URL, "sent more than 4194304 bytes")
+    raise untrusted_response(_URL, "sent more than 4194304 bytes")
 
 
 def _trouble(name: str, answer: Callable[[], None]) -> Trouble:

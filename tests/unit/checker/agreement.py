@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.checker.findings import Finding, check_plan
-from orchestrator.checker.search import POWER_LOST, SAVED, Hop
+from orchestrator.checker.search import POWER_LOST, SAVED, TraceStep
 from orchestrator.core.state_kind import FAILED, TIMEOUT
 from orchestrator.machine.resume import Mode
 from orchestrator.plan.schema import Plan
@@ -58,7 +58,7 @@ def follow(finding: Finding) -> Iterator[tuple[Fault, ...]]:
         yield tuple(fault for hop in hops for fault in _read(hop, early, late))
 
 
-def _read(hop: Hop, early: Point, late: int | None) -> Iterator[Fault]:
+def _read(hop: TraceStep, early: Point, late: int | None) -> Iterator[Fault]:
     point: Point = early if not hop.steps else "end" if late is None else "effect"
     number = hop.steps + (late or 0)
     mode = next((mode for mode in Mode if hop.event.endswith(mode.value)), None)

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from orchestrator.core.errors import DeadlineExceededError, OrchestratorError, RefusedError
 from orchestrator.core.facts import Fact
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.core.state_kind import TIMEOUT, Result, State, StateContext
+from orchestrator.core.state_kind import TIMEOUT, Result, StateContext, StateKind
 from orchestrator.machine.resume import Mode
 from orchestrator.plan.schema import Plan
 from orchestrator.reports.report import RunReport
@@ -181,11 +181,11 @@ class Trial(SilentListener):
         raise RefusedError("test.failed", "It fails.")
 
 
-def _wrap(kind: type[State[Any]], trial: Trial) -> type[State[Any]]:
-    def prepare(self: State[Any], ctx: StateContext[Any]) -> tuple[Fact, ...]:
+def _wrap(kind: type[StateKind[Any]], trial: Trial) -> type[StateKind[Any]]:
+    def prepare(self: StateKind[Any], ctx: StateContext[Any]) -> tuple[Fact, ...]:
         return trial.prepare(ctx, lambda ctx: kind.prepare(self, ctx))
 
-    def perform(self: State[Any], ctx: StateContext[Any]) -> Result:
+    def perform(self: StateKind[Any], ctx: StateContext[Any]) -> Result:
         return trial.perform(ctx, lambda ctx: kind.perform(self, ctx))
 
     return type(kind.__name__, (kind,), {"prepare": prepare, "perform": perform})

@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.checker.findings import check_plan
 from orchestrator.checker.search import Search
-from orchestrator.core.kind_model import Effects, Setting, Step, Thing
+from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import CrashRule, Options, Result, State, StateContext
+from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS
@@ -19,7 +19,7 @@ from tests.unit.checker.mutants import command
 from tests.unit.checker.plans import SOURCE, build_plan, find_errors, find_rules, lead, state, write_machine, write_plan
 
 
-class Sweep(State[Options]):
+class Sweep(StateKind[Options]):
     """A kind that was made up: it vacuums the database, and needs a snapshot for that."""
 
     kind = "sweep"
@@ -28,8 +28,8 @@ class Sweep(State[Options]):
     crash_rule = CrashRule.RESTORE
 
     @classmethod
-    def effects(cls, options: Options, setting: Setting) -> Effects:
-        return Effects(needs=(Thing.SNAPSHOT,), steps=(Step.WRITE_DATABASE,))
+    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+        return Effects(needs=(Capability.SNAPSHOT,), steps=(Step.WRITE_DATABASE,))
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         return ("vacuum the database",)
@@ -38,7 +38,7 @@ class Sweep(State[Options]):
         return Result("done")
 
 
-MADE_UP: Mapping[str, type[State[Any]]] = {**KINDS, "sweep": Sweep}
+MADE_UP: Mapping[str, type[StateKind[Any]]] = {**KINDS, "sweep": Sweep}
 
 
 def put_sweep_behind(before: str, failed: str) -> Plan:

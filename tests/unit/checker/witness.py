@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import State
+from orchestrator.core.state_kind import StateKind
 from orchestrator.plan.schema import Plan
 from tests.tools.script import Script
 from tests.tools.world import FakeWorld
@@ -46,7 +46,7 @@ class Witness:
     """One run. ``broken``: numbers of the rules, in the order in which they were seen to be broken."""
 
     plan: Plan
-    kinds: Mapping[str, type[State[Any]]]
+    kinds: Mapping[str, type[StateKind[Any]]]
     world: FakeWorld
     broken: list[str] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)

@@ -14,7 +14,7 @@ from orchestrator.cli import main
 from orchestrator.cli.render import render_report
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import BackupError
-from orchestrator.core.facts import Receipt
+from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
@@ -47,8 +47,8 @@ class Shelf:
 
     bench: Bench
     store: BackupFolder
-    backup: Receipt
-    other: Receipt
+    backup: BackupManifest
+    other: BackupManifest
 
     def prove(self) -> bool:
         """Whether the store says of the file that it is the one that was proven."""

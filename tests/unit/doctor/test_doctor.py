@@ -17,7 +17,7 @@ from orchestrator.doctor.live_checks import Surgery
 from orchestrator.doctor.remedies import choose_mend
 from orchestrator.journal.journal import Journal
 from orchestrator.journal.lock import project_lock
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from states.registry import KINDS
 from tests.faults.invariants.evidence import Things
 from tests.tools.bench import Bench
@@ -178,8 +178,8 @@ def test_every_command_that_mends_can_be_pasted(tmp_path: Path) -> None:
 
 def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    mask = Mask()
-    mask.learn(["kinto"], "service db")
+    mask = Redactor()
+    mask.register(["kinto"], "service db")
     mask.protect({"kinto": "database"})
     (tmp_path / "trial").mkdir()
     world = replace(make_ports(bench.world), mask=mask)

@@ -166,7 +166,7 @@ def test_what_cannot_be_upgraded_is_refused(services: dict[str, Any], code: str)
     with pytest.raises(UsageError) as raised:
         suggest(services)
     assert raised.value.code == code
-    assert "Nothing was written" in raised.value.meaning
+    assert "Nothing was written" in raised.value.impact
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from orchestrator.core.errors import JournalError
-from orchestrator.core.facts import Facts, PulledImage, Receipt, Retention, Snapshot, WayBack
+from orchestrator.core.facts import BackupManifest, Facts, PulledImage, Retention, RollbackDecision, Snapshot
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.database_file import FORMAT
 from orchestrator.journal.history import JournalHistory
@@ -28,7 +28,7 @@ def make_run(run_id: str = "r-1", began_at: datetime = NOW) -> Run:
     )  # fmt: skip
 
 
-def make_receipt(name: str, day: int) -> Receipt:
+def make_receipt(name: str, day: int) -> BackupManifest:
     return words.make_receipt(Path("/backups") / name, NOW.replace(day=day))
 
 
@@ -147,7 +147,7 @@ def test_a_snapshot_is_left_over_by_a_run_that_was_committed_or_had_nothing_to_s
     for number, (verdict, decision) in enumerate(ways, 1):
         name = f"r-{number}"
         snapshot = Snapshot(database=f"app__{name}", source="app", size_bytes=1, mark=words.MARK, taken_at=NOW)
-        facts = (snapshot, image, *([WayBack(decision=decision, evidence="seen")] if decision else ()))
+        facts = (snapshot, image, *([RollbackDecision(decision=decision, evidence="seen")] if decision else ()))
         journal.begin(make_run(name, NOW.replace(day=number)), tool_version="0")
         journal.append(name, NOW, "left", "stop", {"facts": Facts.of(facts).to_json()})
         journal.end(name, NOW, verdict, "end", 0, "")

@@ -73,7 +73,7 @@ def test_an_end_that_cannot_be_written_says_how_the_run_ended(journal: Journal) 
     with pytest.raises(JournalError) as caught:
         journal.end("r-1", NOW, Verdict.ROLLED_BACK, "rolled_back", 20, "no room " * 5000)
     assert caught.value.code == "journal.end_not_written"
-    assert "r-1 is over (rolled_back)" in caught.value.what
+    assert "r-1 is over (rolled_back)" in caught.value.summary
     assert "orchestrator close r-1" in caught.value.hint
 
 

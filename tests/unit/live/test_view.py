@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from orchestrator.core.facts import Current, Facts, Serving, StoppedServices, Target
+from orchestrator.core.facts import Current, Facts, Serving, StoppedServices, TargetRelease
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.releases import Release
 from orchestrator.live.drawing import Moment, Size, draw, fold
@@ -26,7 +26,9 @@ def plan() -> Plan:
 
 
 def versions() -> Facts:
-    target = Target(release=Release(version="v1.1.0"), repository="registry.example/app", digest=f"sha256:{'0' * 64}")
+    target = TargetRelease(
+        release=Release(version="v1.1.0"), repository="registry.example/app", digest=f"sha256:{'0' * 64}"
+    )
     return Facts.of((Current(version="v1.0.0", image_id="old"), target))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal, Record
-from orchestrator.machine.resume import How, Mode, Move, choose_move
+from orchestrator.machine.resume import How, Mode, ResumeAction, choose_move
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
@@ -49,7 +49,7 @@ def find_allowed(records: Sequence[Record]) -> set[str]:
     return BEFORE_THE_STOP | ENDS_UNTOUCHED
 
 
-def find_destination(plan: Plan, move: Move) -> set[str]:
+def find_destination(plan: Plan, move: ResumeAction) -> set[str]:
     """Where a move can lead."""
     if move.how is How.ABANDON:
         return {"refused"}
@@ -57,7 +57,7 @@ def find_destination(plan: Plan, move: Move) -> set[str]:
         return {"stranded"}
     if move.how is How.ENTER:
         return {move.state}
-    outcomes = {move.outcome, *({"done"} if move.how is How.SALVAGE else ())}
+    outcomes = {move.outcome, *({"done"} if move.how is How.RECONCILE else ())}
     return {plan.states[move.state].then[outcome] for outcome in outcomes}
 
 

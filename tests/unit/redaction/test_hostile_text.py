@@ -18,9 +18,9 @@ from orchestrator.adapters.http.rate_limit import read_retry_at
 from orchestrator.adapters.releases.file import read_release
 from orchestrator.adapters.releases.redacted_feed import NOTES_AT_MOST, MaskedFeed
 from orchestrator.core.model.releases import Release
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.secret_detection import find_inner, find_secrets, is_secret
-from orchestrator.redaction.terminal_text import cut_text, keep_end, make_inert
+from orchestrator.redaction.terminal_text import cut_text, keep_end, sanitize
 from orchestrator.releases.version_order import is_comparable
 from tests.tools.patterns import measure
 from webapi.notes import render_notes
@@ -55,13 +55,15 @@ MARKUP = (
     "[a]: b\n",
 )
 
-MASK = Mask([*(f"hunter{number}-{number}" for number in range(50)), "rosebud", "a" * 12, "12345"], ["hunter7", "a-a"])
+MASK = Redactor(
+    [*(f"hunter{number}-{number}" for number in range(50)), "rosebud", "a" * 12, "12345"], ["hunter7", "a-a"]
+)
 
 
 def read_all(text: str) -> None:
     """Everything that a note, a log or a setting goes through on its way to a person."""
     MASK.text(text)
-    make_inert(text)
+    sanitize(text)
     list(find_inner(text))
     list(find_secrets("PASSWORD", text))
     is_secret("SETTING", text)
@@ -114,7 +116,7 @@ def test_notes_are_masked_before_they_are_cut() -> None:
             notes = "x" * (NOTES_AT_MOST - 4) + " hunter2-hunter2 and more\n" * 3
             return (Release(version="v1.0.0", notes=notes),)
 
-    (release,) = MaskedFeed(Feed(), Mask(["hunter2-hunter2"])).list_releases()
+    (release,) = MaskedFeed(Feed(), Redactor(["hunter2-hunter2"])).list_releases()
     assert "hunt" not in release.notes
     assert len(release.notes) <= NOTES_AT_MOST + 10
 

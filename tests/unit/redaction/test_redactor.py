@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.redaction.encodings import is_like_a_word
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.secret_patterns import MARK
 
 # Without the star: a secret that contains the mark itself could be made of it.
@@ -34,13 +34,13 @@ def test_no_secret_is_left_wherever_it_stands(secrets: list[str], texts: list[st
     text = data.draw(st.sampled_from([" ", "/", "\n", "=", ""])).join(
         data.draw(st.permutations([*texts, *secrets, *secrets]))
     )
-    masked = Mask(secrets).text(text)
+    masked = Redactor(secrets).text(text)
     assert not [secret for secret in secrets if is_left(secret, masked)]
 
 
 @given(BARE, TEXTS, TEXTS)
 def test_no_secret_is_left_as_others_write_it(secret: str, before: str, after: str) -> None:
-    mask = Mask([secret])
+    mask = Redactor([secret])
     written = {
         "url": quote(secret, safe=""),
         "form": quote_plus(secret),
@@ -68,7 +68,7 @@ def test_no_secret_is_left_in_a_text_that_is_encoded_as_a_whole(
     secret: str, before: bytes, after: bytes, encode: Callable[[bytes], bytes]
 ) -> None:
     encoded = encode(before + secret.encode() + after).decode()
-    masked = Mask([secret]).text(encoded)
+    masked = Redactor([secret]).text(encoded)
     assert MARK in masked
     kept = masked.replace(MARK, "")
     assert len(kept) * 6 // 8 < len(before) + len(after) + 8
@@ -83,13 +83,13 @@ def test_no_secret_is_left_in_a_log_that_comes_in_chunks(
     chunks = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("orchestrator.redaction.redactor._BATCH_BYTES", 0)
-        masked = b"".join(Mask(secrets).stream(chunks))
+        masked = b"".join(Redactor(secrets).stream(chunks))
     assert not [secret for secret in secrets if is_left(secret, masked.decode())]
 
 
 @given(st.lists(SECRETS, max_size=4), TEXTS)
 def test_masking_twice_is_masking_once(secrets: list[str], text: str) -> None:
-    mask = Mask(secrets)
+    mask = Redactor(secrets)
     assert mask.text(mask.text(text)) == mask.text(text)
 
 
@@ -100,7 +100,7 @@ DOCUMENTS = st.recursive(
 
 @given(st.lists(BARE, max_size=3), DOCUMENTS)
 def test_a_document_keeps_its_shape(secrets: list[str], document: object) -> None:
-    masked = Mask(secrets).document(document)
+    masked = Redactor(secrets).document(document)
     json.dumps(masked)
     assert type(masked) is type(document)
     assert not [secret for secret in secrets for text in strings(masked) if is_left(secret, text)]
@@ -119,8 +119,8 @@ def strings(document: object) -> Iterator[str]:
 
 @given(st.binary(max_size=80))
 def test_bytes_that_are_no_text_pass_as_they_are(content: bytes) -> None:
-    assert Mask(["hunter2"]).content(content) == content
-    assert b"".join(Mask(["hunter2"]).stream([content[:40], content[40:]])) == content
+    assert Redactor(["hunter2"]).content(content) == content
+    assert b"".join(Redactor(["hunter2"]).stream([content[:40], content[40:]])) == content
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_bytes_that_are_no_text_pass_as_they_are(content: bytes) -> None:
     ],
 )
 def test_what_nobody_knew_is_given_away_by_its_name_or_form(text: str, masked: str) -> None:
-    assert Mask().text(text) == masked
+    assert Redactor().text(text) == masked
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_what_nobody_knew_is_given_away_by_its_name_or_form(text: str, masked: s
     ],
 )
 def test_what_only_speaks_of_secrets_stays(text: str) -> None:
-    assert Mask().text(text) == text
+    assert Redactor().text(text) == text
 
 
 def test_values_under_a_name_that_speaks_of_a_secret_go_whole() -> None:
@@ -164,7 +164,7 @@ def test_values_under_a_name_that_speaks_of_a_secret_go_whole() -> None:
         "command": ["--password", "a", "--mode", "b"],
         "key": 1,
     }
-    assert Mask().document(document) == {
+    assert Redactor().document(document) == {
         "environment": {"DB_PASSWORD": MARK, "MODE": "b"},
         "command": ["--password", MARK, "--mode", "b"],
         "key": 1,
@@ -173,12 +173,12 @@ def test_values_under_a_name_that_speaks_of_a_secret_go_whole() -> None:
 
 def test_a_long_log_is_masked_across_its_batches() -> None:
     line = b"2026-01-05 something that was done, for hunter2-hunter2\n"
-    masked = b"".join(Mask(["hunter2-hunter2"]).stream(line[:9] + line for _ in range(5000)))
+    masked = b"".join(Redactor(["hunter2-hunter2"]).stream(line[:9] + line for _ in range(5000)))
     assert masked == (line[:9] + line).replace(b"hunter2-hunter2", b"***") * 5000
 
 
 def test_what_is_too_short_or_already_a_mark_is_not_looked_for() -> None:
-    assert Mask(["abc", "", "****"]).text("abc **** def") == "abc **** def"
+    assert Redactor(["abc", "", "****"]).text("abc **** def") == "abc **** def"
 
 
 @pytest.mark.parametrize(
@@ -200,12 +200,12 @@ def test_what_is_too_short_or_already_a_mark_is_not_looked_for() -> None:
 def test_a_word_is_masked_where_it_stands_alone_and_anything_else_everywhere(
     secret: str, text: str, masked: str
 ) -> None:
-    assert Mask([secret]).text(text) == masked
-    assert b"".join(Mask([secret]).stream([text.encode()])).decode() == masked
+    assert Redactor([secret]).text(text) == masked
+    assert b"".join(Redactor([secret]).stream([text.encode()])).decode() == masked
 
 
 def test_a_name_is_never_masked_and_a_secret_that_equals_one_is_told() -> None:
-    mask = Mask(["kinto", "viewer", "hunter2"], ["kinto", "acme/kinto-viewer", "kinto-viewer"])
+    mask = Redactor(["kinto", "viewer", "hunter2"], ["kinto", "acme/kinto-viewer", "kinto-viewer"])
     text = "kinto__failed_1 of kinto, acme/kinto-viewer:3.1.0 and kinto-viewer; hunter2, a viewer"
     assert mask.text(text) == text.replace("hunter2", "***").replace("a viewer", "a ***")
     assert mask.find_open_secrets() == {"kinto": ("", "name")}
@@ -213,9 +213,9 @@ def test_a_name_is_never_masked_and_a_secret_that_equals_one_is_told() -> None:
 
 
 def test_names_and_secrets_may_be_learnt_in_any_order() -> None:
-    mask = Mask()
+    mask = Redactor()
     mask.protect({"kinto": "service"})
-    mask.learn(["kinto"], "service db")
+    mask.register(["kinto"], "service db")
     assert mask.find_open_secrets() == {"kinto": ("service db", "service")}
     assert mask.text("kinto") == "kinto"
     assert mask.document({"kinto": "kinto", "password": "kinto"}) == {"kinto": "kinto", "password": MARK}
@@ -238,9 +238,9 @@ def test_names_and_secrets_may_be_learnt_in_any_order() -> None:
     ],
 )
 def test_a_short_secret_is_masked_under_its_name(text: str, masked: str) -> None:
-    assert Mask(names=["secrets-api", "token-service"]).text(text) == masked
+    assert Redactor(names=["secrets-api", "token-service"]).text(text) == masked
 
 
 def test_a_log_is_masked_by_names_too_across_its_batches() -> None:
     line = b"connect DB_PASSWORD=12 failed\n"
-    assert b"".join(Mask().stream(line for _ in range(9000))) == line.replace(b"12", b"***") * 9000
+    assert b"".join(Redactor().stream(line for _ in range(9000))) == line.replace(b"12", b"***") * 9000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.redaction.terminal_text import CUT_MARK, make_inert
+from orchestrator.redaction.terminal_text import CUT_MARK, sanitize
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ from orchestrator.redaction.terminal_text import CUT_MARK, make_inert
     ],
 )
 def test_what_a_terminal_would_obey_is_dropped(text: str, inert: str) -> None:
-    assert make_inert(text) == inert
+    assert sanitize(text) == inert
 
 
 def test_a_long_line_is_cut_with_a_mark() -> None:
-    assert make_inert("x" * 11, max_width=10) == "x" * 10 + CUT_MARK
+    assert sanitize("x" * 11, max_width=10) == "x" * 10 + CUT_MARK
 
 
 def test_too_many_lines_are_cut_with_a_mark() -> None:
-    assert make_inert("1\n2\n3", max_lines=2) == f"1\n2\n{CUT_MARK}"
+    assert sanitize("1\n2\n3", max_lines=2) == f"1\n2\n{CUT_MARK}"
 
 
 def test_text_at_the_limits_is_left_alone() -> None:
-    assert make_inert("12\n34", max_lines=2, max_width=2) == "12\n34"
+    assert sanitize("12\n34", max_lines=2, max_width=2) == "12\n34"
 
 
 _NASTY = st.sampled_from(["\x1b", "\x1b[", "\x1b]", "\x9b", "\x9d", "\x07", "\x9c", "\\", "\r", "\n", "m", "\u202e"])
@@ -56,12 +56,12 @@ _NASTY = st.sampled_from(["\x1b", "\x1b[", "\x1b]", "\x9b", "\x9d", "\x07", "\x9
 @settings(deadline=None)
 @given(st.lists(_NASTY | st.text(max_size=5), max_size=30).map("".join))
 def test_only_harmless_characters_are_ever_left(text: str) -> None:
-    for char in make_inert(text):
+    for char in sanitize(text):
         assert char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_making_inert_twice_changes_nothing_more(text: str) -> None:
-    once = make_inert(text)
-    assert make_inert(once) == once
+    once = sanitize(text)
+    assert sanitize(once) == once

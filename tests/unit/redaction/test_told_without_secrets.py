@@ -21,7 +21,7 @@ from orchestrator.core.errors import MigrationError, PlatformError
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.journal.journal import Journal
-from orchestrator.redaction.redactor import PROCESS_MASK, Mask
+from orchestrator.redaction.redactor import PROCESS_MASK, Redactor
 from orchestrator.reports.support import write_support
 from orchestrator.run.service import SilentListener
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
@@ -47,7 +47,7 @@ def test_neither_journal_nor_report_nor_terminal_has_what_a_failure_says(
 ) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     told = Told()
-    service = replace(bench.service, world=replace(bench.service.world, mask=Mask([CANARY])))
+    service = replace(bench.service, world=replace(bench.service.world, mask=Redactor([CANARY])))
     bench.world.releases["v1.1.0"].notes = f"The default password is {CANARY}."
 
     def fail(*_: object, **__: object) -> None:
@@ -68,12 +68,12 @@ def test_release_notes_come_without_what_their_author_should_not_have_written() 
         def list_releases(self) -> tuple[Release, ...]:
             return (Release(version="v1.0.0", notes=f"password={CANARY}\n### What's new"),)
 
-    (release,) = MaskedFeed(Feed(), Mask()).list_releases()
+    (release,) = MaskedFeed(Feed(), Redactor()).list_releases()
     assert release.notes == "password=***\n### What's new"
 
 
 def test_a_command_of_the_operator_leaves_a_log_without_secrets(tmp_path: Path) -> None:
-    compose = Compose({"PATH": "/usr/bin:/bin"}, mask=Mask([CANARY]))
+    compose = Compose({"PATH": "/usr/bin:/bin"}, mask=Redactor([CANARY]))
     log = tmp_path / "step.log"
     deadline = Deadline(SystemClock(), 30)
     argv = ["printf", f"using {CANARY}\\n"]
@@ -84,7 +84,7 @@ def test_a_command_of_the_operator_leaves_a_log_without_secrets(tmp_path: Path) 
 
 
 def test_an_error_of_ours_is_shown_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    PROCESS_MASK.learn([CANARY])
+    PROCESS_MASK.register([CANARY])
     for as_json in (False, True):
         with pytest.raises(SystemExit), boundary(as_json):
             raise PlatformError("compose.invalid", f"invalid value {CANARY}", hint=f"see {CANARY}")
@@ -99,7 +99,7 @@ def test_what_compose_says_is_masked_before_it_is_cut(tmp_path: Path) -> None:
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\nprintf 'first {CANARY}%01990d {CANARY} last' 0 >&2\nexit 1\n")
     docker.chmod(0o755)
-    compose = Compose({"PATH": f"{tmp_path}:/usr/bin:/bin"}, mask=Mask([CANARY]))
+    compose = Compose({"PATH": f"{tmp_path}:/usr/bin:/bin"}, mask=Redactor([CANARY]))
     with pytest.raises(PlatformError) as caught:
         compose.run(["docker", "compose", "up"], tmp_path, deadline=Deadline(SystemClock(), 30))
     said = " ".join(caught.value.sentences())
@@ -117,7 +117,7 @@ def test_what_a_program_says_is_cut_at_the_beginning_of_a_line(lines: int) -> No
 def test_the_newest_line_and_the_logs_of_a_container_are_masked_before_they_are_cut(tmp_path: Path) -> None:
     line = f"using {CANARY} " + "x" * (LINE_BYTES - 9)
     engine = DockerEngine.connect("unix:///nonexistent/docker.sock")
-    mask = Mask([CANARY])
+    mask = Redactor([CANARY])
     with (
         patch.object(engine, "read_last_line", lambda _name: line.encode()),
         patch.object(engine, "read_log", lambda _name, lines=None: (chunk.encode() for chunk in (line, "\n") * 40)),
@@ -139,6 +139,6 @@ def test_half_a_character_is_no_reason_to_have_no_journal_and_no_support_file(tm
     with patch.object(bench.service.world.platform, "start_job", fail):
         report = bench.service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=SilentListener())
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
-        written = write_support(journal, journal.runs()[0], Mask(), tmp_path / "support.tar.gz")
+        written = write_support(journal, journal.runs()[0], Redactor(), tmp_path / "support.tar.gz")
     assert written.path.is_file()
     json.dumps(report.to_json()).encode()

@@ -57,5 +57,5 @@ def test_where_no_version_came_back_it_is_said_since_when_the_app_is_down(tmp_pa
 
 
 def test_log_lines_stand_below_the_sentences_of_an_error() -> None:
-    error = HealthError("health.failed", "It is not well.", meaning="Users wait.", hint="Look.", words="one\ntwo")
-    assert error.story() == "It is not well. Users wait. Look.\none\ntwo"
+    error = HealthError("health.failed", "It is not well.", impact="Users wait.", hint="Look.", log_tail="one\ntwo")
+    assert error.message() == "It is not well. Users wait. Look.\none\ntwo"

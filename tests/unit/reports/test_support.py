@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from orchestrator.cli import main
 from orchestrator.core.errors import UsageError
 from orchestrator.journal.journal import Journal
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.reports.support import SupportFile, write_support
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
@@ -34,7 +34,7 @@ def test_everything_of_a_run_is_in_it_and_listed(bench: Bench, tmp_path: Path) -
     rendering = {"services": {"app": {"environment": {"DATABASE_URL": f"postgresql://a:{CANARY}@db/x"}}}}
     (folder / "compose.template.json").write_text(json.dumps(rendering))
     (folder / "migrate.log").write_text(f"connecting to postgresql://a:{CANARY}@db/x\n")
-    written = write(bench, run, tmp_path / "out.tar.gz", Mask([CANARY]))
+    written = write(bench, run, tmp_path / "out.tar.gz", Redactor([CANARY]))
     files = unpack(tmp_path / "out.tar.gz")
     assert {"about.json", "report.json", "journal.jsonl", "contents.txt", "bundle/plan.yaml", "bundle/env"} <= set(
         files
@@ -74,7 +74,7 @@ def test_of_a_long_log_the_end_is_kept_from_the_beginning_of_a_line(bench: Bench
     run = bench.run("v1.1.0").run.id
     log = bench.plan.journal_directory / "runs" / run / "long.log"
     log.write_text(f"{CANARY} and some more words\n" * 200_000 + "the end\n")
-    written = write(bench, run, tmp_path / "out.tar.gz", Mask([CANARY]))
+    written = write(bench, run, tmp_path / "out.tar.gz", Redactor([CANARY]))
     text = unpack(tmp_path / "out.tar.gz")["logs/long.log"]
     assert text.endswith("\nthe end\n")
     assert CANARY[-6:] not in text
@@ -144,11 +144,11 @@ def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def write(bench: Bench, run_id: str, path: Path, mask: Mask | None = None) -> SupportFile:
+def write(bench: Bench, run_id: str, path: Path, mask: Redactor | None = None) -> SupportFile:
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         run = journal.find_run(run_id)
         assert run is not None
-        return write_support(journal, run, mask or Mask(), path)
+        return write_support(journal, run, mask or Redactor(), path)
 
 
 def records(bench: Bench, run_id: str) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.core.errors import CommandError
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import Result, State, StateContext
+from orchestrator.core.state_kind import Result, StateContext, StateKind
 from orchestrator.journal.journal import Journal, Record
 from orchestrator.machine.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, choose_move, limit_transitions
 from orchestrator.run.recovery import Takeover
@@ -35,7 +35,7 @@ JUMPS_S = {
 }
 
 
-def put_in(bench: Bench, state: str, perform: Perform) -> Mapping[str, type[State[Any]]]:
+def put_in(bench: Bench, state: str, perform: Perform) -> Mapping[str, type[StateKind[Any]]]:
     """Let a state of the plan do something else."""
     spec = bench.plan.states[state]
     kind = type(
@@ -123,7 +123,7 @@ def test_going_back_has_deadlines_of_its_own(tmp_path: Path) -> None:
     for state in BACK:
         own = KINDS[state]
 
-        def measure(ctx: StateContext[Any], own: type[State[Any]] = own) -> Result:
+        def measure(ctx: StateContext[Any], own: type[StateKind[Any]] = own) -> Result:
             left[ctx.state] = ctx.deadline.remaining_s()
             return own().perform(ctx)
 
@@ -154,7 +154,7 @@ def test_a_clock_that_is_set_in_any_state_changes_nothing(tmp_path: Path, state:
         own, set_by = KINDS[bench.plan.states[state].kind], seconds
 
         def jump_first(
-            ctx: StateContext[Any], own: type[State[Any]] = own, bench: Bench = bench, set_by: float = set_by
+            ctx: StateContext[Any], own: type[StateKind[Any]] = own, bench: Bench = bench, set_by: float = set_by
         ) -> Result:
             bench.world.clock.jump(set_by)
             return own().perform(ctx)

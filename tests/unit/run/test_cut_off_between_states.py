@@ -75,7 +75,7 @@ def test_a_run_of_which_only_the_end_is_not_recorded_gets_it(tmp_path: Path, ver
     kill_at("end", lambda *_arguments: True, lambda: bench.run(version))
     chain = bench.world.chain()
     assert recover(bench).run.verdict is verdict
-    assert bench.world.chain()[len(chain) :] == ["platform.end_jobs", "stage.sweep", "database.end_abandoned"]
+    assert bench.world.chain()[len(chain) :] == ["platform.end_jobs", "stage.remove_all", "database.end_abandoned"]
     assert serving_version(bench.world) == ("v1.1.0" if verdict is Verdict.COMMITTED else "v1.0.0")
 
 

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.core.errors import CheckpointError, UnfinishedRunError
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal, Run
-from orchestrator.machine.resume import Mode, Move
+from orchestrator.machine.resume import Mode, ResumeAction
 from orchestrator.reports.report import RunReport
 from orchestrator.run.recovery import Takeover
 from orchestrator.run.service import Service
@@ -59,10 +59,10 @@ class Killing:
         return bench
 
 
-def take_up(bench: Bench, mode: Mode, told: list[Move] | None = None) -> RunReport | None:
+def take_up(bench: Bench, mode: Mode, told: list[ResumeAction] | None = None) -> RunReport | None:
     """What a second process would do."""
 
-    def announce(run: Run, move: Move) -> None:
+    def announce(run: Run, move: ResumeAction) -> None:
         if told is not None:
             told.append(move)
 
@@ -106,10 +106,10 @@ def test_what_was_found_and_what_follows_is_told_before_anything_is_done(tmp_pat
     with pytest.raises(Killed):
         bench.run("v1.1.0")
     bench.world.script.revive()
-    told: list[Move] = []
+    told: list[ResumeAction] = []
     calls = len(bench.world.calls)
 
-    def announce(run: Run, move: Move) -> None:
+    def announce(run: Run, move: ResumeAction) -> None:
         assert len(bench.world.calls) == calls
         told.append(move)
 
@@ -247,7 +247,7 @@ def test_a_run_that_lacks_nothing_but_its_end_is_given_it(tmp_path: Path, versio
     report = take_up(bench, mode)
     assert report is not None
     assert report.run.verdict is (Verdict.COMMITTED if version == "v1.1.0" else Verdict.ROLLED_BACK)
-    assert bench.world.chain()[calls:] == ["platform.end_jobs", "stage.sweep", "database.end_abandoned"]
+    assert bench.world.chain()[calls:] == ["platform.end_jobs", "stage.remove_all", "database.end_abandoned"]
     check(bench, report, "only the end was not recorded")
 
 

@@ -33,7 +33,7 @@ def test_a_second_run_in_any_state_is_told_so_and_changes_nothing(tmp_path: Path
             with pytest.raises(BusyError) as caught:
                 second.run(ReleaseRequest(), assume_yes=True, listener=SilentListener())
             assert len(bench.world.calls) == before
-            told.append(caught.value.what)
+            told.append(caught.value.summary)
 
     version = "v1.2.0" if state in BACK else "v1.1.0"
     announce_up_to(bench.world, version)

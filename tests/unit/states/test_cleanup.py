@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.adapters.backups.archive import BackupFolder
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.facts import Receipt
+from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.run.service import Service
@@ -26,7 +26,7 @@ from tests.tools.words import make_receipt
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def make_receipts(versions: list[str], names: list[int] | None = None) -> tuple[Receipt, ...]:
+def make_receipts(versions: list[str], names: list[int] | None = None) -> tuple[BackupManifest, ...]:
     """One a day, the first one being the newest."""
     return tuple(
         make_receipt(

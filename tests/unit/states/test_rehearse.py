@@ -235,13 +235,13 @@ def test_an_interruption_leaves_nothing_and_ends_with_the_signal(bench: Bench) -
 
 
 def test_a_stage_that_cannot_be_removed_at_once_is_removed_later(bench: Bench) -> None:
-    bench.world.fail("stage.sweep", PlatformError("engine.refused", "Removal is in progress."), times=3)
+    bench.world.fail("stage.remove_all", PlatformError("engine.refused", "Removal is in progress."), times=3)
     assert bench.run().run.verdict is Verdict.COMMITTED
 
 
 def test_a_stage_that_stays_is_a_failure_with_its_names(bench: Bench) -> None:
     refusal = PlatformError("engine.refused", "It is in use.")
-    bench.world.happen("stage.open", lambda: bench.world.fail("stage.sweep", refusal, times=1000))
+    bench.world.happen("stage.open", lambda: bench.world.fail("stage.remove_all", refusal, times=1000))
     report = bench.run()
     assert report.run.verdict is Verdict.REFUSED
     assert "could not be removed: stage of r-" in report.run.reason

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import Facts, WayBack
+from orchestrator.core.facts import Facts, RollbackDecision
 from orchestrator.core.model.database import Changes
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal
@@ -18,14 +18,14 @@ from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.tools.things import FakeDb
 
 
-def way_back(bench: Bench, run_id: str) -> WayBack | None:
+def way_back(bench: Bench, run_id: str) -> RollbackDecision | None:
     journal = Journal.open_existing(bench.plan.journal_directory)
     assert journal is not None
     facts = Facts()
     for record in journal.records(run_id):
         facts = facts.joined(Facts(record.payload.get("facts")))
     journal.close()
-    return facts.find(WayBack)
+    return facts.find(RollbackDecision)
 
 
 @pytest.fixture

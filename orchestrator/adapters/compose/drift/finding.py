@@ -81,7 +81,7 @@ class DriftFinder:
             found += self._find_other_folder(rendered, containers)
         if not found:
             return Drift()
-        self.compose.mask.learn(_find_secrets(found))
+        self.compose.mask.register(_find_secrets(found))
         differences = tuple(one.to_difference() for one in found)
         return Drift(differences=differences, hint="" if services else self._advise(found, state))
 

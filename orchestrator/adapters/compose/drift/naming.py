@@ -35,7 +35,7 @@ def check_name(engine: DockerEngine, name: str, directory: Path, services: Seque
     raise RefusedError(
         "refused.other_name",
         f"What was started from {directory} runs under another project name: as {listed}, and not as {name}.",
-        meaning=f"Nothing was touched. A start under the name {name} would make a second app with empty volumes.",
+        impact=f"Nothing was touched. A start under the name {name} would make a second app with empty volumes.",
         hint=f"Write `COMPOSE_PROJECT_NAME={first}` into {directory / '.env'}, so that Compose and an upgrade find it.",
     )
 
@@ -50,7 +50,7 @@ def tell_origin(error: PlatformError, engine: DockerEngine, directory: Path) -> 
         advice = [text for one in here for text in advise_files(read_origin(one), directory, lambda _: False)]
         if advice:
             hint = " ".join(dict.fromkeys(advice))
-            return PlatformError(error.code, error.what, meaning=error.meaning, hint=hint)
+            return PlatformError(error.code, error.summary, impact=error.impact, hint=hint)
     return error
 
 

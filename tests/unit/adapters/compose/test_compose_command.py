@@ -63,7 +63,7 @@ def test_a_job_is_named_labelled_and_never_removed_by_itself() -> None:
 def test_an_engine_that_is_away_is_told_from_a_change_that_is_refused(errors: str, code: str) -> None:
     error = explain_failure(Ended(1, "", errors))
     assert error.code == code
-    assert errors in error.what
+    assert errors in error.summary
 
 
 def test_a_port_that_the_engine_has_not_given_back_is_told_from_other_refusals() -> None:
@@ -86,7 +86,7 @@ def test_a_port_that_the_engine_has_not_given_back_is_told_from_other_refusals()
 def test_a_file_that_a_project_names_is_told_from_a_project_that_is_not_there(words: str, code: str) -> None:
     error = explain_no_file(Path("/a"), words)
     assert error.code == code
-    assert code == "compose.missing" or words in error.what
+    assert code == "compose.missing" or words in error.summary
 
 
 def test_the_places_in_which_two_projects_differ_are_named() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.compose.isolated_groups import Circle, find_circle
+from orchestrator.adapters.compose.isolated_groups import IsolatedGroup, find_circle
 from orchestrator.adapters.compose.isolated_network import is_undisturbed
 from orchestrator.adapters.docker.models import ContainerDocument, ListedDocument
 
@@ -26,7 +26,7 @@ def test_services_are_kept_apart_with_all_that_they_depend_on() -> None:
     aliases = {"default": {"aliases": ["web"]}}
     labels = {"org.opencontainers.image.title": "shop"}
     app = {"ports": ports, "networks": aliases, "labels": labels, "deploy": {"replicas": 1}, "scale": 1}
-    expected = Circle("p", "p_gate", ("app",), ("db", "vault"), frozenset({"p_default"}))
+    expected = IsolatedGroup("p", "p_gate", ("app",), ("db", "vault"), frozenset({"p_default"}))
     assert find_circle(render(app), ["app"]) == expected
 
 

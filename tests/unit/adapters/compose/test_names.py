@@ -9,7 +9,7 @@ from orchestrator.adapters.compose.names import find_plan_names, find_rendering_
 from orchestrator.adapters.compose.secret_sources import learn_rendering, read_project_names, read_project_secrets
 from orchestrator.core.fact_names import find_fact_names
 from orchestrator.core.facts import Facts
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from tests.tools.bench import Bench
 
 URL = "postgresql://kinto:kinto@db/kinto"
@@ -28,8 +28,8 @@ KINTO = {
 }
 
 
-def mask_for(rendering: object) -> Mask:
-    mask = Mask()
+def mask_for(rendering: object) -> Redactor:
+    mask = Redactor()
     learn_rendering(mask, json.dumps(rendering))
     return mask
 

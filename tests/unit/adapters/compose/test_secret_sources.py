@@ -11,7 +11,7 @@ from orchestrator.adapters.compose.secret_sources import (
     read_rendering_secrets,
     read_token,
 )
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 
 COMPOSE = """\
 services:
@@ -69,6 +69,6 @@ def test_a_run_is_read_from_its_own_copy_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("POSTGRES_PASSWORD=as-it-was-then\n")
     rendering = {"services": {"app": {"environment": {"API_TOKEN": "as-rendered-then"}}}}
     (tmp_path / "compose.template.json").write_text(json.dumps(rendering))
-    mask = Mask()
+    mask = Redactor()
     learn_run(mask, tmp_path, None)
     assert mask.text("as-it-was-then, as-rendered-then") == "***, ***"

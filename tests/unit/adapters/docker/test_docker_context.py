@@ -10,7 +10,7 @@ import pytest
 from docker.context import ContextAPI
 
 from orchestrator.adapters.compose.command import build_environment
-from orchestrator.adapters.docker.context import hold_engine
+from orchestrator.adapters.docker.context import pin_docker_context
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def use(settings: Path, name: str) -> None:
 
 
 def test_a_context_is_held_for_compose_and_for_every_connection(settings: Path) -> None:
-    held = hold_engine({"PATH": "/bin"})
+    held = pin_docker_context({"PATH": "/bin"})
     use(settings, "there")
     assert build_environment(held)["DOCKER_CONTEXT"] == "here"
     assert ContextAPI.kwargs_from_context(environment=held)["base_url"] == "unix:///run/here.sock"
@@ -40,9 +40,9 @@ def test_a_context_is_held_for_compose_and_for_every_connection(settings: Path) 
 
 
 def test_a_host_that_the_environment_names_is_left_as_it_is(settings: Path) -> None:
-    assert hold_engine({"DOCKER_HOST": "tcp://10.0.0.1:2376"}) == {"DOCKER_HOST": "tcp://10.0.0.1:2376"}
+    assert pin_docker_context({"DOCKER_HOST": "tcp://10.0.0.1:2376"}) == {"DOCKER_HOST": "tcp://10.0.0.1:2376"}
 
 
 def test_settings_that_cannot_be_read_are_no_reason_to_stop(settings: Path) -> None:
     use(settings, "nowhere")
-    assert hold_engine({"PATH": "/bin"})["PATH"] == "/bin"
+    assert pin_docker_context({"PATH": "/bin"})["PATH"] == "/bin"

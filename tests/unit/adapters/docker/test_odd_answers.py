@@ -33,7 +33,7 @@ from orchestrator.adapters.releases.file import FileFeed
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 from orchestrator.releases.choosing import choose_release
 from tests.unit.adapters.docker.odd import BODIES, ODD, vary, write
 from webapi.cache import Finding
@@ -241,7 +241,7 @@ def test_a_wrong_answer_names_who_gave_it_and_what_is_wrong() -> None:
 @given(vary(RENDERING))
 def test_what_compose_prints_is_read_or_told(document: object) -> None:
     text = json.dumps(document)
-    learn_rendering(Mask(), text)
+    learn_rendering(Redactor(), text)
     find_rendering_names(document)
     settle(lambda: read_name(text))
     settle(lambda: check_template(text, ["app"], "APP_VERSION"))
@@ -254,5 +254,5 @@ def test_what_compose_prints_is_read_or_told(document: object) -> None:
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 def test_a_rendering_of_any_bytes_is_read_or_told(body: bytes) -> None:
     text = body.decode(errors="replace")
-    learn_rendering(Mask(), text)
+    learn_rendering(Redactor(), text)
     settle(lambda: read_name(text))

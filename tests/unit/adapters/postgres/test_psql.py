@@ -5,14 +5,14 @@ from typing import cast
 
 import pytest
 
-from orchestrator.adapters.docker.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.host.system_clock import SystemClock
 from orchestrator.adapters.postgres.psql import Psql
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
 
-BROKEN = Outcome(3, b"", "ERROR:  42P01: there is no such table")
-BY_PROGRAM = Outcome(0, b"by a program\n", "")
+BROKEN = ExecResult(3, b"", "ERROR:  42P01: there is no such table")
+BY_PROGRAM = ExecResult(0, b"by a program\n", "")
 ON_SOCKET = 'psql: error: connection to server on socket "/var/run/.s.PGSQL.5432" failed: FATAL:  '
 
 
@@ -20,7 +20,11 @@ class Server:
     """A container whose session breaks at some words, and whose programs end in one way; notes what is put to them."""
 
     def __init__(
-        self, *breaks_at: str, broken: Outcome = BROKEN, program: Outcome = BY_PROGRAM, unknown: Sequence[str] = ()
+        self,
+        *breaks_at: str,
+        broken: ExecResult = BROKEN,
+        program: ExecResult = BY_PROGRAM,
+        unknown: Sequence[str] = (),
     ) -> None:
         self.breaks_at = breaks_at
         self.unknown = unknown
@@ -44,20 +48,20 @@ class Server:
         deadline: Deadline,
         stdin: Iterable[bytes] = (),
         environment: Mapping[str, str] | None = None,
-    ) -> Outcome:
+    ) -> ExecResult:
         if "SELECT" in argv:
             return self.greet((environment or {})["PGOPTIONS"])
         if argv[0] == "cat":
-            return Outcome(0 if self.pid_file else 1, self.pid_file, "")
+            return ExecResult(0 if self.pid_file else 1, self.pid_file, "")
         self.programs.append(f"{argv[-1]} {b''.join(stdin).decode().strip()}")
-        return self.program if argv[0] == "psql" else Outcome(0, b"", "")
+        return self.program if argv[0] == "psql" else ExecResult(0, b"", "")
 
-    def greet(self, options: str) -> Outcome:
+    def greet(self, options: str) -> ExecResult:
         self.greetings.append(options)
         for name in self.unknown:
             if f"-c {name}=" in options:
-                return Outcome(2, b"", f'{ON_SOCKET}unrecognized configuration parameter "{name}"')
-        return Outcome(0, b"", "")
+                return ExecResult(2, b"", f'{ON_SOCKET}unrecognized configuration parameter "{name}"')
+        return ExecResult(0, b"", "")
 
     def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Talk:
         return Talk(self, environment["PGOPTIONS"])
@@ -71,14 +75,14 @@ class Talk:
         self.options = options
         self.greeted = False
 
-    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> ExecResult:
         said = question.decode().rpartition("\nSELECT ")[0]
         if not self.greeted and said == "SELECT;":
             self.greeted = True
             return self.server.greet(self.options)
         self.server.sessions.append(said)
         broken = any(word in said for word in self.server.breaks_at)
-        return self.server.broken if broken else Outcome(0, b"by session\n", "")
+        return self.server.broken if broken else ExecResult(0, b"by session\n", "")
 
     def close(self) -> None: ...
 
@@ -89,7 +93,7 @@ def psql_to(server: Server, live: str = "app") -> Psql:
 
 def refusing(exit_code: int, errors: str) -> Psql:
     """Of a container in which every `psql` ends in the same way."""
-    outcome = Outcome(exit_code, b"", errors)
+    outcome = ExecResult(exit_code, b"", errors)
     return psql_to(Server("", broken=outcome, program=outcome))
 
 
@@ -127,23 +131,23 @@ ENDED = "pg_dump: error: query failed: FATAL:  terminating connection due to adm
 def test_a_dump_that_a_crash_cuts_off_tells_of_a_server_that_is_away() -> None:
     psql = refusing(0, "")
     with pytest.raises(DatabaseError) as caught:
-        psql.refuse(Outcome(1, b"", CUT_OFF), "app", "database.dump_failed")
+        psql.refuse(ExecResult(1, b"", CUT_OFF), "app", "database.dump_failed")
     assert caught.value.code == "database.unreachable"
-    assert "query failed: server closed the connection unexpectedly" in caught.value.what
+    assert "query failed: server closed the connection unexpectedly" in caught.value.summary
 
 
 def test_a_dump_that_somebody_ends_has_failed() -> None:
     psql = refusing(0, "")
     with pytest.raises(DatabaseError) as caught:
-        psql.refuse(Outcome(1, b"", ENDED), "app", "database.dump_failed")
+        psql.refuse(ExecResult(1, b"", ENDED), "app", "database.dump_failed")
     assert caught.value.code == "database.dump_failed"
-    assert "administrator command" in caught.value.what
+    assert "administrator command" in caught.value.summary
 
 
 @pytest.mark.parametrize("errors", ["", "NOTICE:  nothing to do"])
 def test_a_program_that_did_its_work_has_lost_nothing(errors: str) -> None:
     psql = refusing(0, errors)
-    assert not psql.has_lost(Outcome(0, b"", errors))
+    assert not psql.has_lost(ExecResult(0, b"", errors))
     assert psql.ask("SELECT 1;", "app") == ""
 
 
@@ -210,7 +214,7 @@ def test_what_a_server_knows_is_found_out_once() -> None:
 def test_a_server_that_is_away_is_asked_again_what_it_knows() -> None:
     server = Server(unknown=("event_triggers",))
     psql = psql_to(server)
-    server.greet = lambda options: Outcome(2, b"", ON_SOCKET + "the database system is starting up")  # type: ignore[method-assign]
+    server.greet = lambda options: ExecResult(2, b"", ON_SOCKET + "the database system is starting up")  # type: ignore[method-assign]
     assert "event_triggers" in psql.environment()["PGOPTIONS"]
     del server.greet
     assert "event_triggers" not in psql.environment()["PGOPTIONS"]
@@ -221,5 +225,5 @@ def test_a_server_on_another_port_is_found_and_asked_there() -> None:
     server.pid_file = b"1\n/data\n170\n5433\n/var/run/postgresql\n*\n1 2\nready\n"
     environment = psql_to(server).environment()
     assert "PGPORT" not in environment, "where it answers at once nothing is looked for"
-    server.greet = lambda options: Outcome(2, b"", ON_SOCKET)  # type: ignore[method-assign]
+    server.greet = lambda options: ExecResult(2, b"", ON_SOCKET)  # type: ignore[method-assign]
     assert psql_to(server).environment()["PGPORT"] == "5433"

@@ -5,24 +5,24 @@ from typing import cast
 
 import pytest
 
-from orchestrator.adapters.docker.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.host.system_clock import SystemClock
 from orchestrator.adapters.postgres import psql_session
 from orchestrator.adapters.postgres.psql_session import PsqlSession
 from orchestrator.core.deadline import Deadline
 
-GONE = Outcome(2, b"", "server closed the connection unexpectedly")
-WRONG = Outcome(3, b"", "ERROR:  42P01: there is no such table")
+GONE = ExecResult(2, b"", "server closed the connection unexpectedly")
+WRONG = ExecResult(3, b"", "ERROR:  42P01: there is no such table")
 
 
-def well(text: bytes) -> Outcome:
-    return Outcome(0, text, "")
+def well(text: bytes) -> ExecResult:
+    return ExecResult(0, text, "")
 
 
 class Answering:
     """A container whose programs answer with ``outcomes``, one after another, however many programs that takes."""
 
-    def __init__(self, *outcomes: Outcome) -> None:
+    def __init__(self, *outcomes: ExecResult) -> None:
         self.outcomes = list(outcomes)
         self.asked: list[str] = []
         self.begun = 0
@@ -33,7 +33,7 @@ class Answering:
         self.begun += 1
         return self
 
-    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> ExecResult:
         statement, last = question.decode().splitlines()
         assert last == f"SELECT '{end.decode().strip()}';"
         self.asked.append(statement)

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from orchestrator.adapters.docker.container_exec import ContainerExec, Outcome
+from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.host.system_clock import SystemClock
 from orchestrator.adapters.postgres.roles import copy_roles
 from orchestrator.core.deadline import Deadline
@@ -22,7 +22,7 @@ QUOTING = (
 class Server:
     """A container in which every program ends in the same way."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: ExecResult) -> None:
         self.outcome = outcome
 
     def allow(self, seconds: float, what: str) -> Deadline:
@@ -34,19 +34,19 @@ class Server:
     def converse(self, argv: Sequence[str], environment: Mapping[str, str]) -> Server:
         return self
 
-    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> Outcome:
+    def ask(self, question: bytes, end: bytes, deadline: Deadline) -> ExecResult:
         return self.outcome
 
     def close(self) -> None: ...
 
-    def run(self, argv: Sequence[str], **_: object) -> Outcome:
-        return Outcome(0, b"psql (PostgreSQL) 15.14", "") if "--version" in argv else self.outcome
+    def run(self, argv: Sequence[str], **_: object) -> ExecResult:
+        return ExecResult(0, b"psql (PostgreSQL) 15.14", "") if "--version" in argv else self.outcome
 
 
 @pytest.mark.parametrize(("errors", "code"), [(FULL, "database.full"), (QUOTING, "database.roles_failed")])
 def test_a_server_that_is_full_for_a_moment_is_told_from_roles_that_cannot_be_read(errors: str, code: str) -> None:
-    source = cast("ContainerExec", Server(Outcome(1, b"", errors)))
+    source = cast("ContainerExec", Server(ExecResult(1, b"", errors)))
     with pytest.raises(DatabaseError) as raised:
         copy_roles(source, "owner", source, deadline=Deadline(SystemClock(), 5))
     assert raised.value.code == code
-    assert "SCRAM" not in raised.value.story()
+    assert "SCRAM" not in raised.value.message()

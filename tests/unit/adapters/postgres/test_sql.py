@@ -2,7 +2,7 @@ import pytest
 
 from orchestrator.adapters.postgres import sql
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import DatabaseProperties, Grant, Setting
+from orchestrator.core.model.database import DatabaseProperties, Grant, PgSetting
 
 PROPERTIES = DatabaseProperties(
     version=150000,
@@ -17,8 +17,8 @@ PROPERTIES = DatabaseProperties(
         Grant(role="r", privilege="CREATE", grantable=True),
     ),
     settings=(
-        Setting(role=None, text='search_path="$user", public'),
-        Setting(role="r", text="app.motto=a=b'c"),
+        PgSetting(role=None, text='search_path="$user", public'),
+        PgSetting(role="r", text="app.motto=a=b'c"),
     ),
 )
 

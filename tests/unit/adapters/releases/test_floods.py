@@ -98,7 +98,7 @@ def test_a_flood_comes_to_an_end_and_is_told(flood: str) -> None:
         for feed in feeds:
             error = find_error(feed)
             assert error is None or error.code in {"releases.hostile", "releases.unreachable", "releases.denied"}
-            assert error is None or "127.0.0.1" in error.what
+            assert error is None or "127.0.0.1" in error.summary
     ends_at = time.monotonic() + 10
     while threading.active_count() > threads and time.monotonic() < ends_at:
         time.sleep(0.05)

@@ -133,7 +133,7 @@ def test_each_refusal_has_its_code(httpserver: HTTPServer, status: int, headers:
     told = "".join(traceback.format_exception(error)) + " ".join(error.sentences())
     assert TOKEN not in told
     assert "canary" not in told
-    assert "per_page" not in error.what
+    assert "per_page" not in error.summary
 
 
 @pytest.mark.parametrize("reset", ["1767225600", "soon", "9" * 30])

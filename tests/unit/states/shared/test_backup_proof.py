@@ -2,12 +2,12 @@
 
 import pytest
 
-from orchestrator.core.model.database import Inventory, Sequence
+from orchestrator.core.model.database import Inventory, PgSequence
 from states.shared.backup_proof import find_other_inventory
 
 BEFORE = Inventory(
     relations={"public.entries": "r app"},
-    sequences={"public.ids": Sequence(owner="app", last_value=10, increment=1, cycles=False)},
+    sequences={"public.ids": PgSequence(owner="app", last_value=10, increment=1, cycles=False)},
     extensions={"plpgsql": "1.0"},
     large_objects=2,
 )
@@ -15,7 +15,7 @@ BEFORE = Inventory(
 
 def sequence(last_value: int | None, *, owner: str = "app", increment: int = 1, cycles: bool = False) -> Inventory:
     """The inventory with another sequence."""
-    changed = Sequence(owner=owner, last_value=last_value, increment=increment, cycles=cycles)
+    changed = PgSequence(owner=owner, last_value=last_value, increment=increment, cycles=cycles)
     return BEFORE.model_copy(update={"sequences": {"public.ids": changed}})
 
 

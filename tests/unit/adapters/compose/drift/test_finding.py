@@ -18,7 +18,7 @@ from orchestrator.adapters.docker.models import EngineDocument, ImageDocument, L
 from orchestrator.adapters.docker.settings import ContainerSettings, ImageSettings
 from orchestrator.core.errors import PlatformError, RefusedError
 from orchestrator.core.model.workloads import Drift
-from orchestrator.redaction.redactor import Mask
+from orchestrator.redaction.redactor import Redactor
 
 Document = dict[str, Any]
 
@@ -61,7 +61,7 @@ class Renders:
     """Says what Compose would; ``renderings`` by the value of the variable that asks for another one."""
 
     def __init__(self, renderings: Mapping[str, Document], hashes: Mapping[str, str]) -> None:
-        self.renderings, self.hashes, self.mask = renderings, hashes, Mask()
+        self.renderings, self.hashes, self.mask = renderings, hashes, Redactor()
         self.asked: list[str] = []
 
     def read_hashes(self, directory: Path, variables: Mapping[str, str], **_: object) -> Mapping[str, str]:
@@ -184,7 +184,7 @@ def test_a_folder_that_compose_cannot_read_is_told_with_what_its_containers_were
     there = labelled(container(folder), **{"project.config_files": f"{folder}/stack.yml"})
     engine = cast("DockerEngine", Engine(there))
     told = tell_origin(PlatformError("compose.missing", "There is none.", hint="Look."), engine, folder)
-    assert (told.code, told.what) == ("compose.missing", "There is none.")
+    assert (told.code, told.summary) == ("compose.missing", "There is none.")
     assert "COMPOSE_FILE=stack.yml" in told.hint
     other = PlatformError("compose.missing", "There is none.", hint="Look.")
     assert tell_origin(other, engine, folder / "elsewhere") is other
@@ -266,6 +266,6 @@ def test_a_project_under_another_name_is_found_by_its_folder(folder: Path, names
     with pytest.raises(RefusedError, match="other") as caught:
         check_name(engine, "shop", folder, ["web"])
     assert "COMPOSE_PROJECT_NAME=other" in caught.value.hint
-    assert "docker compose up" not in caught.value.story()
+    assert "docker compose up" not in caught.value.message()
     check_name(engine, "shop", folder / "elsewhere", ["web"])
     check_name(engine, "shop", folder, ["worker"])
