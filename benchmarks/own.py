@@ -17,7 +17,7 @@ from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.live.operator import TerminalOperator
 from orchestrator.run.service import SilentListener
-from orchestrator.wiring import build_service, build_world, read_resolved_plan
+from orchestrator.wiring import build_ports, build_service, read_resolved_plan
 
 _RESTORE_S = 3600.0
 
@@ -67,7 +67,7 @@ def backup(path: Path) -> dict[str, object]:
 def restore(path: Path, file: Path, name: str) -> dict[str, object]:
     """Load a backup into a database that is made for it."""
     plan = read_resolved_plan(path)
-    world = build_world(plan, TerminalOperator())
+    world = build_ports(plan, TerminalOperator())
     assert world.database is not None
     like = world.database.properties(world.database.inspect().name)
     began = time.monotonic()

@@ -99,13 +99,13 @@ def build_service(path: Path, operator: Operator) -> Service:
         PlanError: the plan cannot be used.
     """
     plan = read_resolved_plan(path)
-    return Service(plan, KINDS, build_world(plan, operator))
+    return Service(plan, KINDS, build_ports(plan, operator))
 
 
 def build_surgery(path: Path, operator: Operator, folder: Path) -> Surgery:
     """What `doctor` tries for the plan at ``path``; ``folder`` is for what it makes. Raises `PlanError`."""
     plan = read_resolved_plan(path)
-    return Surgery(plan, KINDS, build_world(plan, operator), find_dangers(plan), folder, Interruption())
+    return Surgery(plan, KINDS, build_ports(plan, operator), find_dangers(plan), folder, Interruption())
 
 
 def read_resolved_plan(path: Path) -> Plan:
@@ -173,7 +173,7 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
         plan = read_resolved_plan(path)
     else:
         admit_project(plan)
-    return Takeover(plan, KINDS, build_world(plan, operator))
+    return Takeover(plan, KINDS, build_ports(plan, operator))
 
 
 def find_confirmed_plan(path: Path) -> Plan | None:
@@ -285,7 +285,7 @@ def _read_environment(path: Path) -> Mapping[str, str]:
     return read_environment(read_file(path).decode() if path.is_file() else "")
 
 
-def build_world(plan: Plan, operator: Operator) -> Ports:
+def build_ports(plan: Plan, operator: Operator) -> Ports:
     """The real adapters for a plan, not yet connected to anything."""
     _learn(plan)
     environment = pin_docker_context(keep_trusted(os.environ))

@@ -27,7 +27,7 @@ class Backup(StateKind[Options]):
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """Where the file goes."""
-        folder = ctx.world.backups.inspect_folder()
+        folder = ctx.ports.backups.inspect_folder()
         return (f"dump the database into {folder.path}, then read the file back",)
 
     def prepare(self, ctx: StateContext[Options]) -> tuple[Intent]:

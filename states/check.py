@@ -39,7 +39,7 @@ class Check(StateKind[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Choose the release."""
-        choice = retry_while_unreachable(ctx, lambda: ctx.world.finder.find(ctx.request), at_most_s=BRIEF_S)
+        choice = retry_while_unreachable(ctx, lambda: ctx.ports.finder.find(ctx.request), at_most_s=BRIEF_S)
         if choice.target is None:
             return Result("current", (choice.current,), f"{choice.current.version} is up to date.")
         refuse_failed(choice.target, ctx.history, ctx.request)

@@ -74,7 +74,7 @@ def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
     own = ctx.find(BackupManifest)
     superfluous = choose_superfluous(ctx.history.receipts(), ctx.keep_backups, own.version if own else None)
     for path in superfluous:
-        ctx.world.backups.remove(path)
+        ctx.ports.backups.remove(path)
     return superfluous
 
 
@@ -87,16 +87,16 @@ def _remove_leftovers(ctx: StateContext[CleanupOptions]) -> dict[str, tuple[str,
     databases = [run.snapshot for run in superfluous if run.snapshot]
     databases += [run.quarantine for run in ended if run.quarantine and _is_over(ctx, run)]
     images = [run.kept_image for run in superfluous if run.kept_image]
-    for name in databases if ctx.world.database is not None else ():
+    for name in databases if ctx.ports.database is not None else ():
         ctx.database().drop(name)
     for name in images:
-        ctx.world.platform.forget_image(name)
+        ctx.ports.platform.forget_image(name)
     projects = [run.run_id for run in superfluous if run.project]
     for run_id in projects:
-        ctx.world.platform.forget_project(ctx.directory.parent / run_id)
+        ctx.ports.platform.forget_project(ctx.directory.parent / run_id)
     return {"databases": tuple(databases), "images": tuple(images), "projects": tuple(projects)}
 
 
 def _is_over(ctx: StateContext[CleanupOptions], run: Leftovers) -> bool:
     since = run.ended_at
-    return since is not None and (ctx.world.clock.now() - since).total_seconds() > ctx.options.quarantine
+    return since is not None and (ctx.ports.clock.now() - since).total_seconds() > ctx.options.quarantine

@@ -76,11 +76,11 @@ def _on_host(ctx: StateContext[CommandOptions]) -> int:
         "ORCHESTRATOR_TARGET": target.release.version if target else "",
     }
     log = ctx.directory / f"{ctx.state}.log"
-    return ctx.world.platform.run_host_command(ctx.options.run, environment=environment, log=log, deadline=ctx.deadline)
+    return ctx.ports.platform.run_host_command(ctx.options.run, environment=environment, log=log, deadline=ctx.deadline)
 
 
 def _in_container(ctx: StateContext[CommandOptions]) -> int:
-    platform, name = ctx.world.platform, f"upgrade-orchestrator-{ctx.state}-{ctx.run_id}"
+    platform, name = ctx.ports.platform, f"upgrade-orchestrator-{ctx.state}-{ctx.run_id}"
     command = (ctx.options.on, *ctx.options.run)
     platform.start_job(
         ctx.require(FrozenProject),

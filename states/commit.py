@@ -55,7 +55,7 @@ class Commit(StateKind[Options]):
 
     def prepare(self, ctx: StateContext[Options]) -> tuple[Committed]:
         """The pivot itself."""
-        target, at = ctx.require(TargetRelease), ctx.world.clock.now()
+        target, at = ctx.require(TargetRelease), ctx.ports.clock.now()
         return (Committed(at=at, version=target.release.version, pin=str(target.pin), mark=_mark(ctx)),)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
@@ -70,7 +70,7 @@ class Commit(StateKind[Options]):
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The live pin, and behind a gate that was closed one more look as a user."""
-        if retry_while_unreachable(ctx, ctx.world.platform.read_pin) != ctx.require(Committed).pin:
+        if retry_while_unreachable(ctx, ctx.ports.platform.read_pin) != ctx.require(Committed).pin:
             return Observation.ABSENT
         if not is_behind_gate(ctx):
             return Observation.DONE
@@ -79,7 +79,7 @@ class Commit(StateKind[Options]):
 
 # Whoever has edited it meanwhile meant another version than the one that was confirmed, proven, and stays.
 def _pin_again(ctx: StateContext[Options]) -> str:
-    platform, pin = ctx.world.platform, ctx.require(Committed).pin
+    platform, pin = ctx.ports.platform, ctx.require(Committed).pin
     if platform.read_pin() == pin:
         return ""
     platform.write_pin(pin)
@@ -88,17 +88,17 @@ def _pin_again(ctx: StateContext[Options]) -> str:
 
 def _mark(ctx: StateContext[Options]) -> ChangeToken | None:
     # A later `rollback` counts from here; an upgrade that is proven does not fail for want of a count.
-    if ctx.world.database is None:
+    if ctx.ports.database is None:
         return None
     fence = ctx.find(Fence)  # users wait: what `stop` has found is not asked for again
     try:
-        return ctx.world.database.mark(fence.database if fence else ctx.world.database.inspect().name)
+        return ctx.ports.database.mark(fence.database if fence else ctx.ports.database.inspect().name)
     except StateError:
         return None
 
 
 def _look(ctx: StateContext[Options]) -> Look:
-    return look_at(_check(ctx), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+    return look_at(_check(ctx), expect_target(ctx), ctx.ports.platform, ctx.ports.probe)
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:
@@ -107,7 +107,7 @@ def _check(ctx: StateContext[Options]) -> HealthCheck:
 
 # There is no way back any more, so a moment's weakness of the engine must not end it.
 def _open_gate(ctx: StateContext[Options]) -> None:
-    platform, project, pin = ctx.world.platform, ctx.require(FrozenProject), ctx.require(Committed).pin
+    platform, project, pin = ctx.ports.platform, ctx.require(FrozenProject), ctx.require(Committed).pin
     while True:
         try:
             return platform.start_services(

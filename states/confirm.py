@@ -36,7 +36,7 @@ class Confirm(StateKind[Options]):
         if ctx.assume_yes:
             _refuse_edited(ctx)
             return Result("accepted", reason="--force was given.")
-        answer = ctx.world.operator.confirm(_question(ctx))
+        answer = ctx.ports.operator.confirm(_question(ctx))
         ctx.deadline.check()
         if answer is None:
             return Result("declined", reason="There is no terminal to ask at; --force upgrades without asking.")
@@ -48,7 +48,7 @@ class Confirm(StateKind[Options]):
 
 def _refuse_edited(ctx: StateContext[Options]) -> None:
     project = ctx.find(FrozenProject)
-    edited = ctx.world.platform.find_edits(project) if project else ()
+    edited = ctx.ports.platform.find_edits(project) if project else ()
     if edited:
         raise RefusedError(
             "refused.edited",

@@ -79,11 +79,11 @@ class Health(StateKind[HealthOptions]):
 
 
 def _look(ctx: StateContext[HealthOptions]) -> Look:
-    return look_at(_public_check(ctx), expect_target(ctx), ctx.world.platform, _probe(ctx))
+    return look_at(_public_check(ctx), expect_target(ctx), ctx.ports.platform, _probe(ctx))
 
 
 def _probe(ctx: StateContext[HealthOptions]) -> Probe:
-    check, probe = _public_check(ctx), ctx.world.probe
+    check, probe = _public_check(ctx), ctx.ports.probe
     if not is_behind_gate(ctx):
         return probe
     return PastGate(probe, {url: _past_gate(ctx, url) for url in (check.url, check.version_url) if url is not None})
@@ -91,7 +91,7 @@ def _probe(ctx: StateContext[HealthOptions]) -> Probe:
 
 def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
     try:
-        found = ctx.world.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
+        found = ctx.ports.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
     except PlatformError as error:
         raise _explain_no_address(ctx, error) from error
     if found is None:
@@ -107,7 +107,7 @@ def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
 def _explain_no_address(ctx: StateContext[HealthOptions], error: PlatformError) -> StateError:
     if error.code != "gate.no_address":
         return error
-    look = look_at(replace(_public_check(ctx), url=None), expect_target(ctx), ctx.world.platform, ctx.world.probe)
+    look = look_at(replace(_public_check(ctx), url=None), expect_target(ctx), ctx.ports.platform, ctx.ports.probe)
     return explain_ill(look) if look.fatal else error
 
 
@@ -122,7 +122,7 @@ def _public_check(ctx: StateContext[HealthOptions]) -> HealthCheck:
 
 def _last_words(ctx: StateContext[HealthOptions]) -> str:
     try:
-        statuses = ctx.world.platform.inspect_services(ctx.target.services)
-        return "\n".join(sanitize(ctx.world.platform.read_logs(s.container_id, lines=_LOG_LINES)) for s in statuses)
+        statuses = ctx.ports.platform.inspect_services(ctx.target.services)
+        return "\n".join(sanitize(ctx.ports.platform.read_logs(s.container_id, lines=_LOG_LINES)) for s in statuses)
     except StateError as error:
         return f"(its log could not be read: {error.summary})"

@@ -48,7 +48,7 @@ class Load(StateKind[LoadOptions]):
     def perform(self, ctx: StateContext[LoadOptions]) -> Result:
         """Find the receipt of the file, restore it, compare."""
         database = ctx.database()
-        running = ctx.world.finder.running()
+        running = ctx.ports.finder.running()
         target = _stay(ctx, running)
         receipt = _find_receipt(ctx)
         live = database.inspect()
@@ -87,7 +87,7 @@ def _stay(ctx: StateContext[LoadOptions], running: Current) -> TargetRelease:
 
 def _find_receipt(ctx: StateContext[LoadOptions]) -> BackupManifest:
     path = Path(ctx.options.file)
-    proof = ctx.world.backups.prove(path, report=ctx.report, deadline=ctx.deadline)
+    proof = ctx.ports.backups.prove(path, report=ctx.report, deadline=ctx.deadline)
     known = next((r for r in ctx.history.receipts() if r.sha256 == proof.sha256), None)
     if known is not None:
         return known.model_copy(update={"path": path})
@@ -113,6 +113,6 @@ def _find_receipt(ctx: StateContext[LoadOptions]) -> BackupManifest:
         system_identifier=live.system_identifier,
         properties=database.properties(live.name),
         inventory=Inventory(relations={}, sequences={}, extensions={}, large_objects=0),
-        taken_at=ctx.world.clock.now(),
+        taken_at=ctx.ports.clock.now(),
         duration_s=0.0,
     )

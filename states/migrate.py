@@ -65,10 +65,10 @@ class Migrate(StateKind[MigrateOptions]):
             return Result("done", reason="The app migrates as it starts.")
         name, log = job_name(ctx.run_id), migration_log(ctx)
         require_untouched(ctx)
-        began = ctx.world.clock.monotonic()
+        began = ctx.ports.clock.monotonic()
         with fence_opened(ctx):
             status, tail, left = _run(ctx, name, command, log)
-        seconds = round(ctx.world.clock.monotonic() - began, 3)
+        seconds = round(ctx.ports.clock.monotonic() - began, 3)
         report = MigrationReport(container=name, exit_code=status.exit_code or 0, duration_s=seconds, log=log)
         if status.exit_code != 0:
             return Result(
@@ -96,11 +96,11 @@ class Migrate(StateKind[MigrateOptions]):
         name, log = job_name(ctx.run_id), migration_log(ctx)
         if not _command(ctx):
             return Result("done", reason="The app migrates as it starts.")
-        status = ctx.world.platform.inspect_job(name)
+        status = ctx.ports.platform.inspect_job(name)
         if status is None:
             return None
-        ctx.world.platform.save_job_log(name, log)
-        ctx.world.platform.remove_job(name)
+        ctx.ports.platform.save_job_log(name, log)
+        ctx.ports.platform.remove_job(name)
         if status.exit_code != 0 or end_leftovers(ctx):
             return None
         report = MigrationReport(container=name, exit_code=0, duration_s=0.0, log=log)
@@ -111,7 +111,7 @@ class Migrate(StateKind[MigrateOptions]):
         report = ctx.find(MigrationReport)
         if not _command(ctx):
             return Observation.DONE
-        status = ctx.world.platform.inspect_job(job_name(ctx.run_id))
+        status = ctx.ports.platform.inspect_job(job_name(ctx.run_id))
         if status is not None and status.running:
             return Observation.PARTIAL
         return Observation.DONE if report and report.exit_code == 0 else Observation.PARTIAL
@@ -125,7 +125,7 @@ def _run(
     ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...], log: Path
 ) -> tuple[JobStatus, str, str]:
     """The verdict, the last lines of the log, and what could not be put away."""
-    platform = ctx.world.platform
+    platform = ctx.ports.platform
     pin = str(ctx.require(TargetRelease).pin)
     ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}`", "migrate_s"))
     try:
@@ -141,7 +141,7 @@ def _run(
 
 def _await_end(ctx: StateContext[MigrateOptions], name: str) -> JobStatus:
     try:
-        return ctx.world.platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
+        return ctx.ports.platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
     except DeadlineExceededError as timeout:
         raise DeadlineExceededError("migrate.timeout", timeout.summary, hint=timeout.hint) from timeout
 

@@ -34,7 +34,7 @@ class Recall(StateKind[Options]):
             raise RefusedError(
                 "refused.no_commit", "No upgrade of this project has stayed, so there is nothing to go back to."
             )
-        running = ctx.world.finder.running()
+        running = ctx.ports.finder.running()
         if running.version != earlier.target.release.version:
             raise RefusedError(
                 "refused.other_version",
@@ -69,7 +69,7 @@ def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> Snapsho
 
 def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> TargetRelease:
     old = earlier.current
-    image = ctx.world.platform.find_image(old.image_id)
+    image = ctx.ports.platform.find_image(old.image_id)
     if image is None or old.digest is None or old.digest not in image.digests:
         raise RefusedError(
             "refused.no_image",

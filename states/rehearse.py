@@ -124,7 +124,7 @@ def _command(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
 
 def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
     target = ctx.require(TargetRelease)
-    image = ctx.world.platform.find_image(f"{target.repository}@{target.digest}")
+    image = ctx.ports.platform.find_image(f"{target.repository}@{target.digest}")
     if image is None:
         raise PlatformError(
             "image.missing",
@@ -136,7 +136,7 @@ def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
 
 
 def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -> Rehearsal:
-    receipt, target, clock = ctx.require(BackupManifest), ctx.require(TargetRelease), ctx.world.clock
+    receipt, target, clock = ctx.require(BackupManifest), ctx.require(TargetRelease), ctx.ports.clock
     began = clock.monotonic()
     _restore(ctx, watch, receipt)
     restore_s = round(clock.monotonic() - began, 3)
@@ -175,7 +175,7 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
 def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: BackupManifest) -> None:
     database, name = watch.stage.database, receipt.database
     prove_again(ctx, receipt)
-    load_backup(ctx, receipt, database, name, watch.over(ctx.world.backups.read(receipt.path, sha256=receipt.sha256)))
+    load_backup(ctx, receipt, database, name, watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256)))
     watch.look_at_room()
     found = database.inventory(name, deadline=ctx.deadline)
     different = [
@@ -193,7 +193,7 @@ def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: BackupMa
 
 # What `stop` will do to the live database, with the app down.
 def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
-    database, clock, began = watch.stage.database, ctx.world.clock, ctx.world.clock.monotonic()
+    database, clock, began = watch.stage.database, ctx.ports.clock, ctx.ports.clock.monotonic()
     name = f"{watch.database[:30]}__rehearsed"
     ctx.report(build_progress(ctx, "Timing the copy that `stop` will make"))
     database.copy(watch.database, name, deadline=ctx.deadline)
@@ -235,7 +235,7 @@ def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch, start
 def _find_old_pin(ctx: StateContext[RehearseOptions]) -> str:
     project, current = ctx.require(FrozenProject), ctx.require(Current)
     tag = Reference.parse(f"{ctx.target.image}:{project.pin_text}").tag
-    image = ctx.world.platform.find_image(f"{ctx.target.image}:{tag}")
+    image = ctx.ports.platform.find_image(f"{ctx.target.image}:{tag}")
     moved = image is not None and image.image_id != current.image_id
     return f"{tag}@{current.digest}" if moved and current.digest else project.pin_text
 

@@ -40,7 +40,7 @@ class Reinstate(StateKind[Options]):
                 source=facts.name,
                 size_bytes=facts.size_bytes,
                 mark=database.mark(facts.name),
-                taken_at=ctx.world.clock.now(),
+                taken_at=ctx.ports.clock.now(),
             ),
         )
 

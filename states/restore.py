@@ -89,9 +89,9 @@ def quarantine_name(live: str, run_id: str) -> str:
 # What is still at work must not write into what is set aside, nor hold its name, nor find its way into what comes back.
 def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
     ctx.report(build_progress(ctx, "Ending what may still write"))
-    ctx.world.platform.end_jobs(ctx.run_id)
+    ctx.ports.platform.end_jobs(ctx.run_id)
     # What failed is given no time for a last word, which could reach somebody, and users wait.
-    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
+    ctx.ports.platform.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
     put_away_leftover(ctx)
 
 

@@ -46,7 +46,7 @@ class Rollback(StateKind[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin, start, wait until it serves as it did."""
-        current, clock = ctx.require(Current), ctx.world.clock
+        current, clock = ctx.require(Current), ctx.ports.clock
         retry_while_unreachable(ctx, lambda: _bring_up(ctx), also=GOING_BACK)
         since = retry_while_unreachable(ctx, lambda: _await_steady(ctx))
         at = clock.now() - timedelta(seconds=clock.monotonic() - since)
@@ -61,15 +61,15 @@ def _bring_up(ctx: StateContext[Options]) -> None:
     ctx.report(build_progress(ctx, "Starting the old version"))
     finish_stop(ctx)
     project = ctx.require(FrozenProject)
-    ctx.world.platform.write_pin(project.pin_text)
+    ctx.ports.platform.write_pin(project.pin_text)
     lift_fence(ctx)
-    ctx.world.platform.start_services(
+    ctx.ports.platform.start_services(
         project, ctx.target.services, find_old_pin(ctx), images=find_old_images(ctx), deadline=ctx.deadline
     )
 
 
 def _await_steady(ctx: StateContext[Options]) -> float:
-    world = ctx.world
+    world = ctx.ports
     return await_steady(
         _check(ctx),
         _expect(ctx),
@@ -82,7 +82,7 @@ def _await_steady(ctx: StateContext[Options]) -> float:
 
 
 def _look(ctx: StateContext[Options]) -> Look:
-    return look_at(_check(ctx), _expect(ctx), ctx.world.platform, ctx.world.probe)
+    return look_at(_check(ctx), _expect(ctx), ctx.ports.platform, ctx.ports.probe)
 
 
 def _expect(ctx: StateContext[Options]) -> Expectation:

@@ -57,24 +57,24 @@ class Stop(StateKind[StopOptions]):
     def describe(self, ctx: StateContext[StopOptions]) -> tuple[str, ...]:
         """What goes down and what stays up."""
         steps = [f"stop {', '.join(ctx.target.services)} with restart policies off; everything else stays up"]
-        if ctx.world.database is not None:
+        if ctx.ports.database is not None:
             steps.append("close the database to everybody but the upgrade")
-        if ctx.options.snapshot and ctx.world.database is not None:
+        if ctx.options.snapshot and ctx.ports.database is not None:
             steps.append("copy the quiesced database beside itself")
         return tuple(steps)
 
     def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Fact, ...]:
         """Which containers run now, with the restart policies to give back; which database to close and to copy."""
-        services = retry_while_unreachable(ctx, lambda: ctx.world.platform.inspect_services(ctx.target.services))
-        stopped = StoppedServices(at=ctx.world.clock.now(), services=services)
-        if ctx.world.database is None:
+        services = retry_while_unreachable(ctx, lambda: ctx.ports.platform.inspect_services(ctx.target.services))
+        stopped = StoppedServices(at=ctx.ports.clock.now(), services=services)
+        if ctx.ports.database is None:
             return (stopped,)
         found = retry_while_unreachable(ctx, lambda: ctx.database().inspect())
         fence = Fence(database=found.name, service=found.service, user=found.user, free_bytes=found.free_bytes)
         if not ctx.options.snapshot:
             return (stopped, fence)
         name, dump = snapshot_name(found.name, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
-        ours = None if name in ctx.world.database.sizes() else name  # what is there already is somebody else's
+        ours = None if name in ctx.ports.database.sizes() else name  # what is there already is somebody else's
         return (stopped, fence, intend(ctx, snapshot=ours, backup=dump))
 
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
@@ -88,7 +88,7 @@ class Stop(StateKind[StopOptions]):
 
     def observe(self, ctx: StateContext[StopOptions]) -> Observation:
         """Nothing of the app runs, and the copy is on the server."""
-        running = [s for s in ctx.world.platform.inspect_services(ctx.target.services) if s.running]
+        running = [s for s in ctx.ports.platform.inspect_services(ctx.target.services) if s.running]
         snapshot = ctx.find(Snapshot)
         if running:
             return Observation.PARTIAL
@@ -102,14 +102,14 @@ def _quiesce(
 ) -> Snapshot | Fence | None:
     """What tells later whether anything was written since: the copy, or the closed database without one."""
     ctx.report(build_progress(ctx, f"Stopping {', '.join(ctx.target.services)}"))
-    ctx.world.platform.stop_services(ctx.target.services, deadline=ctx.deadline, meanwhile=users.ask)
-    if ctx.world.database is None:
+    ctx.ports.platform.stop_services(ctx.target.services, deadline=ctx.deadline, meanwhile=users.ask)
+    if ctx.ports.database is None:
         return None
     name = ctx.require(Fence).database
     close_fence(ctx, name, services)
     if ctx.options.snapshot:
         return _take_snapshot(ctx)
-    return ctx.require(Fence).model_copy(update={"mark": ctx.world.database.mark(name)})
+    return ctx.require(Fence).model_copy(update={"mark": ctx.ports.database.mark(name)})
 
 
 def snapshot_name(live: str, run_id: str) -> str:
@@ -128,7 +128,7 @@ def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
         source=live,
         size_bytes=size_bytes,
         mark=mark,
-        taken_at=ctx.world.clock.now(),
+        taken_at=ctx.ports.clock.now(),
     )
 
 

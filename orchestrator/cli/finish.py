@@ -28,7 +28,7 @@ def tell_end(told: Stage, way: Service | Takeover, report: RunReport) -> int:
     exit_code = told.print_end(report)
     try:
         with _signals_are_enough():
-            problems = notify_end(way.plan, way.world, report)
+            problems = notify_end(way.plan, way.ports, report)
     except _EnoughError:
         problems = ("A signal came before everybody was notified.",)
     for problem in problems:

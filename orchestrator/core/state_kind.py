@@ -162,7 +162,7 @@ class StateContext(Generic[OptionsT]):
     assume_yes: bool
     options: OptionsT
     facts: Facts
-    world: Ports
+    ports: Ports
     history: History
     deadline: Deadline
     report: Report
@@ -193,19 +193,19 @@ class StateContext(Generic[OptionsT]):
         Raises:
             InvariantError: the plan has none; the loader refuses such a plan, so this is a bug.
         """
-        if self.world.database is None:
+        if self.ports.database is None:
             raise InvariantError(
                 "internal.no_database", f"State {self.state!r} needs a database and the plan names none."
             )
-        return self.world.database
+        return self.ports.database
 
     def stages(self) -> Stages:
         """Where a copy of the app and its database can be tried; errors as `database`."""
-        if self.world.stages is None:
+        if self.ports.stages is None:
             raise InvariantError(
                 "internal.no_stages", f"State {self.state!r} needs a database and the plan names none."
             )
-        return self.world.stages
+        return self.ports.stages
 
 
 class StateKind(ABC, Generic[OptionsT]):

@@ -40,17 +40,17 @@ class Surgery:
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
-    world: Ports
+    ports: Ports
     dangers: Sequence[Danger]
     folder: Path
     interruption: Interruption
 
     def __post_init__(self) -> None:
         self._id = f"doctor-{secrets.token_hex(4)}"
-        self._deadline = Deadline(self.world.clock, _TRIAL_S, what="The trial", interruption=self.interruption)
+        self._deadline = Deadline(self.ports.clock, _TRIAL_S, what="The trial", interruption=self.interruption)
         listener, request = SilentListener(), ReleaseRequest()
         builder = ContextBuilder(
-            self.plan, self.kinds, self.world, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
+            self.plan, self.kinds, self.ports, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
         )
         spec = StateSpec("doctor", "preflight", {}, None, _TRIAL_S, None, Options())
         self._around = Surroundings(builder(spec, Facts(), self._deadline))
@@ -66,7 +66,7 @@ class Surgery:
             Check("unfinished run", lambda: host_checks.check_unfinished(plan), ("journal",)),
             Check("engine", self._try_engine),
             Check("project", self._freeze),
-            Check("secrets", lambda: host_checks.check_secrets(self.world.mask), ("project",)),
+            Check("secrets", lambda: host_checks.check_secrets(self.ports.mask), ("project",)),
             Check("version variable", self._look("pin", "can be set"), ("project",)),
             Check(
                 "names", self._look("names", "every service and command of the plan is there"), ("engine", "project")
@@ -81,7 +81,7 @@ class Surgery:
             *([Check("gate", self._look("gate", "can be closed"), ("services", "health"))] if self._ctx.gated else []),
             Check("backup folder", self._try_backup_folder),
             Check("room for images", self._look("room for images", "enough"), ("engine",)),
-            *(self._database_checks() if self.world.database is not None else ()),
+            *(self._database_checks() if self.ports.database is not None else ()),
             Check("clock", self._look_at_clock, ("journal",)),
         ]
 
@@ -127,11 +127,11 @@ class Surgery:
         return f"Docker {engine.server_version} on {engine.architecture}, Compose {engine.compose_version}"
 
     def _freeze(self) -> str:
-        self._learn(self.world.platform.freeze(self.folder))
+        self._learn(self.ports.platform.freeze(self.folder))
         return f"{self.plan.target.project}, the version in {self.plan.target.version_variable}"
 
     def _find_running(self) -> str:
-        current = self.world.finder.running()
+        current = self.ports.finder.running()
         self._learn(current)
         return f"{', '.join(self.plan.target.services)}: {current.version}"
 
@@ -140,14 +140,14 @@ class Surgery:
         url = self.plan.target.health.url
         if url is None:
             return "containers are well; no address to ask is named"
-        answer = self.world.probe.get(url, timeout_s=_ANSWER_S)
+        answer = self.ports.probe.get(url, timeout_s=_ANSWER_S)
         if answer.status not in range(200, 300):
             said = answer.error if answer.status is None else f"with status {answer.status}"
             raise HealthError("doctor.no_answer", f"{url} answers {said}.", hint="Correct `target: health: url:`.")
         return f"{url} answers"
 
     def _find_release(self) -> str:
-        choice = self.world.finder.find(ReleaseRequest())
+        choice = self.ports.finder.find(ReleaseRequest())
         self._newest = choice.newest
         if choice.target is None:
             return f"{choice.current.version} is the newest"
@@ -157,7 +157,7 @@ class Surgery:
     def _resolve(self) -> str:
         target, current = self._ctx.find(TargetRelease), self._ctx.require(Current)
         tag = target.tag if target else current.version
-        image = self.world.registry.resolve(self.plan.target.image, tag)
+        image = self.ports.registry.resolve(self.plan.target.image, tag)
         return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
 
     def _try_backup_folder(self) -> str:
@@ -204,4 +204,4 @@ class Surgery:
 
     def _look_at_clock(self) -> str:
         published_at = self._newest.published_at if self._newest else None
-        return host_checks.check_clock(self.plan, self.world.clock.now(), published_at)
+        return host_checks.check_clock(self.plan, self.ports.clock.now(), published_at)

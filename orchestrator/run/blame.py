@@ -50,17 +50,17 @@ class Blame:
         return {"code": code, "owner": self.owner.value} if self.owner else {}
 
 
-def find_blame(kind: str, code: str, facts: Facts, world: Ports) -> Blame:
+def find_blame(kind: str, code: str, facts: Facts, ports: Ports) -> Blame:
     """Whose the failure of a state of this kind is, as its code says and as what is around it looks."""
     owner = _BY_KIND.get((kind, code), find_owner(code))
     if owner not in (Owner.RELEASE, Owner.HOST) or code not in _AT_WORK:
         return Blame(owner)
-    return _look_at_engine(world) or _look_at_database(facts, world) or Blame(owner)
+    return _look_at_engine(ports) or _look_at_database(facts, ports) or Blame(owner)
 
 
-def _look_at_engine(world: Ports) -> Blame | None:
+def _look_at_engine(ports: Ports) -> Blame | None:
     try:
-        engine = world.platform.inspect_engine()
+        engine = ports.platform.inspect_engine()
     except StateError as error:
         return Blame(Owner.ENGINE, f"At that time the engine could not be asked: {error.summary}")
     if _is_full(engine.free_bytes):
@@ -68,11 +68,11 @@ def _look_at_engine(world: Ports) -> Blame | None:
     return None
 
 
-def _look_at_database(facts: Facts, world: Ports) -> Blame | None:
-    if world.database is None:
+def _look_at_database(facts: Facts, ports: Ports) -> Blame | None:
+    if ports.database is None:
         return None
     try:
-        found = world.database.inspect()
+        found = ports.database.inspect()
     except StateError as error:
         return Blame(Owner.HOST, f"At that time the database could not be asked: {error.summary}")
     if _is_full(found.free_bytes):

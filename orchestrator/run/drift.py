@@ -20,28 +20,28 @@ def add_plan(project: FrozenProject, plan: Plan) -> FrozenProject:
     return project.model_copy(update={"files": {**project.files, str(plan.source.absolute()): mark}})
 
 
-def note_edits(journal: Journal, run_id: str, plan: Plan, world: Ports) -> tuple[str, ...]:
+def note_edits(journal: Journal, run_id: str, plan: Plan, ports: Ports) -> tuple[str, ...]:
     """Record what was edited and is not recorded yet, one sentence each: names, never what is in a file."""
     known = {str(record.payload["text"]) for record in journal.records(run_id) if record.record == "noted"}
-    found = tuple(text for text in tell_edits(journal.facts(run_id), plan, world) if text not in known)
+    found = tuple(text for text in tell_edits(journal.facts(run_id), plan, ports) if text not in known)
     for text in found:
-        journal.append(run_id, world.clock.now(), "noted", "", {"text": text})
+        journal.append(run_id, ports.clock.now(), "noted", "", {"text": text})
     return found
 
 
-def note_edits_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, world: Ports) -> None:
+def note_edits_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, ports: Ports) -> None:
     """As `note_edits`, where a version runs now that may differ from what its files say."""
     if verdict in _SOMETHING_RUNS:
-        note_edits(journal, run_id, plan, world)
+        note_edits(journal, run_id, plan, ports)
 
 
-def tell_edits(facts: Facts, plan: Plan, world: Ports) -> tuple[str, ...]:
+def tell_edits(facts: Facts, plan: Plan, ports: Ports) -> tuple[str, ...]:
     """One sentence for each file of the run that is not as it was when the run began."""
     project = facts.find(FrozenProject)
     if project is None:
         return ()
     try:
-        names, pin = world.platform.find_edits(project), world.platform.read_pin()
+        names, pin = ports.platform.find_edits(project), ports.platform.read_pin()
     except PlatformError:
         return ()  # what could not be looked at has not been edited for all we know
     texts = [_tell(name, project, plan) for name in names]
@@ -70,16 +70,16 @@ _DRIFTED = {
 }
 
 
-def note_drift_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, world: Ports) -> None:
+def note_drift_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Plan, ports: Ports) -> None:
     """Record how the services that were started differ from the frozen project, but for their version."""
     project = journal.facts(run_id).find(FrozenProject)
     if project is None or verdict not in _DRIFTED:
         return
     try:
-        pin = world.platform.read_pin()
-        drift = world.platform.find_drift(project, pin=pin, services=plan.target.services)
+        pin = ports.platform.read_pin()
+        drift = ports.platform.find_drift(project, pin=pin, services=plan.target.services)
     except StateError:
         return  # what cannot be looked at is as it should be for all we know
     if drift:
         text = _DRIFTED[verdict].format(drift)
-        journal.append(run_id, world.clock.now(), "noted", "", {"text": text})
+        journal.append(run_id, ports.clock.now(), "noted", "", {"text": text})

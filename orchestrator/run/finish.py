@@ -20,42 +20,42 @@ from orchestrator.reports.notifications import build_notice
 from orchestrator.reports.report import RunReport, build_report
 
 
-def notify_end(plan: Plan, world: Ports, report: RunReport) -> tuple[str, ...]:
+def notify_end(plan: Plan, ports: Ports, report: RunReport) -> tuple[str, ...]:
     """Tell how a run has ended, once its end is durable; what did not work, one sentence each."""
-    if plan.notify is None or world.notifier is None or report.run.verdict is None:
+    if plan.notify is None or ports.notifier is None or report.run.verdict is None:
         return ()
     if report.run.verdict.value not in plan.notify.verdicts and report.run.verdict is not Verdict.INTERNAL_ERROR:
         return ()
     notice = build_notice(report, socket.gethostname())
-    return world.notifier.send(notice, timeout_s=plan.notify.timeout_s)
+    return ports.notifier.send(notice, timeout_s=plan.notify.timeout_s)
 
 
-def publish_metrics(plan: Plan, world: Ports, journal: Journal | None, update: Update | None = None) -> None:
+def publish_metrics(plan: Plan, ports: Ports, journal: Journal | None, update: Update | None = None) -> None:
     """Write the page of a plan's metrics anew; ``update`` is what was just seen of releases, if they were looked at."""
-    if world.metrics is None:
+    if ports.metrics is None:
         return
     try:
-        known = update or read_update(world.metrics.read(), plan.name)
-        world.metrics.write(render_metrics(_collect(plan, journal, known)))
+        known = update or read_update(ports.metrics.read(), plan.name)
+        ports.metrics.write(render_metrics(_collect(plan, journal, known)))
     except (StateError, JournalError) as error:
         warn("metrics.not_written", reason=error.summary)
 
 
-def publish_check(plan: Plan, world: Ports, *, newer: bool) -> None:
+def publish_check(plan: Plan, ports: Ports, *, newer: bool) -> None:
     """Write what was just seen of releases."""
-    if world.metrics is None:
+    if ports.metrics is None:
         return
-    update = Update(newer, world.clock.now())
+    update = Update(newer, ports.clock.now())
     try:
         journal = Journal.open_existing(plan.journal_directory)
     except JournalError as error:
         warn("metrics.not_written", reason=error.summary)
         return
     if journal is None:
-        publish_metrics(plan, world, None, update)
+        publish_metrics(plan, ports, None, update)
         return
     with closing(journal):
-        publish_metrics(plan, world, journal, update)
+        publish_metrics(plan, ports, journal, update)
 
 
 def _collect(plan: Plan, journal: Journal | None, update: Update | None) -> Metrics:

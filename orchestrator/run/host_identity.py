@@ -9,20 +9,20 @@ from orchestrator.core.facts import Facts, Place
 from orchestrator.core.state_kind import Ports
 
 
-def find_place(world: Ports) -> Place:
+def find_place(ports: Ports) -> Place:
     """Which engine and which database server this is.
 
     Raises:
         PlatformError: the engine cannot be asked.
     """
     server = None
-    if world.database is not None:
+    if ports.database is not None:
         with suppress(StateError):  # a state that needs it says so in its own words
-            server = world.database.read_system_identifier()
-    return Place(engine_id=world.platform.read_engine_id(), system_identifier=server)
+            server = ports.database.read_system_identifier()
+    return Place(engine_id=ports.platform.read_engine_id(), system_identifier=server)
 
 
-def require_place(facts: Facts, world: Ports) -> None:
+def require_place(facts: Facts, ports: Ports) -> None:
     """See that this is the engine and the database server of the run.
 
     Raises:
@@ -32,9 +32,9 @@ def require_place(facts: Facts, world: Ports) -> None:
     place = facts.find(Place)
     if place is None:
         return
-    _compare(place.engine_id, world.platform.read_engine_id())
-    if world.database is not None and place.system_identifier is not None:
-        _compare(place.system_identifier, world.database.read_system_identifier())
+    _compare(place.engine_id, ports.platform.read_engine_id())
+    if ports.database is not None and place.system_identifier is not None:
+        _compare(place.system_identifier, ports.database.read_system_identifier())
 
 
 def _compare(expected: str, found: str) -> None:

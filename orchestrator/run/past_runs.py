@@ -46,7 +46,7 @@ class Records:
     """The journal of one plan's project, and what it says should be there."""
 
     plan: Plan
-    world: Ports
+    ports: Ports
     interruption: Interruption = field(default_factory=Interruption)
 
     def reports(self) -> tuple[RunReport, ...]:
@@ -104,14 +104,14 @@ class Records:
             UsageError: as `find_quarantine`. BusyError: a run is at work.
             DatabaseError: somebody is connected to it.
         """
-        with open_journal(self.plan, self.world, run_id) as journal:
+        with open_journal(self.plan, self.ports, run_id) as journal:
             kept = self.find_quarantine(run_id)
-            if self.world.database is not None:
-                self.world.database.drop(kept.database)
+            if self.ports.database is not None:
+                self.ports.database.drop(kept.database)
             before = journal.facts(run_id).find(Retention) or Retention()
             gone = before.model_copy(update={"databases": (*before.databases, kept.database)})
             payload = {"text": f"{kept.database} was dropped.", "facts": Facts.of((gone,)).to_json()}
-            journal.append(run_id, self.world.clock.now(), "noted", "", payload)
+            journal.append(run_id, self.ports.clock.now(), "noted", "", payload)
         return kept
 
     def verify_backups(self, path: Path | None, *, report: Callable[[Progress], None]) -> tuple[BackupCheck, ...]:
@@ -134,16 +134,16 @@ class Records:
 
     def _sizes(self) -> dict[str, int]:
         try:
-            return dict(self.world.database.sizes()) if self.world.database is not None else {}
+            return dict(self.ports.database.sizes()) if self.ports.database is not None else {}
         except StateError:
             return {}  # a list is still a list when the server is down
 
     def _verify(self, receipt: BackupManifest, report: Callable[[Progress], None]) -> BackupCheck:
         deadline = Deadline(
-            self.world.clock, _PROVE_TIMEOUT_S, what="Reading the backup", interruption=self.interruption
+            self.ports.clock, _PROVE_TIMEOUT_S, what="Reading the backup", interruption=self.interruption
         )
         try:
-            proof = self.world.backups.prove(receipt.path, report=report, deadline=deadline)
+            proof = self.ports.backups.prove(receipt.path, report=report, deadline=deadline)
         except StateError as error:
             return BackupCheck(receipt, error.summary)
         if proof.sha256 != receipt.sha256:
@@ -158,12 +158,12 @@ def no_such_run(run_id: str, folder: Path) -> UsageError:
 
 
 @contextmanager
-def open_journal(plan: Plan, world: Ports, run_id: str) -> Iterator[Journal]:
+def open_journal(plan: Plan, ports: Ports, run_id: str) -> Iterator[Journal]:
     """The journal of a project, with the project locked for ``run_id``."""
     folder = plan.target.project / ".orchestrator"
     with (
         project_lock(folder, run_id=run_id, describe=partial(_describe_owner, plan.journal_directory)),
-        closing(Journal.open(plan.journal_directory, world.mask)) as journal,
+        closing(Journal.open(plan.journal_directory, ports.mask)) as journal,
     ):
         yield journal
 
@@ -217,16 +217,16 @@ def _describe_owner(folder: Path) -> str:
     return f"{run.id} has been in {entered[-1].state} since {entered[-1].at:%H:%M:%S} UTC."
 
 
-def end_what_works(world: Ports, run_id: str) -> None:
+def end_what_works(ports: Ports, run_id: str) -> None:
     """End what a run that was cut off has left at work: its jobs, its stage and its programs in the server.
 
     Repeating is harmless.
     """
-    world.platform.end_jobs(run_id)
-    if world.stages is not None:
-        world.stages.remove_all(run_id)
-    if world.database is not None:
-        world.database.end_abandoned()  # a copy that is still being made appears only when it is whole
+    ports.platform.end_jobs(run_id)
+    if ports.stages is not None:
+        ports.stages.remove_all(run_id)
+    if ports.database is not None:
+        ports.database.end_abandoned()  # a copy that is still being made appears only when it is whole
 
 
 def is_same_place(one: Path, other: Path) -> bool:

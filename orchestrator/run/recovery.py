@@ -44,7 +44,7 @@ class Takeover:
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
-    world: Ports
+    ports: Ports
     interruption: Interruption = field(default_factory=Interruption)
 
     def take_up(
@@ -59,37 +59,37 @@ class Takeover:
             BusyError: the run is at work. UnfinishedRunError: this is another engine or server than the run's.
             JournalError: what happens could not be recorded, so nothing more was done.
         """
-        with open_journal(self.plan, self.world, f"{mode.value} of an unfinished run") as journal:
+        with open_journal(self.plan, self.ports, f"{mode.value} of an unfinished run") as journal:
             run = journal.find_unfinished()
             if run is None:
                 return None
             records = journal.records(run.id)
             move = choose_move(self.plan, self.kinds, records, mode)
             announce(run, move)
-            for text in note_edits(journal, run.id, self.plan, self.world):
+            for text in note_edits(journal, run.id, self.plan, self.ports):
                 warn(text)
             ending = self._go_on(journal, run, move, mode, listener)
-            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
-            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
+            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
-            journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
-            publish_metrics(self.plan, self.world, journal)
+            journal.end(run.id, self.ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            publish_metrics(self.plan, self.ports, journal)
             return read_report(journal, run.id)
 
     def _go_on(self, journal: Journal, run: Run, move: ResumeAction, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)
         if (project := facts.find(FrozenProject)) is not None:
-            self.world.platform.adopt(project)
+            self.ports.platform.adopt(project)
         with _still_unfinished(run):
-            require_place(facts, self.world)
+            require_place(facts, self.ports)
             payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}
-            journal.append(run.id, self.world.clock.now(), "resumed", move.state, payload)
+            journal.append(run.id, self.ports.clock.now(), "resumed", move.state, payload)
             if move.how in _ENDS:
                 return Ending(move.state, _ENDS[move.how], f"{move.found} {move.reason}")
             records = journal.records(run.id)
             self.interruption.may_leave = is_touched(self.kinds, records)
             self._end_what_is_left(journal, run.id, move, facts)
-            return Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption).walk(
+            return Engine(self.plan, self.kinds, self.ports, journal, listener, self.interruption).walk(
                 run.id,
                 self.plan.journal_directory / "runs" / run.id,
                 facts,
@@ -102,15 +102,15 @@ class Takeover:
 
     # In this order: what still works is ended, what it may have opened is closed, and only then anything is done.
     def _end_what_is_left(self, journal: Journal, run_id: str, move: ResumeAction, facts: Facts) -> None:
-        end_what_works(self.world, run_id)
+        end_what_works(self.ports, run_id)
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
             self._take_away_unfinished(journal, facts)
         fence = facts.find(Fence)
-        if fence is None or self.world.database is None or self._is_let_in(move, facts):
+        if fence is None or self.ports.database is None or self._is_let_in(move, facts):
             return
-        if fence.database in self.world.database.sizes():
-            self.world.database.fence(fence.database)
-            self.world.database.terminate_sessions(fence.database)
+        if fence.database in self.ports.database.sizes():
+            self.ports.database.fence(fence.database)
+            self.ports.database.terminate_sessions(fence.database)
 
     def _take_away_unfinished(self, journal: Journal, facts: Facts) -> None:
         """A copy and a dump of which the journal does not say that they are whole: nobody has relied on them."""
@@ -120,11 +120,11 @@ class Takeover:
         # Of any run: where the clock was set back, an earlier one may have a proven file of the same name.
         proven = {receipt.path for receipt in JournalHistory(journal).receipts()}
         if intent.backup is not None and intent.backup not in proven:
-            self.world.backups.remove(intent.backup)
-        if intent.snapshot is None or self.world.database is None:
+            self.ports.backups.remove(intent.backup)
+        if intent.snapshot is None or self.ports.database is None:
             return
-        if intent.snapshot in self.world.database.sizes():
-            self.world.database.drop(intent.snapshot)
+        if intent.snapshot in self.ports.database.sizes():
+            self.ports.database.drop(intent.snapshot)
 
     def _is_let_in(self, move: ResumeAction, facts: Facts) -> bool:
         """Whether a version was let in that must not be kept out; who goes back from there closes the database."""

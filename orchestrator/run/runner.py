@@ -94,7 +94,7 @@ class Engine:
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
-    world: Ports
+    ports: Ports
     journal: Journal
     listener: Listener
     interruption: Interruption
@@ -125,7 +125,7 @@ class Engine:
         context = ContextBuilder(
             self.plan,
             self.kinds,
-            self.world,
+            self.ports,
             JournalHistory(self.journal),
             self.listener,
             run_id,
@@ -162,7 +162,7 @@ class Engine:
 
     def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         state = self.kinds[spec.kind]()
-        began = self.world.clock.monotonic()
+        began = self.ports.clock.monotonic()
         entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
         if changes := getattr(spec.options, "changes", ""):  # of a step of the operator's own: a runbook goes by it
             entered["changes"] = changes
@@ -176,7 +176,7 @@ class Engine:
             )
         else:
             # Where stopping half-way would harm, the wish is heard when the state is over.
-            allowed = Deadline(self.world.clock, spec.timeout_s)
+            allowed = Deadline(self.ports.clock, spec.timeout_s)
             shield: AbstractContextManager[None] = (
                 nullcontext()
                 if state.interruptible
@@ -184,7 +184,7 @@ class Engine:
             )
             with shield:
                 result, learned = self._check_disk_room(state, spec) or self._act(state, spec, build, facts)
-        seconds = round(self.world.clock.monotonic() - began, 3)
+        seconds = round(self.ports.clock.monotonic() - began, 3)
         self._leave(build.run_id, spec, result, facts.joined(learned), learned, seconds)
         return result, learned
 
@@ -192,7 +192,7 @@ class Engine:
         """Leave the state in which the run was cut off, without entering it again."""
         result = Result(move.outcome, reason=f"{move.found} {move.reason}", code="run.cut_off")
         if move.how is How.RECONCILE:
-            deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}")
+            deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {spec.name}")
             result = self.kinds[spec.kind]().reconcile(build(spec, facts, deadline)) or result
         learned = Facts.of(result.facts)
         self._leave(build.run_id, spec, result, facts.joined(learned), learned, 0.0)
@@ -201,9 +201,9 @@ class Engine:
     def _leave(
         self, run_id: str, spec: StateSpec, result: Result, facts: Facts, learned: Facts, seconds: float
     ) -> None:
-        self.world.mask.protect(find_fact_names(learned))
+        self.ports.mask.protect(find_fact_names(learned))
         blame = self._find_blame(spec, result, facts)
-        reason = self.world.mask.text(blame.told(result.reason))
+        reason = self.ports.mask.text(blame.told(result.reason))
         payload = {
             "kind": spec.kind,  # a run that was taken up may leave a state that it never entered
             "outcome": result.outcome,
@@ -218,7 +218,7 @@ class Engine:
 
     def _find_blame(self, spec: StateSpec, result: Result, facts: Facts) -> Blame:
         failed = result.outcome in (FAILED, TIMEOUT) and result.code
-        return find_blame(spec.kind, result.code, facts, self.world) if failed else Blame(None)
+        return find_blame(spec.kind, result.code, facts, self.ports) if failed else Blame(None)
 
     def _check_disk_room(self, state: StateKind[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
         """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
@@ -232,7 +232,7 @@ class Engine:
 
     def _act(self, state: StateKind[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         learned = Facts()
-        deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
+        deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
         try:
             deadline.check()
             self._check_host(state, facts)
@@ -256,7 +256,7 @@ class Engine:
         """Before anything is changed: is this still where the run began? What cannot be asked is no other place."""
         if state.scope is not EffectScope.NOTHING:
             with suppress(StateError):
-                require_place(facts, self.world)
+                require_place(facts, self.ports)
 
     def _observed(self, state: StateKind[Any], result: Result, ctx: StateContext[Any]) -> Result:
         seen = state.observe(ctx)
@@ -279,7 +279,7 @@ class Engine:
 
     def _record(self, run_id: str, record: str, spec: StateSpec, payload: Mapping[str, Any]) -> None:
         try:
-            self.journal.append(run_id, self.world.clock.now(), record, spec.name, payload)
+            self.journal.append(run_id, self.ports.clock.now(), record, spec.name, payload)
         except JournalError as error:
             # What goes back can be repeated, so it may be ahead of the journal: users must not wait for room.
             if error.code != NO_SPACE or not self.kinds[spec.kind].compensation:
@@ -293,7 +293,7 @@ class ContextBuilder:
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
-    world: Ports
+    ports: Ports
     history: History
     listener: Listener
     run_id: str
@@ -316,12 +316,12 @@ class ContextBuilder:
             assume_yes=self.assume_yes,
             options=spec.options,
             facts=facts,
-            world=self.world,
+            ports=self.ports,
             history=self.history,
             deadline=deadline,
             report=partial(self.listener.progressed, spec.name),
             rehearsed=self._rehearsed,
-            tell=lambda line: self.listener.said(spec.name, self.world.mask.text(line)),
+            tell=lambda line: self.listener.said(spec.name, self.ports.mask.text(line)),
         )
 
     # Once a run: each of them goes through all states, and each state asks for its context three times.

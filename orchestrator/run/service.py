@@ -105,7 +105,7 @@ class Service:
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
-    world: Ports
+    ports: Ports
     interruption: Interruption = field(default_factory=Interruption)
     make_run_id: Callable[[], str] | None = None
     operation: Mapping[str, str | bool] = field(default_factory=lambda: {"operation": "upgrade"})
@@ -113,7 +113,7 @@ class Service:
     @property
     def records(self) -> Records:
         """What earlier runs have left."""
-        return Records(self.plan, self.world, self.interruption)
+        return Records(self.plan, self.ports, self.interruption)
 
     def run(self, request: ReleaseRequest, *, assume_yes: bool, listener: Listener) -> RunReport:
         """Execute the plan once.
@@ -127,16 +127,16 @@ class Service:
         require_safe(self.plan, self.kinds)
         self._require_project()
         run_id = self.make_run_id() if self.make_run_id else self._new_run_id()
-        with open_journal(self.plan, self.world, run_id) as journal:
+        with open_journal(self.plan, self.ports, run_id) as journal:
             self._refuse_unfinished(journal)
             run = self._begin(journal, run_id, request, assume_yes=assume_yes)
-            publish_metrics(self.plan, self.world, journal)
+            publish_metrics(self.plan, self.ports, journal)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
-            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.world)
-            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.world)
+            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
+            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
-            journal.end(run.id, self.world.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
-            publish_metrics(self.plan, self.world, journal)
+            journal.end(run.id, self.ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+            publish_metrics(self.plan, self.ports, journal)
             return read_report(journal, run.id)
 
     def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
@@ -154,9 +154,9 @@ class Service:
     def check(self, request: ReleaseRequest) -> Choice:
         """Which release would be next. Changes nothing but the page of metrics, where the plan wants one."""
         self._require_project()
-        choice = self.world.finder.find(request)
+        choice = self.ports.finder.find(request)
         if request.version is None:
-            publish_check(self.plan, self.world, newer=choice.newer)
+            publish_check(self.plan, self.ports, newer=choice.newer)
         return choice
 
     def dry_run(self, request: ReleaseRequest, *, assume_yes: bool) -> tuple[DryState, ...]:
@@ -169,7 +169,7 @@ class Service:
         build = ContextBuilder(
             self.plan,
             self.kinds,
-            self.world,
+            self.ports,
             NoHistory(),
             SilentListener(),
             "dry-run",
@@ -195,7 +195,7 @@ class Service:
             )
 
     def _new_run_id(self) -> str:
-        return f"r-{self.world.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        return f"r-{self.ports.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
     def _refuse_unfinished(self, journal: Journal) -> None:
         unfinished = journal.find_unfinished()
@@ -221,7 +221,7 @@ class Service:
             PlatformError: what it left at work could not be ended, so the run stays as it is.
         """
         self._require_project()
-        with open_journal(self.plan, self.world, run_id) as journal:
+        with open_journal(self.plan, self.ports, run_id) as journal:
             run = journal.find_run(run_id)
             if run is None or run.verdict is not None:
                 raise UsageError(
@@ -229,11 +229,11 @@ class Service:
                     f"Run {run_id} is not one that was cut off.",
                     hint="`orchestrator status` names an unfinished run, if there is one.",
                 )
-            end_what_works(self.world, run_id)
+            end_what_works(self.ports, run_id)
             reason = "It was cut off and closed by its operator."
             verdict = Verdict.NEEDS_OPERATOR
-            journal.end(run_id, self.world.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
-            publish_metrics(self.plan, self.world, journal)
+            journal.end(run_id, self.ports.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
+            publish_metrics(self.plan, self.ports, journal)
             return read_report(journal, run_id)
 
     def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest, *, assume_yes: bool) -> Run:
@@ -245,7 +245,7 @@ class Service:
             pid=os.getpid(),
             boot_id=_boot_id(),
             request={**self.operation, **vars(request), "assume_yes": assume_yes},
-            began_at=self.world.clock.now(),
+            began_at=self.ports.clock.now(),
             ended_at=None,
             verdict=None,
             end_state=None,
@@ -259,7 +259,7 @@ class Service:
         self, journal: Journal, run: Run, request: ReleaseRequest, *, assume_yes: bool, listener: Listener
     ) -> Ending:
         directory = self.plan.journal_directory / "runs" / run.id
-        engine = Engine(self.plan, self.kinds, self.world, journal, listener, self.interruption)
+        engine = Engine(self.plan, self.kinds, self.ports, journal, listener, self.interruption)
         try:
             facts, settled = self._open(journal, run.id, directory, request)
             if settled is not None:
@@ -278,25 +278,25 @@ class Service:
     ) -> tuple[Facts, Ending | None]:
         """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
         _write_private(directory, "plan.yaml", self.plan.text)
-        project = add_plan(self.world.platform.freeze(directory), self.plan)
-        facts = Facts.of((project, find_place(self.world)))
+        project = add_plan(self.ports.platform.freeze(directory), self.plan)
+        facts = Facts.of((project, find_place(self.ports)))
         if not any(spec.kind == "preflight" for spec in self.plan.states.values()):
-            refuse_drift(self.world.platform.find_drift(project))
+            refuse_drift(self.ports.platform.find_drift(project))
         settled = None
         if not any(TargetRelease in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
-            choice = self.world.finder.find(request)
+            choice = self.ports.finder.find(request)
             facts = facts.joined(Facts.of((choice.current, *([choice.target] if choice.target else []))))
             if choice.target is not None:
                 refuse_failed(choice.target, JournalHistory(journal), request)
             else:
                 settled = Ending("opening", Verdict.UP_TO_DATE, f"{choice.current.version} is up to date.")
-        journal.append(run_id, self.world.clock.now(), "opened", "", {"facts": facts.to_json()})
+        journal.append(run_id, self.ports.clock.now(), "opened", "", {"facts": facts.to_json()})
         return facts, settled
 
     def _dry_state(self, build: ContextBuilder, name: str, facts: Facts) -> tuple[DryState, Facts]:
         spec = self.plan.states[name]
         state = self.kinds[spec.kind]()
-        deadline = Deadline(self.world.clock, spec.timeout_s, what=f"State {name}", interruption=self.interruption)
+        deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {name}", interruption=self.interruption)
         context = build(spec, facts, deadline)
         does, problem = state.describe(context), ""
         reads_only = state.scope is EffectScope.NOTHING and "accepted" not in state.outcomes
@@ -308,7 +308,7 @@ class Service:
             except InterruptedByOperatorError:
                 raise
             except StateError as error:
-                problem = self.world.mask.text(error.message())
+                problem = self.ports.mask.text(error.message())
         return DryState(name, spec.kind, does, problem), facts
 
 

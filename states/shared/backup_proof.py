@@ -24,8 +24,8 @@ def choose_backup(ctx: StateContext[Any], *, version: str, label: str = "") -> P
 
     ``label`` is a part of the file's name that tells this backup from the usual ones.
     """
-    name = f"{ctx.world.clock.now():%Y-%m-%d_%H%M%S}_v{version.removeprefix('v')}{label}.sql.gz"
-    return ctx.world.backups.inspect_folder().path / name
+    name = f"{ctx.ports.clock.now():%Y-%m-%d_%H%M%S}_v{version.removeprefix('v')}{label}.sql.gz"
+    return ctx.ports.backups.inspect_folder().path / name
 
 
 def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> BackupManifest:
@@ -34,7 +34,7 @@ def dump_and_prove(ctx: StateContext[Any], *, name: str, version: str) -> Backup
     Raises:
         BackupError, DatabaseError: there is no backup; what is left of the file is not counted as one.
     """
-    database, store, clock = ctx.database(), ctx.world.backups, ctx.world.clock
+    database, store, clock = ctx.database(), ctx.ports.backups, ctx.ports.clock
     facts = database.inspect()
     properties, inventory = database.properties(facts.name), database.inventory(facts.name, deadline=ctx.deadline)
     began, taken_at = clock.monotonic(), clock.now()
@@ -95,7 +95,7 @@ def restore_beside(ctx: StateContext[Any], receipt: BackupManifest, name: str, *
     """
     database = ctx.database()
     prove_again(ctx, receipt)
-    chunks = ctx.world.backups.read(receipt.path, sha256=receipt.sha256)
+    chunks = ctx.ports.backups.read(receipt.path, sha256=receipt.sha256)
     load_backup(ctx, receipt, database, name, chunks, proven=proven)
     different = find_other_contents(database, receipt, name, ctx.deadline)
     if different:
@@ -114,7 +114,7 @@ def prove_again(ctx: StateContext[Any], receipt: BackupManifest) -> None:
         BackupError: the file cannot be read in full.
         DatabaseError: ``restore.backup_changed``.
     """
-    proof = ctx.world.backups.prove(receipt.path, report=ctx.report, deadline=ctx.deadline)
+    proof = ctx.ports.backups.prove(receipt.path, report=ctx.report, deadline=ctx.deadline)
     if proof.sha256 != receipt.sha256:
         raise DatabaseError(
             "restore.backup_changed",

@@ -94,7 +94,7 @@ def await_serving(
     ctx: StateContext[OptionsT], check: HealthCheck, expected: Expectation, probe: Probe | None = None
 ) -> Serving:
     """Wait as `await_steady` until the new version serves; when it first did. ``probe``: not the usual one."""
-    world = ctx.world
+    world = ctx.ports
     since = await_steady(
         check,
         expected,
@@ -190,10 +190,10 @@ def explain_ill(look: Look) -> HealthError:
 
 
 def _is_database_away(ctx: StateContext[OptionsT]) -> bool:
-    if ctx.world.database is None:
+    if ctx.ports.database is None:
         return False
     try:
-        ctx.world.database.read_system_identifier()
+        ctx.ports.database.read_system_identifier()
     except StateError:
         return True
     return False

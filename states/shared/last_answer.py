@@ -21,12 +21,12 @@ class LastAnswer:
     @classmethod
     def begin(cls, ctx: StateContext[Any]) -> LastAnswer:
         """Begin as the app is told to stop."""
-        return cls(ctx, ctx.world.clock.now())
+        return cls(ctx, ctx.ports.clock.now())
 
     def ask(self) -> bool:
         """Ask as a user would; False once there is no good answer any more, or nowhere to ask."""
         url = self.ctx.target.health.url
-        if url is None or self.ctx.world.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S).status not in range(200, 300):
+        if url is None or self.ctx.ports.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S).status not in range(200, 300):
             return False
-        self.at = self.ctx.world.clock.now()
+        self.at = self.ctx.ports.clock.now()
         return True

@@ -61,5 +61,5 @@ def put_away_leftover(ctx: StateContext[Any]) -> None:
     An engine that went away as its container was made could not be told to by whoever had it made.
     """
     name = job_name(ctx.run_id)
-    if ctx.world.platform.inspect_job(name) is not None:
-        put_away(ctx.world.platform, name, migration_log(ctx))
+    if ctx.ports.platform.inspect_job(name) is not None:
+        put_away(ctx.ports.platform, name, migration_log(ctx))

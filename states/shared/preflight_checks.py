@@ -88,4 +88,4 @@ def tell(obstacle: Obstacle) -> str:
 
 def choose_looks(ctx: StateContext[Any]) -> Mapping[str, Look]:
     """Every look that says something for this plan, by what it is at."""
-    return LOOKS if ctx.world.database is None else {**LOOKS, **LOOKS_AT_DATABASE}
+    return LOOKS if ctx.ports.database is None else {**LOOKS, **LOOKS_AT_DATABASE}

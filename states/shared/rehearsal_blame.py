@@ -56,7 +56,7 @@ def blame(
 
 def _try_control(ctx: StateContext[Any], watch: Watch, control: Control, healthy_within_s: float) -> None:
     receipt = ctx.require(BackupManifest)
-    dump = watch.over(ctx.world.backups.read(receipt.path, sha256=receipt.sha256))
+    dump = watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256))
     load_backup(ctx, receipt, watch.stage.database, receipt.database, dump)
     within = ctx.deadline.sooner(healthy_within_s, what=f"The start of {control.version} on a copy")
     try_version(ctx, watch, control.expected, control.pin, within, log="rehearse-old")

@@ -91,7 +91,7 @@ def find_quota(ctx: StateContext[Any]) -> int:
     facts = ctx.database().inspect()
     quota = _COPIES * facts.size_bytes + _RESERVE_BYTES
     # A volume of the engine's is not always on the disk of the live server.
-    seen = [free for free in (facts.free_bytes, ctx.world.platform.inspect_engine().free_bytes) if free is not None]
+    seen = [free for free in (facts.free_bytes, ctx.ports.platform.inspect_engine().free_bytes) if free is not None]
     if seen and min(seen) < quota:
         raise RefusedError(
             "refused.no_space",
@@ -119,7 +119,7 @@ def stage_cleared(ctx: StateContext[Any]) -> Iterator[None]:
         _clear(ctx)
         if not ended:
             # The engine may still have been at work for a client that was cut off.
-            Deadline(ctx.world.clock, _CLEAR_S).pause(_CLEAR_EVERY_S)
+            Deadline(ctx.ports.clock, _CLEAR_S).pause(_CLEAR_EVERY_S)
             _clear(ctx)
 
 
@@ -135,7 +135,7 @@ def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], 
     Raises:
         MigrationError: ``rehearse.migration_failed`` with its last words; the log is in the run's folder.
     """
-    stage, clock = watch.stage, ctx.world.clock
+    stage, clock = watch.stage, ctx.ports.clock
     name, log = f"upgrade-orchestrator-rehearse-migrate-{ctx.run_id}", ctx.directory / "rehearse-migrate.log"
     began = clock.monotonic()
     ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}` on the copy"))
@@ -166,7 +166,7 @@ def try_version(
     Raises:
         HealthError: it is not well, with its last words; the logs are in the run's folder.
     """
-    stage, clock = watch.stage, ctx.world.clock
+    stage, clock = watch.stage, ctx.ports.clock
     began = clock.monotonic()
     ctx.report(build_progress(ctx, f"{pin.partition('@')[0]} starts on the copy"))
     stage.start_services(expected.services, pin, deadline=ctx.deadline)
@@ -190,7 +190,7 @@ def try_version(
 
 
 def _clear(ctx: StateContext[Any]) -> None:
-    own = Deadline(ctx.world.clock, _CLEAR_S)  # also when the state's time is over
+    own = Deadline(ctx.ports.clock, _CLEAR_S)  # also when the state's time is over
     try:
         own.poll(lambda: _find_clear(ctx), every_s=_CLEAR_EVERY_S)
     except DeadlineExceededError as timeout:

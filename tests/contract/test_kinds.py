@@ -28,7 +28,7 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
     """A context for each kind, in a plan that has it, with all facts that the way forward begins with."""
-    world = bench.service.world
+    world = bench.service.ports
     run_folder = tmp_path / "run"
     run_folder.mkdir()
     choice = world.finder.find(ReleaseRequest())
@@ -82,7 +82,7 @@ def test_describing_and_preparing_change_nothing(
 def test_pulling_twice_is_pulling_once(contexts: dict[str, StateContext[Any]], bench: Bench) -> None:
     context = contexts["pull"]
     target = context.require(TargetRelease)
-    bench.service.world.platform.pull_image(
+    bench.service.ports.platform.pull_image(
         target.repository, target.pin, report=context.report, deadline=context.deadline
     )
     images = len(bench.world.images)

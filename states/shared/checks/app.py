@@ -29,7 +29,7 @@ def look_at_version(around: Surroundings) -> None:
     current = around.ctx.find(Current)
     if current is None:
         return
-    text = around.ctx.world.platform.read_pin()
+    text = around.ctx.ports.platform.read_pin()
     others = [status for status in current.services if not is_pinned_to(status, text)]
     if others:
         runs = ", ".join(f"{status.service} runs {status.image_reference}" for status in others)
@@ -59,7 +59,7 @@ def look_at_services(around: Surroundings) -> None:
     current = ctx.find(Current)
     if current is None:
         return
-    running = [status for status in ctx.world.platform.inspect_services(ctx.target.services) if status.running]
+    running = [status for status in ctx.ports.platform.inspect_services(ctx.target.services) if status.running]
     down = set(ctx.target.services) - {status.service for status in running}
     if down or any(status.health == "unhealthy" for status in running):
         raise RefusedError(
@@ -71,4 +71,4 @@ def look_at_services(around: Surroundings) -> None:
 
 def look_at_pin(around: Surroundings) -> None:
     """The version variable can be set."""
-    around.ctx.world.platform.check_pin_writable()
+    around.ctx.ports.platform.check_pin_writable()

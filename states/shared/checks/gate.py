@@ -19,7 +19,7 @@ def look_at_gate(around: Surroundings) -> None:
     project = ctx.find(FrozenProject)
     if not ctx.gated or project is None:
         return
-    ctx.world.platform.check_gate(project, ctx.target.services)
+    ctx.ports.platform.check_gate(project, ctx.target.services)
     if ctx.target.health.url is not None:
         _ask_past_gate(ctx, _find_past_gate(ctx, project, ctx.target.health.url), ctx.target.health.url)
         _ask_as_users(ctx, ctx.target.health.url)
@@ -28,7 +28,7 @@ def look_at_gate(around: Surroundings) -> None:
 
 
 def _find_past_gate(ctx: StateContext[Any], project: FrozenProject, url: str) -> str:
-    found = ctx.world.platform.find_private_url(project, url, ctx.target.services)
+    found = ctx.ports.platform.find_private_url(project, url, ctx.target.services)
     if found is None:
         raise _no_gate(
             f"none of the services publishes the port of {url} over plain http, and they have not one port alone to"
@@ -39,7 +39,7 @@ def _find_past_gate(ctx: StateContext[Any], project: FrozenProject, url: str) ->
 
 # In the name of the address that users ask at: some apps answer to that alone.
 def _ask_past_gate(ctx: StateContext[Any], url: str, asked: str) -> None:
-    answer = ctx.world.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S, asked=asked)
+    answer = ctx.ports.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S, asked=asked)
     if answer.status not in range(200, 300):
         said = answer.error if answer.status is None else f"status {answer.status}"
         raise _no_gate(f"asked for {asked} at its own address {url}, the version that runs answers with {said}")
@@ -47,7 +47,7 @@ def _ask_past_gate(ctx: StateContext[Any], url: str, asked: str) -> None:
 
 # Once the gate is open, the new version is asked there, and then there is no way back any more.
 def _ask_as_users(ctx: StateContext[Any], url: str) -> None:
-    answer = ctx.world.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S)
+    answer = ctx.ports.probe.get(url, timeout_s=_ANSWER_TIMEOUT_S)
     if answer.status not in range(200, 300):
         said = answer.error if answer.status is None else f"status {answer.status}"
         raise _no_gate(f"asked at {url}, where its users ask, the version that runs answers with {said}")

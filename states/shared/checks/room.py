@@ -10,7 +10,7 @@ _RESERVE_BYTES = 256 * 1024**2
 
 def look_at_backup_folder(around: Surroundings) -> None:
     """A backup can be written."""
-    folder = around.ctx.world.backups.inspect_folder()
+    folder = around.ctx.ports.backups.inspect_folder()
     if folder.problem:
         raise RefusedError(
             "refused.backup_folder",
@@ -21,7 +21,7 @@ def look_at_backup_folder(around: Surroundings) -> None:
 
 def look_at_room_for_backups(around: Surroundings) -> None:
     """A dump fits into the backup folder."""
-    free_bytes = around.ctx.world.backups.inspect_folder().free_bytes
+    free_bytes = around.ctx.ports.backups.inspect_folder().free_bytes
     _require_room("the backup folder", free_bytes, around.database.size_bytes + _RESERVE_BYTES)
 
 

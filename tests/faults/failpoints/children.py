@@ -150,7 +150,7 @@ class Family:
 
         points.at_each = die
         try:
-            with patch.object(wiring, "build_world", build):
+            with patch.object(wiring, "build_ports", build):
                 run_command(command, points)
         except SystemExit as ended:
             self._hand_over(_tell(points))

@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run_command(command: Sequence[str], points: Failpoints) -> None:
     """The command line in this process, with points around every port and the journal. Raises `SystemExit`."""
-    build = wiring.build_world
+    build = wiring.build_ports
 
     def build_wrapped(plan: Plan, operator: Operator) -> Ports:
         return wrap(build(plan, operator), points)
 
-    with patch.object(wiring, "build_world", build_wrapped), journal_watched(points):
+    with patch.object(wiring, "build_ports", build_wrapped), journal_watched(points):
         orchestrator(args=list(command), prog_name="orchestrator")
 
 

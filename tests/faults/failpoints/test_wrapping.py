@@ -23,7 +23,7 @@ from tests.tools.script import Killed
 
 
 def run_wrapped(bench: Bench, points: Failpoints, version: str) -> RunReport:
-    bench.service = replace(bench.service, world=wrap(bench.service.world, points))
+    bench.service = replace(bench.service, ports=wrap(bench.service.ports, points))
     with journal_watched(points):
         return bench.run(version)
 
@@ -97,7 +97,7 @@ def dying(at: str, record: Path) -> Killing:
 @contextmanager
 def fake_wiring(bench: Bench) -> Iterator[str]:
     """The command line finds the bench's world where it would build the real adapters."""
-    with patch.object(wiring, "build_world", lambda plan, operator: make_ports(bench.world, operator=operator)):
+    with patch.object(wiring, "build_ports", lambda plan, operator: make_ports(bench.world, operator=operator)):
         yield str(bench.plan.source)
 
 

@@ -87,7 +87,7 @@ def run_to_the_end(scene: Scene, trouble: Trouble) -> Trace:
         assert not scene.world.serving() or serving_version(scene.world) == OLD
         trouble.end(scene)
     service = scene.bench.service
-    report = Takeover(service.plan, service.kinds, service.world).take_up(
+    report = Takeover(service.plan, service.kinds, service.ports).take_up(
         Mode.RECOVER, announce=lambda *_: None, listener=scene.bench.recorder
     )
     assert report is not None

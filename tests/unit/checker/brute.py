@@ -118,7 +118,7 @@ class Trial(SilentListener):
         self.witness.begin(ctx.state)
         asked = self._strike(ctx.state, "begin")
         if asked is not None:
-            return Result(asked, (ctx.world.finder.running(),) if asked == "current" else ())
+            return Result(asked, (ctx.ports.finder.running(),) if asked == "current" else ())
         self._bring_image(ctx.state)
         before = len(self.script.calls)
         fault = self._find(ctx.state, "effect")

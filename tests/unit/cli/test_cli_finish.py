@@ -53,4 +53,4 @@ def test_a_run_that_nobody_could_be_told_of_ended_as_it_did(
 
 def make_service(bench: Bench, notifier: Trouble) -> Service:
     plan = replace(bench.plan, notify=NotifySpec(urls_variable="URLS"))
-    return replace(bench.service, plan=plan, world=replace(bench.service.world, notifier=notifier))
+    return replace(bench.service, plan=plan, ports=replace(bench.service.ports, notifier=notifier))

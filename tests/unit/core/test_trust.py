@@ -126,7 +126,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     def reach(*_: object) -> None:
         raise UsageError("usage.reached", "Everything was admitted.")
 
-    monkeypatch.setattr("orchestrator.wiring.build_world", reach)
+    monkeypatch.setattr("orchestrator.wiring.build_ports", reach)
     yield seen
     for path in tmp_path.rglob("*"):
         if path.is_dir() and not path.is_symlink():

@@ -47,13 +47,13 @@ def test_neither_journal_nor_report_nor_terminal_has_what_a_failure_says(
 ) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     told = Told()
-    service = replace(bench.service, world=replace(bench.service.world, mask=Redactor([CANARY])))
+    service = replace(bench.service, ports=replace(bench.service.ports, mask=Redactor([CANARY])))
     bench.world.releases["v1.1.0"].notes = f"The default password is {CANARY}."
 
     def fail(*_: object, **__: object) -> None:
         raise MigrationError("migrate.failed", f"connection to {CANARY}\nfailed", hint=f"password={CANARY}")
 
-    monkeypatch.setattr(service.world.platform, "start_job", fail)
+    monkeypatch.setattr(service.ports.platform, "start_job", fail)
     report = service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=told)
     assert report.run.reason == "connection to ***\nfailed\npassword=***"
     assert CANARY not in json.dumps(report.to_json())
@@ -136,7 +136,7 @@ def test_half_a_character_is_no_reason_to_have_no_journal_and_no_support_file(tm
         raise MigrationError("migrate.failed", "it says \udbff and \udc80")
 
     bench.service = replace(bench.service)
-    with patch.object(bench.service.world.platform, "start_job", fail):
+    with patch.object(bench.service.ports.platform, "start_job", fail):
         report = bench.service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=SilentListener())
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         written = write_support(journal, journal.runs()[0], Redactor(), tmp_path / "support.tar.gz")

@@ -117,7 +117,7 @@ def test_an_unfinished_run_is_packed_too_and_so_is_one_whose_plan_was_broken_sin
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = bench.run("v1.1.0").run.id
-    monkeypatch.setattr(bench.service.world.platform, "stop_services", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(bench.service.ports.platform, "stop_services", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         bench.run("v1.2.0")
     with closing(Journal.open(bench.plan.journal_directory)) as journal:

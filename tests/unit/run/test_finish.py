@@ -50,7 +50,7 @@ def page(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(bench: Bench, page: Path) -> Service:
     plan = replace(bench.plan, metrics=MetricsSpec(file=page))
-    return replace(bench.service, plan=plan, world=replace(bench.service.world, metrics=TextfileCollector(page)))
+    return replace(bench.service, plan=plan, ports=replace(bench.service.ports, metrics=TextfileCollector(page)))
 
 
 def run(service: Service, bench: Bench, version: str | None = None) -> RunReport:
@@ -107,7 +107,7 @@ def test_a_check_is_measured_before_there_was_any_run(service: Service, page: Pa
     assert service.check(ReleaseRequest()).newer
     samples = read(page)
     assert (samples["update_available", ""], samples["run_unfinished", ""]) == (1, 0)
-    assert samples["update_check_timestamp_seconds", ""] == service.world.clock.now().timestamp()
+    assert samples["update_check_timestamp_seconds", ""] == service.ports.clock.now().timestamp()
     assert verdict_of(samples) == []
     assert not service.plan.journal_directory.exists()
 
@@ -124,7 +124,7 @@ def test_a_run_that_was_cut_off_is_unfinished(
     service: Service, bench: Bench, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(service.world.platform, "stop_services", lambda *_, **__: 1 / 0)
+        broken.setattr(service.ports.platform, "stop_services", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(service, bench)
     assert read(page)["run_unfinished", ""] == 1
@@ -170,7 +170,7 @@ def inbox() -> Inbox:
 
 def tell(bench: Bench, inbox: Inbox, report: RunReport, **more: object) -> Iterator[Notice]:
     spec = NotifySpec.model_validate({"urls_variable": "URLS", **more})
-    plan, world = replace(bench.plan, notify=spec), replace(bench.service.world, notifier=inbox)
+    plan, world = replace(bench.plan, notify=spec), replace(bench.service.ports, notifier=inbox)
     assert notify_end(plan, world, report) == ()
     yield from inbox.notices
 

@@ -77,7 +77,7 @@ def kill_at(bench: Bench, point: str, version: str) -> None:
         raise Killed
 
     points = failpoints.Killing(die_at=point, kill=die)
-    bench.service = replace(bench.service, world=wrap(bench.service.world, points))
+    bench.service = replace(bench.service, ports=wrap(bench.service.ports, points))
     with journal_watched(points), pytest.raises(Killed):
         bench.run(version)
 

@@ -57,7 +57,7 @@ def test_a_stranger_who_stays_is_named_and_nothing_is_changed(bench: Bench) -> N
 
 
 def test_sessions_that_the_stopped_app_left_behind_are_ended(bench: Bench) -> None:
-    address = bench.service.world.platform.inspect_services(("app",))[0].addresses[0]
+    address = bench.service.ports.platform.inspect_services(("app",))[0].addresses[0]
     left = Session(pid=78, user="app", application="worker", address=address, active=True)
     bench.world.happen(
         "platform.stop_services", lambda: bench.world.databases["ledger"].sessions.append(left), when="after"
