@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.plan_path import find_plan, trust_option
 from orchestrator.cli.suggestions import find_plans, find_runs, find_versions, quietly
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from orchestrator.run.service import Service
 
 EXIT_INTERNAL = 70
-_NAMED = "orchestrator.trusted-owners"
-_DEFAULT_PLANS = ("upgrade.yaml", "plans/upgrade.yaml")
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -47,29 +46,6 @@ def plan_option(command: CommandT) -> CommandT:
     return option(trust_option(command))
 
 
-def _trust(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
-    from orchestrator.core.accounts import find_user
-    from orchestrator.core.trust import TRUST
-
-    for name in names:
-        try:
-            user = find_user(name)
-        except KeyError:
-            raise click.BadParameter(f"there is no user {name!r} on this host", context, parameter) from None
-        TRUST.accept(user)
-        if context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE:
-            context.find_root().meta.setdefault(_NAMED, set()).add(user)
-
-
-trust_option = click.option(
-    "--trust-owner",
-    metavar="USER",
-    multiple=True,
-    expose_value=False,
-    callback=_trust,
-    envvar="ORCHESTRATOR_TRUST_OWNER",
-    help="Obey files of this user too, now and later: a plan can run programs as you.",
-)
 run_argument = click.argument("run_id", metavar="RUN", shell_complete=quietly(find_runs))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 version_option = click.option(
@@ -88,46 +64,6 @@ def open_service(plan: Path | None, operator: Operator | None = None) -> Service
     from orchestrator.wiring import build_service
 
     return build_service(find_plan(plan), operator or TerminalOperator())
-
-
-def find_plan(plan: Path | None) -> Path:
-    """The plan that was named, or the one that is where one is looked for. Raises `UsageError`."""
-    from orchestrator.core.errors import UsageError
-
-    if plan is not None:
-        remember_trusted(plan)
-        return plan
-    named = os.environ.get("ORCHESTRATOR_PLAN")
-    found = Path(named) if named else next((Path(p) for p in _DEFAULT_PLANS if Path(p).is_file()), None)
-    if found is None:
-        raise UsageError(
-            "usage.no_plan",
-            f"No plan was named, and neither {' nor '.join(_DEFAULT_PLANS)} is here.",
-            impact="Nothing was touched.",
-            hint="Name it: `orchestrator run plans/upgrade.yaml`, or set ORCHESTRATOR_PLAN.",
-        )
-    remember_trusted(found)
-    return found
-
-
-# What had to be said with each command would be missing where nobody types: as the host comes up again.
-def remember_trusted(plan: Path) -> None:
-    """Write down whom ``--trust-owner`` named for this plan, and say so once."""
-    context = click.get_current_context(silent=True)
-    named = context.find_root().meta.get(_NAMED) if context else None
-    if not named or not plan.is_file():
-        return
-    from orchestrator.core.accounts import find_name
-    from orchestrator.journal.file_permissions import read_trusted_owners, record_trusted_owners
-
-    if named <= read_trusted_owners(plan):
-        return
-    users = ", ".join(map(find_name, sorted(named)))
-    try:
-        place = record_trusted_owners(plan, named)
-        click.echo(f"note: files of {users} are obeyed for {plan} from now on; deleting {place} ends that.", err=True)
-    except OSError as error:
-        click.echo(f"note: files of {users} are obeyed this time only: {error}.", err=True)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.boundary import boundary, find_plan, json_option, plan_argument
+from orchestrator.cli.boundary import boundary, json_option, plan_argument
 from orchestrator.cli.group import main
+from orchestrator.cli.plan_path import find_plan
 
 if TYPE_CHECKING:
     from orchestrator.doctor.findings import Finding

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.boundary import (
-    boundary,
-    find_plan,
-    json_option,
-    open_service,
-    plan_argument,
-    plan_option,
-    run_argument,
-)
+from orchestrator.cli.boundary import boundary, json_option, open_service, plan_argument, plan_option, run_argument
 from orchestrator.cli.group import main
+from orchestrator.cli.plan_path import find_plan
 from orchestrator.cli.run_display import find_columns
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.boundary import boundary, json_option, remember_trusted, trust_option
+from orchestrator.cli.boundary import boundary, json_option
 from orchestrator.cli.group import main
+from orchestrator.cli.plan_path import remember_trusted, trust_option
 
 if TYPE_CHECKING:
     from orchestrator.init.interview import Open

@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.boundary import (
-    boundary,
-    find_plan,
-    json_option,
-    plan_argument,
-)
+from orchestrator.cli.boundary import boundary, json_option, plan_argument
 from orchestrator.cli.group import main
+from orchestrator.cli.plan_path import find_plan
 from orchestrator.cli.suggestions import find_runs, quietly
 
 if TYPE_CHECKING:

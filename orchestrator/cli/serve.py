@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.boundary import boundary, find_plan, plan_argument
+from orchestrator.cli.boundary import boundary, plan_argument
 from orchestrator.cli.group import main
+from orchestrator.cli.plan_path import find_plan
 
 _TOKEN_MIN = 16
 _TOKEN_FILE_BYTES = 4096

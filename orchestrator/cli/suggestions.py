@@ -108,7 +108,7 @@ def _is_plan(path: Path) -> bool:
 
 # By the loader and without the adapters, which cost half a second that somebody waits for.
 def _read_plan(plan: Path | None) -> Plan:
-    from orchestrator.cli.boundary import find_plan
+    from orchestrator.cli.plan_path import find_plan
     from orchestrator.journal.file_permissions import admit_plan
     from orchestrator.plan.load import load_plan
     from states.registry import KINDS

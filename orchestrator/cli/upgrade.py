@@ -11,7 +11,6 @@ import click
 
 from orchestrator.cli.boundary import (
     boundary,
-    find_plan,
     json_option,
     open_service,
     plan_argument,
@@ -20,6 +19,7 @@ from orchestrator.cli.boundary import (
 )
 from orchestrator.cli.finish import tell_end
 from orchestrator.cli.group import main
+from orchestrator.cli.plan_path import find_plan
 from orchestrator.cli.run_display import Output, output_options, stage
 
 if TYPE_CHECKING:
