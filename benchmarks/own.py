@@ -16,13 +16,13 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.live.operator import TerminalOperator
-from orchestrator.run.service import SilentListener
+from orchestrator.run.listener import Listener
 from orchestrator.wiring import build_ports, build_service, read_resolved_plan
 
 _RESTORE_S = 3600.0
 
 
-class StopWatch(SilentListener):
+class StopWatch(Listener):
     """Notes when a state reported progress of which label last, in seconds since it was entered."""
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,9 @@ from orchestrator.cli.boundary import (
     plan_option,
     run_argument,
 )
-from orchestrator.cli.finish import tell_end
+from orchestrator.cli.finish import run_shown
 from orchestrator.cli.group import main
-from orchestrator.cli.run_display import Output, output_options, stage
+from orchestrator.cli.run_display import Output, open_session, output_options
 from orchestrator.cli.suggestions import find_backups, quietly
 
 if TYPE_CHECKING:
@@ -105,11 +106,10 @@ def restore_backup(file: Path, plan: Path | None, foreign: bool, force: bool, **
     orchestrator backups restore backups/2025-01-30_143022_v1.2.2.sql.gz
     orchestrator backups restore dump.sql.gz --foreign --plan upgrade.yaml
     """
-    with stage(Output(**output)) as told:
-        service = open_service(plan, told.operator)
-        with told.watching(service.interruption) as face:
-            report = service.restore_backup(file.absolute(), foreign=foreign, assume_yes=force, listener=face)
-        sys.exit(tell_end(told, service, report))
+    with open_session(Output(**output)) as session:
+        service = open_service(plan, session.operator)
+        start = partial(service.restore_backup, file.absolute(), foreign=foreign, assume_yes=force)
+        sys.exit(run_shown(session, service, lambda shown: start(listener=shown)))
 
 
 @main.group()

@@ -1,9 +1,9 @@
-"""What follows once a run has its end: it is printed, and told to those who are not here."""
+"""A run from its start to its end: shown while it goes on, printed and notified once it is over."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from orchestrator.cli.run_display import Stage
+    from orchestrator.cli.run_display import RunSession
     from orchestrator.reports.report import RunReport
+    from orchestrator.run.listener import Listener
     from orchestrator.run.recovery import Takeover
     from orchestrator.run.service import Service
 
@@ -21,11 +22,20 @@ class _EnoughError(Exception):
     """Somebody does not want to wait any longer."""
 
 
-def tell_end(told: Stage, way: Service | Takeover, report: RunReport) -> int:
+def run_shown(session: RunSession, way: Service | Takeover, start: Callable[[Listener], RunReport | None]) -> int:
+    """Start a run, show it and print how it ended; the exit code of the command."""
+    with session.watching(way.interruption) as display:
+        report = start(display)
+    if report is None:
+        return session.print_nothing("No run is unfinished; nothing was done.")
+    return tell_end(session, way, report)
+
+
+def tell_end(session: RunSession, way: Service | Takeover, report: RunReport) -> int:
     """Print how a run ended, and notify whom the plan names; the run's exit code, whatever becomes of that."""
     from orchestrator.run.finish import notify_end
 
-    exit_code = told.print_end(report)
+    exit_code = session.print_end(report)
     try:
         with _signals_are_enough():
             problems = notify_end(way.plan, way.ports, report)

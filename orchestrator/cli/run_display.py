@@ -1,4 +1,4 @@
-"""How much a command that runs something tells while it runs, and in which form."""
+"""How much a command that runs something prints while it runs, and in which form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator.cli.signals import signals
 if TYPE_CHECKING:
     from orchestrator.core.deadline import Interruption
     from orchestrator.core.ports.operator import Operator
-    from orchestrator.live.plain import Face
+    from orchestrator.live.display import ProgressDisplay
     from orchestrator.reports.report import RunReport
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -48,19 +48,19 @@ def output_options(command: CommandT) -> CommandT:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where a run is told of: the face that hears of it, and the operator who is asked without disturbing it."""
+class RunSession:
+    """The display of one command, and the operator who is asked without disturbing it."""
 
     output: Output
-    face: Face
+    display: ProgressDisplay
     operator: Operator
 
     @contextmanager
-    def watching(self, interruption: Interruption) -> Iterator[Face]:
-        """As long as the run goes on: signals have their meaning, and nothing of a drawing is left in the end."""
-        as_json, as_lines, notice = self.output.as_json, self.output.as_lines, self.face.notice
-        with signals(interruption, as_json, notice, as_lines=as_lines), self.face.shown():
-            yield self.face
+    def watching(self, interruption: Interruption) -> Iterator[ProgressDisplay]:
+        """Show the run while it goes on, with signals handled; no drawing is left at the end."""
+        as_json, as_lines, notice = self.output.as_json, self.output.as_lines, self.display.notice
+        with signals(interruption, as_json, notice, as_lines=as_lines), self.display.shown():
+            yield self.display
 
     def print_end(self, report: RunReport) -> int:
         """Print how a run ended; its exit code."""
@@ -86,32 +86,33 @@ class Stage:
 
 
 @contextmanager
-def stage(output: Output) -> Iterator[Stage]:
-    """The boundary of a command that runs something, and where it tells of it."""
+def open_session(output: Output) -> Iterator[RunSession]:
+    """Open the session of a command that runs something, within the boundary that reports its errors."""
     from orchestrator.live.operator import TerminalOperator
 
     with boundary(output.as_json, as_lines=output.as_lines):
-        face = choose_face(output)
-        yield Stage(output, face, TerminalOperator(face.paused))
+        display = choose_display(output)
+        yield RunSession(output, display, TerminalOperator(display.paused))
 
 
-def choose_face(output: Output) -> Face:
-    """Events where they were asked for, a drawing on a terminal that can be drawn on, lines anywhere else."""
+def choose_display(output: Output) -> ProgressDisplay:
+    """Choose events where they were asked for, a drawing on a terminal that can be drawn on, lines anywhere else."""
     from orchestrator.adapters.host.system_clock import SystemClock
-    from orchestrator.live.plain import LineFace, SilentFace
+    from orchestrator.live.display import ProgressDisplay
+    from orchestrator.live.plain import LineDisplay
 
     if output.as_lines:
-        from orchestrator.live.events import EventFace
+        from orchestrator.live.events import EventDisplay
 
-        return EventFace(sys.stdout, SystemClock())
+        return EventDisplay(sys.stdout, SystemClock())
     if output.quiet:
-        return SilentFace()
+        return ProgressDisplay()
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
-        return LineFace(sys.stderr, verbose=output.verbose)
+        return LineDisplay(sys.stderr, verbose=output.verbose)
 
-    from orchestrator.live.screen import ScreenFace, build_console
+    from orchestrator.live.screen import ScreenDisplay, build_console
 
-    return ScreenFace(build_console(sys.stderr, os.environ), SystemClock(), verbose=output.verbose)
+    return ScreenDisplay(build_console(sys.stderr, os.environ), SystemClock(), verbose=output.verbose)
 
 
 def find_columns() -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ from orchestrator.cli.boundary import (
     prerelease_option,
     version_option,
 )
-from orchestrator.cli.finish import tell_end
+from orchestrator.cli.finish import run_shown
 from orchestrator.cli.group import main
 from orchestrator.cli.plan_path import find_plan
-from orchestrator.cli.run_display import Output, output_options, stage
+from orchestrator.cli.run_display import Output, open_session, output_options
 
 if TYPE_CHECKING:
     from orchestrator.journal.journal import Run
@@ -60,17 +61,15 @@ def run(
     """
     from orchestrator.core.ports.release_finder import ReleaseRequest
 
-    with stage(Output(**output)) as told:
+    with open_session(Output(**output)) as session:
         request = ReleaseRequest(version=version, prerelease=prerelease, allow_downgrade=allow_downgrade, retry=retry)
-        service = open_service(plan, told.operator)
-        as_json = told.output.as_json or told.output.as_lines
+        service = open_service(plan, session.operator)
+        as_json = session.output.as_json or session.output.as_lines
         if only_check:
             sys.exit(_print_check(service, request, as_json))
         if dry_run:
             sys.exit(_print_dry_run(service, request, force, as_json))
-        with told.watching(service.interruption) as face:
-            report = service.run(request, assume_yes=force, listener=face)
-        sys.exit(tell_end(told, service, report))
+        sys.exit(run_shown(session, service, lambda shown: service.run(request, assume_yes=force, listener=shown)))
 
 
 @main.command()
@@ -87,11 +86,9 @@ def rollback(plan: Path | None, force: bool, **output: bool) -> None:
     orchestrator rollback upgrade.yaml
     orchestrator rollback upgrade.yaml --force
     """
-    with stage(Output(**output)) as told:
-        service = open_service(plan, told.operator)
-        with told.watching(service.interruption) as face:
-            report = service.roll_back(assume_yes=force, listener=face)
-        sys.exit(tell_end(told, service, report))
+    with open_session(Output(**output)) as session:
+        service = open_service(plan, session.operator)
+        sys.exit(run_shown(session, service, lambda shown: service.roll_back(assume_yes=force, listener=shown)))
 
 
 @main.command()
@@ -154,13 +151,10 @@ def _take_up(plan: Path | None, output: Output, word: str) -> None:
     def warn(text: str) -> None:
         click.echo(f"note: {sanitize(text)}", err=True)
 
-    with stage(output) as told:
-        way = build_takeover(find_plan(plan), told.operator)
-        with told.watching(way.interruption) as face:
-            report = way.take_up(Mode(word), announce=announce, listener=face, warn=warn)
-        sys.exit(
-            tell_end(told, way, report) if report else told.print_nothing("No run is unfinished; nothing was done.")
-        )
+    with open_session(output) as session:
+        way = build_takeover(find_plan(plan), session.operator)
+        start = partial(way.take_up, Mode(word), announce=announce, warn=warn)
+        sys.exit(run_shown(session, way, lambda shown: start(listener=shown)))
 
 
 def _print_check(service: Service, request: Any, as_json: bool) -> int:

@@ -20,8 +20,9 @@ from orchestrator.doctor import host_checks
 from orchestrator.doctor.check_runner import Check
 from orchestrator.doctor.findings import Doubt
 from orchestrator.plan.schema import Plan, StateSpec
+from orchestrator.run.listener import Listener
 from orchestrator.run.runner import ContextBuilder
-from orchestrator.run.service import NoHistory, SilentListener
+from orchestrator.run.service import NoHistory
 from states.shared import preflight_checks
 from states.shared.checks import app, room
 from states.shared.checks.surroundings import Surroundings
@@ -48,7 +49,7 @@ class Surgery:
     def __post_init__(self) -> None:
         self._id = f"doctor-{secrets.token_hex(4)}"
         self._deadline = Deadline(self.ports.clock, _TRIAL_S, what="The trial", interruption=self.interruption)
-        listener, request = SilentListener(), ReleaseRequest()
+        listener, request = Listener(), ReleaseRequest()
         builder = ContextBuilder(
             self.plan, self.kinds, self.ports, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
         )

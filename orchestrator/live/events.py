@@ -10,7 +10,7 @@ import click
 from orchestrator.core.facts import Facts
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.clock import Clock
-from orchestrator.live.plain import SilentFace
+from orchestrator.live.display import ProgressDisplay
 from orchestrator.live.rate import Pace
 from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
@@ -25,7 +25,7 @@ def build_event(event: str, **values: Any) -> dict[str, Any]:
     return {"schema": SCHEMA, "event": event, **values}
 
 
-class EventFace(SilentFace):
+class EventDisplay(ProgressDisplay):
     """Writes to ``stream``; progress and log lines at most twice a second, all else as it happens."""
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:

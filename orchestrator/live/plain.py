@@ -1,59 +1,21 @@
-"""Who is told of a run without a terminal to draw on: nobody, or one line a state."""
+"""A run as lines, where there is no terminal to draw on: one line a state."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Protocol, TextIO
+from typing import TextIO
 
 import click
 
 from orchestrator.core.model.progress import Progress
+from orchestrator.live.display import ProgressDisplay
 from orchestrator.redaction.terminal_text import sanitize
-from orchestrator.run.runner import Listener
-from orchestrator.run.service import SilentListener
 
 _MARKS = {"done": "✓", "newer": "✓", "accepted": "✓", "current": "✓"}
-_STDERR = 2
 
 BEFORE_CAUSE = " s  "
 
 
-class Face(Listener, Protocol):
-    """A listener that has a place to tell things at, and can be asked to keep away from it."""
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """As long as the run may go on; what was drawn is gone afterwards."""
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """As long as somebody is asked a question."""
-
-    def notice(self, text: str) -> None:
-        """Say something that is not the run's own course. Called by signal handlers: takes no lock."""
-
-
-class SilentFace(SilentListener):
-    """Tells nothing but what a signal has brought about."""
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """See `Face.shown`."""
-        yield
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """See `Face.paused`."""
-        yield
-
-    def notice(self, text: str) -> None:
-        """See `Face.notice`."""
-        write_past_streams(f"\n{text}\n")
-
-
-class LineFace(SilentFace):
+class LineDisplay(ProgressDisplay):
     """One line a state, as it ends."""
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
@@ -87,10 +49,3 @@ def format_left(state: str, outcome: str, reason: str, seconds: float) -> str:
     """A state that is over, on one line."""
     cause = (sanitize(reason).splitlines() or [""])[0]
     return f"{_MARKS.get(outcome, '✗')} {state:<12} {outcome:<9} {seconds:7.2f}{BEFORE_CAUSE}{cause}".rstrip()
-
-
-# Past the streams of Python: their lock may be held by the very line that a signal has interrupted.
-def write_past_streams(text: str) -> None:
-    """Write to the error stream of the process, whatever holds Python's own; what cannot be written is lost."""
-    with suppress(OSError):
-        os.write(_STDERR, text.encode())

@@ -17,8 +17,9 @@ from rich.text import Text
 from orchestrator.core.facts import Facts
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.clock import Clock
+from orchestrator.live.display import ProgressDisplay, write_past_streams
 from orchestrator.live.drawing import NARROW, Moment, Size, draw, fold
-from orchestrator.live.plain import BEFORE_CAUSE, SilentFace, format_left, write_past_streams
+from orchestrator.live.plain import BEFORE_CAUSE, format_left
 from orchestrator.live.view import View
 from orchestrator.plan.schema import Plan
 from orchestrator.redaction.terminal_text import sanitize
@@ -41,7 +42,7 @@ def build_console(stream: TextIO, environment: Mapping[str, str]) -> Console:
     )
 
 
-class ScreenFace(SilentFace):
+class ScreenDisplay(ProgressDisplay):
     """Draws on a terminal from a thread of its own, several times a second, for as long as the run goes on.
 
     The cursor is never hidden and the keyboard stays as it is: whatever ends the process, the terminal is sane.
@@ -98,7 +99,7 @@ class ScreenFace(SilentFace):
             self._change(self._view.left())
         self._print_left(_mark(format_left(state, outcome, reason, seconds)))
 
-    # --- as a face
+    # --- as a display
 
     @contextmanager
     def shown(self) -> Iterator[None]:

@@ -29,8 +29,9 @@ from orchestrator.reports.report import RunReport, choose_exit_code
 from orchestrator.run.drift import note_drift_at_end, note_edits, note_edits_at_end
 from orchestrator.run.finish import publish_metrics
 from orchestrator.run.host_identity import require_place
+from orchestrator.run.listener import Listener
 from orchestrator.run.past_runs import end_what_works, open_journal, read_report
-from orchestrator.run.runner import Ending, Engine, Listener
+from orchestrator.run.runner import Ending, Engine
 
 _ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
 _APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from orchestrator.core.deadline import Deadline, Deferral, Interruption
 from orchestrator.core.errors import (
@@ -27,7 +27,6 @@ from orchestrator.core.fact_names import find_fact_names
 from orchestrator.core.facts import Facts
 from orchestrator.core.log import warn
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.history import History
 from orchestrator.core.ports.release_finder import ReleaseRequest
@@ -52,31 +51,10 @@ from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.plan.target import build_target
 from orchestrator.run.blame import Blame, find_blame
 from orchestrator.run.host_identity import require_place
+from orchestrator.run.listener import Listener
 
 EXHAUSTED = "exhausted"
 _OFF_THE_WAY = frozenset({FAILED, TIMEOUT, "declined", "current"})
-
-
-class Listener(Protocol):
-    """Who is told what happens while it happens; must not raise."""
-
-    def began(self, run_id: str, plan: Plan, facts: Facts) -> None:
-        """A run begins, or is taken up with what it had proven before it was cut off."""
-
-    def entered(self, state: str, kind: str) -> None:
-        """A state begins."""
-
-    def progressed(self, state: str, progress: Progress) -> None:
-        """How far it is."""
-
-    def said(self, state: str, line: str) -> None:
-        """The newest line of what works for it, or what it sees while it waits; raw, as it came."""
-
-    def learned(self, facts: Facts) -> None:
-        """All that is proven by now, durable already."""
-
-    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
-        """It is over."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.facts import BackupManifest, CommittedRun, Facts, FailedRun, Leftovers, TargetRelease
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
 from orchestrator.core.state_kind import Ports, StateKind
@@ -41,8 +40,9 @@ from orchestrator.reports.runbook import build_runbook
 from orchestrator.run.drift import add_plan, note_drift_at_end, note_edits_at_end
 from orchestrator.run.finish import publish_check, publish_metrics
 from orchestrator.run.host_identity import find_place
+from orchestrator.run.listener import Listener
 from orchestrator.run.past_runs import Records, end_what_works, open_journal, read_report
-from orchestrator.run.runner import ContextBuilder, Ending, Engine, Listener
+from orchestrator.run.runner import ContextBuilder, Ending, Engine
 from states.shared.checks.drift import refuse_drift
 
 
@@ -54,28 +54,6 @@ class DryState:
     kind: str
     does: tuple[str, ...]
     problem: str = ""
-
-
-class SilentListener:
-    """Tells nobody."""
-
-    def began(self, run_id: str, plan: Plan, facts: Facts) -> None:
-        """A run begins."""
-
-    def entered(self, state: str, kind: str) -> None:
-        """A state begins."""
-
-    def progressed(self, state: str, progress: Progress) -> None:
-        """How far it is."""
-
-    def said(self, state: str, line: str) -> None:
-        """What works for it says something."""
-
-    def learned(self, facts: Facts) -> None:
-        """Something is proven."""
-
-    def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
-        """It is over."""
 
 
 class NoHistory:
@@ -171,7 +149,7 @@ class Service:
             self.kinds,
             self.ports,
             NoHistory(),
-            SilentListener(),
+            Listener(),
             "dry-run",
             Path(os.devnull),
             request,

@@ -15,7 +15,7 @@ from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import StateKind
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
-from orchestrator.run.service import SilentListener
+from orchestrator.run.listener import Listener
 from states.registry import KINDS
 from tests.tools.bench import Bench
 
@@ -43,7 +43,7 @@ _OF_THE_APP = frozenset(Step) - {Step.DISCARD, Step.PROVE_NEW, Step.PROVE_OLD, S
 _OF_THE_DATA = frozenset({*_WRITES, *_BACK, Step.SWAP_DATABASE})
 
 
-class Watcher(SilentListener):
+class Watcher(Listener):
     """Notes which state has made which calls."""
 
     def __init__(self, bench: Bench, plan: Plan) -> None:

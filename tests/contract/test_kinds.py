@@ -11,8 +11,8 @@ from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import CrashRule, StateContext, StateKind
 from orchestrator.plan.operations import derive_reload, derive_rollback
+from orchestrator.run.listener import Listener
 from orchestrator.run.runner import ContextBuilder
-from orchestrator.run.service import SilentListener
 from states.registry import KINDS
 from tests.tools.bench import Bench
 from tests.tools.outside import FakeHistory
@@ -38,7 +38,7 @@ def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
     bench.world.script.calls.clear()
     return {
         spec.kind: ContextBuilder(
-            plan, KINDS, world, FakeHistory(), SilentListener(), "r-1", run_folder, ReleaseRequest(), assume_yes=True
+            plan, KINDS, world, FakeHistory(), Listener(), "r-1", run_folder, ReleaseRequest(), assume_yes=True
         )(spec, facts, Deadline(world.clock, spec.timeout_s))
         for plan in (reload, derive_rollback(bench.plan, KINDS), bench.plan)
         for spec in plan.states.values()

@@ -17,7 +17,7 @@ from orchestrator.core.errors import JournalError, RefusedError
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.journal.journal import Journal
-from orchestrator.run.service import SilentListener
+from orchestrator.run.listener import Listener
 from tests.engine.installation import Ended, Installation, leave_out, write_ledger_plan
 from tests.engine.small_disk import MIB, SmallDisk, small_disk
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
@@ -45,7 +45,7 @@ class Told:
     acknowledged: tuple[Acknowledged, ...]
 
 
-class Filler(SilentListener):
+class Filler(Listener):
     """Lets something happen as a state begins."""
 
     def __init__(self, happens: Callable[[str], object]) -> None:

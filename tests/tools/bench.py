@@ -9,7 +9,8 @@ from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.reports.report import RunReport
-from orchestrator.run.service import Service, SilentListener
+from orchestrator.run.listener import Listener
+from orchestrator.run.service import Service
 from states.registry import KINDS
 from tests.faults.invariants.evidence import Things
 from tests.tools.build import announce_up_to, make_ports, make_world
@@ -45,7 +46,7 @@ BACK = ("restore", "rollback")
 WITHOUT_REHEARSAL = f"initial: {STANDARD_INITIAL}\nstates: {write_machine_without_rehearsal()}\n"
 
 
-class Recorder(SilentListener):
+class Recorder(Listener):
     """Remembers the path."""
 
     def __init__(self) -> None:

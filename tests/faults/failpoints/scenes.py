@@ -13,8 +13,9 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.machine.resume import Mode
 from orchestrator.reports.report import RunReport
+from orchestrator.run.listener import Listener
 from orchestrator.run.recovery import Takeover
-from orchestrator.run.service import Service, SilentListener
+from orchestrator.run.service import Service
 from states.registry import KINDS
 from tests.faults.failpoints.points import Point
 from tests.faults.failpoints.watching import Watching
@@ -173,9 +174,9 @@ class Scene:
         ports = wrap(make_ports(points.world), points)
         if command == "run":
             request = ReleaseRequest(version=self.story.version)
-            return Service(self.plan, KINDS, ports).run(request, assume_yes=True, listener=SilentListener())
+            return Service(self.plan, KINDS, ports).run(request, assume_yes=True, listener=Listener())
         way = Takeover(self.plan, KINDS, ports)
-        return way.take_up(command, announce=lambda run, move: None, listener=SilentListener())
+        return way.take_up(command, announce=lambda run, move: None, listener=Listener())
 
 
 def add_neighbours(world: FakeWorld) -> None:

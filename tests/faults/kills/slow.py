@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from orchestrator.cli.run_display import Output, stage
+from orchestrator.cli.run_display import Output, open_session
 from orchestrator.cli.streams import outlive_terminal
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
@@ -28,11 +28,11 @@ def main(folder: Path, method: str, version: str) -> None:
             threading.Event().wait(0.05)
 
     bench.world.happen(method, hang)
-    with stage(Output(as_json=True)) as told:
-        with told.watching(bench.service.interruption) as face:
+    with open_session(Output(as_json=True)) as session:
+        with session.watching(bench.service.interruption) as display:
             request = ReleaseRequest(version=version)
-            report = bench.service.run(request, assume_yes=True, listener=face)
-        sys.exit(told.print_end(report))
+            report = bench.service.run(request, assume_yes=True, listener=display)
+        sys.exit(session.print_end(report))
 
 
 if __name__ == "__main__":

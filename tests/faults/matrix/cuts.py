@@ -16,7 +16,8 @@ from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.machine.resume import Mode
 from orchestrator.plan.schema import Plan
-from orchestrator.run.service import Service, SilentListener
+from orchestrator.run.listener import Listener
+from orchestrator.run.service import Service
 from states.registry import KINDS
 from tests.faults.failpoints.wrapping import journal_watched
 from tests.faults.matrix.disk import LOSSES, Disk
@@ -142,7 +143,7 @@ def start_second(story: Story) -> Iterator[End]:
 
 def _intrude(scene: Scene) -> None:
     before = len(scene.world.calls)
-    other, silent = Service(scene.bench.plan, KINDS, make_ports(scene.world)), SilentListener()
+    other, silent = Service(scene.bench.plan, KINDS, make_ports(scene.world)), Listener()
     if scene.state == "check":  # later the app may be down
         assert other.check(ReleaseRequest()).current.version == "v1.0.0"
     commands: tuple[Callable[[], object], ...] = (

@@ -17,8 +17,9 @@ from orchestrator.core.state_kind import TIMEOUT, Result, StateContext, StateKin
 from orchestrator.machine.resume import Mode
 from orchestrator.plan.schema import Plan
 from orchestrator.reports.report import RunReport
+from orchestrator.run.listener import Listener
 from orchestrator.run.recovery import Takeover
-from orchestrator.run.service import Service, SilentListener
+from orchestrator.run.service import Service
 from states.registry import KINDS
 from tests.tools.build import announce_up_to, make_ports, make_world
 from tests.tools.script import Killed
@@ -44,7 +45,7 @@ class Fault:
 
 
 @dataclass
-class Trial(SilentListener):
+class Trial(Listener):
     """One run of a plan with some faults, and what its witness has seen."""
 
     plan: Plan

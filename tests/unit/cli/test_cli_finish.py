@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.finish import tell_end
-from orchestrator.cli.run_display import Output, Stage
+from orchestrator.cli.run_display import Output, RunSession
 from orchestrator.core.model.notices import Notice
+from orchestrator.live.display import ProgressDisplay
 from orchestrator.live.operator import TerminalOperator
-from orchestrator.live.plain import SilentFace
 from orchestrator.plan.schema import NotifySpec
 from orchestrator.run.service import Service
 from tests.tools.bench import Bench
@@ -43,8 +43,8 @@ def test_a_run_that_nobody_could_be_told_of_ended_as_it_did(
     bench = Bench(tmp_path)
     report = bench.run("v1.1.0")
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    told = Stage(Output(as_json=True), SilentFace(), TerminalOperator())
-    assert tell_end(told, make_service(bench, Trouble(signal_number)), report) == 0
+    session = RunSession(Output(as_json=True), ProgressDisplay(), TerminalOperator())
+    assert tell_end(session, make_service(bench, Trouble(signal_number)), report) == 0
     said = capsys.readouterr()
     assert '"verdict": "committed"' in said.out
     assert said.err == note

@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli import main
-from orchestrator.cli.run_display import Output, Stage, choose_face
+from orchestrator.cli.run_display import Output, RunSession, choose_display
 from orchestrator.core.model.progress import Progress
-from orchestrator.live.events import EventFace
+from orchestrator.live.display import ProgressDisplay
+from orchestrator.live.events import EventDisplay
 from orchestrator.live.operator import TerminalOperator
-from orchestrator.live.plain import LineFace, SilentFace
-from orchestrator.live.screen import ScreenFace
+from orchestrator.live.plain import LineDisplay
+from orchestrator.live.screen import ScreenDisplay
 from tests.tools.bench import Bench
 
 
@@ -30,32 +31,32 @@ class Stream(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("output", "terminal", "term", "face"),
+    ("output", "terminal", "term", "display"),
     [
-        (Output(), True, "xterm-256color", ScreenFace),
-        (Output(as_json=True), True, "xterm-256color", ScreenFace),  # stdout is the program's, stderr the person's
-        (Output(verbose=True), True, "xterm-256color", ScreenFace),
-        (Output(), True, "dumb", LineFace),
-        (Output(), True, "", LineFace),
-        (Output(), False, "xterm-256color", LineFace),
-        (Output(quiet=True), True, "xterm-256color", SilentFace),
-        (Output(as_lines=True), True, "xterm-256color", EventFace),
-        (Output(as_lines=True, quiet=True), False, "dumb", EventFace),
+        (Output(), True, "xterm-256color", ScreenDisplay),
+        (Output(as_json=True), True, "xterm-256color", ScreenDisplay),  # stdout is the program's, stderr the person's
+        (Output(verbose=True), True, "xterm-256color", ScreenDisplay),
+        (Output(), True, "dumb", LineDisplay),
+        (Output(), True, "", LineDisplay),
+        (Output(), False, "xterm-256color", LineDisplay),
+        (Output(quiet=True), True, "xterm-256color", ProgressDisplay),
+        (Output(as_lines=True), True, "xterm-256color", EventDisplay),
+        (Output(as_lines=True, quiet=True), False, "dumb", EventDisplay),
     ],
 )
 def test_a_run_is_drawn_only_where_something_can_be_drawn(
-    monkeypatch: pytest.MonkeyPatch, output: Output, terminal: bool, term: str, face: type
+    monkeypatch: pytest.MonkeyPatch, output: Output, terminal: bool, term: str, display: type
 ) -> None:
     monkeypatch.setattr(sys, "stderr", Stream(terminal=terminal))
     monkeypatch.setenv("TERM", term)
-    assert type(choose_face(output)) is face
+    assert type(choose_display(output)) is display
 
 
 def test_verbose_reaches_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = Stream(terminal=False)
     monkeypatch.setattr(sys, "stderr", pipe)
-    choose_face(Output(verbose=True)).progressed("backup", Progress(label="Writing"))
-    choose_face(Output()).progressed("stop", Progress(label="Copying"))
+    choose_display(Output(verbose=True)).progressed("backup", Progress(label="Writing"))
+    choose_display(Output()).progressed("stop", Progress(label="Copying"))
     assert pipe.getvalue() == "  backup: Writing\n"
 
 
@@ -79,7 +80,7 @@ def test_the_end_is_told_in_the_form_that_was_asked_for(tmp_path: Path, capsys: 
     report = Bench(tmp_path).run("v1.2.0")
 
     def tell(output: Output) -> str:
-        assert Stage(output, SilentFace(), TerminalOperator()).print_end(report) == 10
+        assert RunSession(output, ProgressDisplay(), TerminalOperator()).print_end(report) == 10
         return capsys.readouterr().out
 
     assert json.loads(tell(Output(as_json=True))) == report.to_json()
@@ -94,5 +95,5 @@ def test_where_there_was_nothing_to_take_up_it_is_said_in_that_form_too(capsys: 
         (Output(as_json=True), '{"schema": 1, "run": null}'),
         (Output(as_lines=True), '{"schema": 1, "event": "ended", "report": null}'),
     ):
-        assert Stage(output, SilentFace(), TerminalOperator()).print_nothing("Nothing.") == 0
+        assert RunSession(output, ProgressDisplay(), TerminalOperator()).print_nothing("Nothing.") == 0
         assert capsys.readouterr().out == f"{told}\n"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pyte
 from rich.console import Console
 
-from orchestrator.live.screen import ScreenFace, build_console
+from orchestrator.live.screen import ScreenDisplay, build_console
 from tests.tools.clock import FakeClock
 
 _SCROLLED_BACK = 500
@@ -59,6 +59,6 @@ class Terminal(io.StringIO):
         return [line.rstrip() for line in scrolled] + self.show()
 
 
-def make_face(terminal: Terminal, clock: FakeClock, *, verbose: bool = False) -> ScreenFace:
-    """A face that draws only when something changes, so that what is seen hangs on no thread."""
-    return ScreenFace(terminal.console, clock, verbose=verbose, by_itself=False)
+def make_display(terminal: Terminal, clock: FakeClock, *, verbose: bool = False) -> ScreenDisplay:
+    """A display that draws only when something changes, so that what is seen hangs on no thread."""
+    return ScreenDisplay(terminal.console, clock, verbose=verbose, by_itself=False)

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from orchestrator.live.events import EventFace
+from orchestrator.live.events import EventDisplay
 from orchestrator.reports.report import RunReport
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 
 def run(bench: Bench, version: str = "v1.1.0") -> tuple[RunReport, list[dict[str, Any]]]:
     pipe = io.StringIO()
-    bench.recorder = EventFace(pipe, bench.world.clock)  # type: ignore[assignment]  # in place of the recorder
+    bench.recorder = EventDisplay(pipe, bench.world.clock)  # type: ignore[assignment]  # in place of the recorder
     report = bench.run(version)
     return report, [json.loads(line) for line in pipe.getvalue().splitlines()]
 

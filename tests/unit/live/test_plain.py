@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from orchestrator.live.plain import LineFace, SilentFace
+from orchestrator.live.display import ProgressDisplay
+from orchestrator.live.plain import LineDisplay
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 
 def run(folder: Path, version: str = "v1.1.0", *, verbose: bool = False) -> list[str]:
     bench, pipe = Bench(folder, WITHOUT_REHEARSAL), io.StringIO()
-    bench.recorder = LineFace(pipe, verbose=verbose)  # type: ignore[assignment]  # hears of the run in place of the recorder
+    bench.recorder = LineDisplay(pipe, verbose=verbose)  # type: ignore[assignment]  # hears of the run in place of the recorder
     bench.run(version)
     assert "\x1b" not in pipe.getvalue()
     assert "\r" not in pipe.getvalue()
@@ -35,15 +36,15 @@ def test_verbose_tells_each_step_and_each_line_once(tmp_path: Path) -> None:
 
 def test_foreign_text_is_made_inert() -> None:
     pipe = io.StringIO()
-    face = LineFace(pipe, verbose=True)
-    face.said("migrate", "\x1b[31mred\x1b]0;title\x07")
-    face.left("migrate", "failed", "cause \x1b[2J\nlog line", 1.0)
+    display = LineDisplay(pipe, verbose=True)
+    display.said("migrate", "\x1b[31mred\x1b]0;title\x07")
+    display.left("migrate", "failed", "cause \x1b[2J\nlog line", 1.0)
     assert pipe.getvalue() == "    │ red\n✗ migrate      failed       1.00 s  cause\n"
 
 
 def test_quiet_tells_nothing(tmp_path: Path, capfd: object) -> None:
     bench = Bench(tmp_path)
-    bench.recorder = SilentFace()  # type: ignore[assignment]  # hears of the run in place of the recorder
+    bench.recorder = ProgressDisplay()  # type: ignore[assignment]  # hears of the run in place of the recorder
     assert bench.run().run.exit_code == 0
     out, err = capfd.readouterr()  # type: ignore[attr-defined]  # pytest's own
     assert (out, err) == ("", "")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.live.screen import ScreenFace
+from orchestrator.live.screen import ScreenDisplay
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 from tests.tools.outside import FakeOperator
-from tests.unit.live.terminal import Terminal, make_face
+from tests.unit.live.terminal import Terminal, make_display
 
 STATES = [
     *("check", "preflight", "confirm", "prefetch", "backup", "rehearse", "stop"),
@@ -27,16 +27,16 @@ COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|4[0-9]|9[0-7]|38|48)[0-9;]*m"
 def run(bench: Bench, terminal: Terminal, version: str = "v1.1.0", *, verbose: bool = False) -> list[str]:
     """Run it; every picture that was seen meanwhile, as one text each."""
     seen: list[str] = []
-    face = make_face(terminal, bench.world.clock, verbose=verbose)
-    refresh = face.refresh
+    display = make_display(terminal, bench.world.clock, verbose=verbose)
+    refresh = display.refresh
 
     def watch() -> None:
         refresh()
         seen.append("\n".join(terminal.show()))
 
-    face.refresh = watch  # type: ignore[method-assign]  # looks over its shoulder
-    bench.recorder = face  # type: ignore[assignment]  # hears of the run in place of the recorder
-    with face.shown():
+    display.refresh = watch  # type: ignore[method-assign]  # looks over its shoulder
+    bench.recorder = display  # type: ignore[assignment]  # hears of the run in place of the recorder
+    with display.shown():
         bench.run(version)
     return seen
 
@@ -147,18 +147,18 @@ def test_what_is_printed_meanwhile_stands_above_the_drawing(tmp_path: Path, monk
 def test_a_question_has_the_terminal_to_itself(tmp_path: Path) -> None:
     terminal, operator = Terminal(), FakeOperator()
     bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
-    face = make_face(terminal, bench.world.clock)
+    display = make_display(terminal, bench.world.clock)
     seen: list[str] = []
 
     def ask() -> None:
-        with face.paused():
+        with display.paused():
             terminal.write("Upgrade now? [y/N]: y\n")
-            face.refresh()
+            display.refresh()
             seen.extend(terminal.show())
 
     operator.asked = ask
-    bench.recorder = face  # type: ignore[assignment]  # hears of the run in place of the recorder
-    with face.shown():
+    bench.recorder = display  # type: ignore[assignment]  # hears of the run in place of the recorder
+    with display.shown():
         report = bench.run(force=False)
     assert report.run.verdict is Verdict.COMMITTED
     assert [line.split()[1] for line in seen] == ["check", "preflight", "now?"]
@@ -168,10 +168,10 @@ def test_a_question_has_the_terminal_to_itself(tmp_path: Path) -> None:
 
 def test_a_notice_of_a_signal_waits_for_the_next_drawing_and_stands_above_it(tmp_path: Path) -> None:
     bench, terminal = Bench(tmp_path, WITHOUT_REHEARSAL), Terminal()
-    face = make_face(terminal, bench.world.clock)
-    bench.world.happen("platform.stop_services", lambda: face.notice("Interrupted: it goes back."))
-    bench.recorder = face  # type: ignore[assignment]  # hears of the run in place of the recorder
-    with face.shown():
+    display = make_display(terminal, bench.world.clock)
+    bench.world.happen("platform.stop_services", lambda: display.notice("Interrupted: it goes back."))
+    bench.recorder = display  # type: ignore[assignment]  # hears of the run in place of the recorder
+    with display.shown():
         bench.run()
     assert terminal.read_all().count("Interrupted: it goes back.") == 1
 
@@ -179,17 +179,17 @@ def test_a_notice_of_a_signal_waits_for_the_next_drawing_and_stands_above_it(tmp
 def test_a_terminal_that_is_made_narrower_keeps_what_is_over_and_one_drawing(tmp_path: Path) -> None:
     bench, terminal = Bench(tmp_path, WITHOUT_REHEARSAL), Terminal(100, 30)
     console = terminal.console
-    face = ScreenFace(console, bench.world.clock, by_itself=False)
+    display = ScreenDisplay(console, bench.world.clock, by_itself=False)
     bench.world.releases["v1.1.0"].migration_log = "資料庫遷移中" * 8 + "\n"
 
     def be_narrowed() -> None:
         terminal.narrow(44)
         console.size = (44, 30)
-        face.refresh()
+        display.refresh()
 
     bench.world.clock.after(6.0, be_narrowed)  # in the migration, with a line that is folded twice
-    bench.recorder = face  # type: ignore[assignment]  # hears of the run in place of the recorder
-    with face.shown():
+    bench.recorder = display  # type: ignore[assignment]  # hears of the run in place of the recorder
+    with display.shown():
         bench.run()
     lines = terminal.read_all()
     assert [line.split()[1] for line in lines if line[:1] == "✓"] == [name for name in STATES if name != "rehearse"]

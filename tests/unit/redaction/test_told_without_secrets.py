@@ -23,13 +23,13 @@ from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.journal.journal import Journal
 from orchestrator.redaction.redactor import PROCESS_MASK, Redactor
 from orchestrator.reports.support import write_support
-from orchestrator.run.service import SilentListener
+from orchestrator.run.listener import Listener
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 CANARY = "c4nary-9Zx8Yw7Vu6"
 
 
-class Told(SilentListener):
+class Told(Listener):
     """Remembers what is said while a state is at work, and why each one ended."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ def test_half_a_character_is_no_reason_to_have_no_journal_and_no_support_file(tm
 
     bench.service = replace(bench.service)
     with patch.object(bench.service.ports.platform, "start_job", fail):
-        report = bench.service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=SilentListener())
+        report = bench.service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=Listener())
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         written = write_support(journal, journal.runs()[0], Redactor(), tmp_path / "support.tar.gz")
     assert written.path.is_file()

@@ -9,7 +9,8 @@ import pytest
 from orchestrator.core.errors import BusyError
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.plan.standard import build_standard_states
-from orchestrator.run.service import Service, SilentListener
+from orchestrator.run.listener import Listener
+from orchestrator.run.service import Service
 from states.registry import KINDS
 from tests.tools.bench import BACK, FORWARD, WITHOUT_REHEARSAL, Bench
 from tests.tools.build import announce_up_to, make_ports
@@ -24,14 +25,14 @@ def test_each_state_is_tried() -> None:
 def test_a_second_run_in_any_state_is_told_so_and_changes_nothing(tmp_path: Path, state: str) -> None:
     bench, told = Bench(tmp_path, WITHOUT_REHEARSAL), list[str]()
 
-    class Another(SilentListener):
+    class Another(Listener):
         def entered(self, entered: str, kind: str) -> None:
             if entered != state:
                 return
             before = len(bench.world.calls)
             second = Service(bench.plan, KINDS, make_ports(bench.world))
             with pytest.raises(BusyError) as caught:
-                second.run(ReleaseRequest(), assume_yes=True, listener=SilentListener())
+                second.run(ReleaseRequest(), assume_yes=True, listener=Listener())
             assert len(bench.world.calls) == before
             told.append(caught.value.summary)
 
