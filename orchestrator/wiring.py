@@ -14,6 +14,7 @@ from orchestrator.adapters.compose.env_file import read_environment
 from orchestrator.adapters.compose.names import find_plan_names
 from orchestrator.adapters.compose.project import ComposeProject
 from orchestrator.adapters.compose.project_files import is_environment
+from orchestrator.adapters.compose.recovery import ComposeRecovery
 from orchestrator.adapters.compose.secret_sources import (
     learn_run,
     read_logins,
@@ -33,6 +34,7 @@ from orchestrator.adapters.host.system_clock import SystemClock
 from orchestrator.adapters.http.client import DEFAULT_LIMITS, Limits
 from orchestrator.adapters.http.probe import HttpProbe
 from orchestrator.adapters.notify.apprise import AppriseNotifier
+from orchestrator.adapters.postgres.recovery import PostgresRecovery
 from orchestrator.adapters.postgres.server import Postgres
 from orchestrator.adapters.releases.file import FileFeed
 from orchestrator.adapters.releases.github import GitHubFeed
@@ -47,6 +49,7 @@ from orchestrator.core.facts import Facts, FrozenProject
 from orchestrator.core.files import read_file
 from orchestrator.core.ports.database import Database
 from orchestrator.core.ports.operator import Operator
+from orchestrator.core.ports.recovery import JoinedRecovery, Recovery
 from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.core.ports.trial import Stages
 from orchestrator.core.state_kind import Ports
@@ -229,7 +232,7 @@ def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
             run = journal.find_run(run_id)
             if run is not None:
                 _learn_run(folder / "runs" / run.id, journal.facts(run.id))
-                return write_support(journal, run, PROCESS_MASK, output)
+                return write_support(journal, run, PROCESS_MASK, build_recovery(), output)
     raise unreadable or no_such_run(run_id, folders[0] if folders else path.absolute().parent / STATE_FOLDER)
 
 
@@ -311,11 +314,18 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
         probe=HttpProbe(),
         operator=operator,
         finder=finder,
+        recovery=build_recovery(),
         stages=_stages(plan, engine, compose, executor),
         mask=PROCESS_MASK,
         notifier=_notifier(plan),
         metrics=TextfileCollector(plan.metrics.file) if plan.metrics else None,
     )
+
+
+def build_recovery() -> Recovery:
+    """The commands of every product for an operator; the most particular one is asked first."""
+    compose = ComposeRecovery()
+    return JoinedRecovery((PostgresRecovery(compose), compose))
 
 
 def _learn_run(folder: Path, facts: Facts) -> None:

@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from orchestrator.core.errors import JournalError
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.graphs.layout import draw_plan
 from orchestrator.plan.schema import Plan
@@ -30,17 +31,18 @@ def create_app(
     *,
     token: str | None,
     stopping: threading.Event,
+    recovery: Recovery,
 ) -> Flask:
     """The app for the plan. Without ``token`` it answers to names of this machine only.
 
-    ``stopping`` ends the streams that are open.
+    ``stopping`` ends the streams that are open; ``recovery`` has the commands of runbooks.
     """
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.before_request(require_token(token) if token else require_loopback_name)
     app.after_request(guard)
     app.register_blueprint(version_blueprint(feed, current=current, description=describe_all()))
-    app.register_blueprint(_runs_blueprint(plan, stopping))
+    app.register_blueprint(_runs_blueprint(plan, recovery, stopping))
     app.register_error_handler(HTTPException, _show_refusal)
     app.register_error_handler(JournalError, _show_journal_error)
     return app
@@ -61,8 +63,8 @@ def describe_all() -> bytes:
     return json.dumps(whole, indent=2).encode()
 
 
-def _runs_blueprint(plan: Plan, stopping: threading.Event) -> Blueprint:
-    runs = Runs(plan.journal_directory)
+def _runs_blueprint(plan: Plan, recovery: Recovery, stopping: threading.Event) -> Blueprint:
+    runs = Runs(plan.journal_directory, recovery)
     stream = Stream(runs, stopping)
     blueprint = Blueprint("runs", __name__)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import JournalError
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.reports.report import RunReport, build_report
 from webapi.version import format_moment
@@ -30,8 +31,9 @@ Document = dict[str, Any]
 class Runs:
     """The runs of one journal's folder. Raises `JournalError` where it cannot be read."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, recovery: Recovery) -> None:
         self._directory = directory
+        self._recovery = recovery
         self._ended: dict[str, Document] = {}  # what is over does not change, and there may be hundreds
 
     def overview(self) -> Document:
@@ -42,7 +44,7 @@ class Runs:
         with closing(journal):
             runs = journal.runs()[:HISTORY_MAX]
             summaries = [self._ended.get(run.id) or self._summarize(journal, run) for run in runs]
-            newest = _detail(runs[0], journal.records(runs[0].id)) if runs else None
+            newest = self._detail(runs[0], journal.records(runs[0].id)) if runs else None
         return {"runs": summaries, "newest": newest}
 
     def find(self, run_id: str) -> Document | None:
@@ -52,13 +54,16 @@ class Runs:
             return None
         with closing(journal):
             run = journal.find_run(run_id)
-            return _detail(run, journal.records(run_id)) if run else None
+            return self._detail(run, journal.records(run_id)) if run else None
 
     def _summarize(self, journal: Journal, run: Run) -> Document:
-        summary = _summarize(build_report(run, journal.records(run.id)))
+        summary = _summarize(build_report(run, journal.records(run.id), self._recovery))
         if run.verdict is not None:
             self._ended[run.id] = summary
         return summary
+
+    def _detail(self, run: Run, records: tuple[Record, ...]) -> Document:
+        return _detail(build_report(run, records, self._recovery), records)
 
     def count(self) -> tuple[int, int, int] | None:
         """Changes whenever something is written; None where there is no journal."""
@@ -153,8 +158,8 @@ def _summarize(report: RunReport) -> Document:
     }
 
 
-def _detail(run: Run, records: tuple[Record, ...]) -> Document:
-    report = build_report(run, records)
+def _detail(report: RunReport, records: tuple[Record, ...]) -> Document:
+    run = report.run
     return {
         **_summarize(report),
         "reason": run.reason,

@@ -42,7 +42,7 @@ def doctor(plan: Path | None, as_json: bool) -> None:
     with boundary(as_json), tempfile.TemporaryDirectory(prefix="orchestrator-doctor-") as folder:
         surgery = build_surgery(find_plan(plan), TerminalOperator(), Path(folder))
         findings = []
-        for finding in examine(surgery.plan, surgery.checks()):
+        for finding in examine(surgery.plan, surgery.ports.recovery, surgery.checks()):
             findings.append(finding)
             if not as_json:
                 _print(finding)

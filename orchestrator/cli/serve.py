@@ -37,7 +37,7 @@ def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> N
     Reads only: nothing can be started from there. Anybody on this machine may look on; an address that others reach
     needs a token, which a browser asks for as a password.
     """
-    from orchestrator.wiring import build_feed, find_pinned_version, read_resolved_plan
+    from orchestrator.wiring import build_feed, build_recovery, find_pinned_version, read_resolved_plan
     from webapi.app import create_app
     from webapi.blueprint import WEB_LIMITS
     from webapi.server import serve as serve_app
@@ -53,7 +53,8 @@ def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> N
         token = _read_token(token_file, host)
         read = read_resolved_plan(find_plan(plan))
         stopping = threading.Event()
-        app = create_app(read, build_feed(read, WEB_LIMITS), read_current, token=token, stopping=stopping)
+        feed, recovery = build_feed(read, WEB_LIMITS), build_recovery()
+        app = create_app(read, feed, read_current, token=token, stopping=stopping, recovery=recovery)
         try:
             serve_app(app, host, port, stopping=stopping, announce=announce)
         except OSError as error:

@@ -37,6 +37,7 @@ from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.progress import Report
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import ReleaseFinder, ReleaseRequest
 from orchestrator.core.ports.trial import Stages
@@ -135,6 +136,7 @@ class Ports:
     probe: Probe
     operator: Operator
     finder: ReleaseFinder
+    recovery: Recovery
     stages: Stages | None = None
     mask: Redactor = field(default_factory=Redactor)
     notifier: Notifier | None = None

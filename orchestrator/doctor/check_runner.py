@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.errors import InterruptedByOperatorError, OrchestratorError
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.doctor.findings import Doubt, Finding, Status
-from orchestrator.doctor.remedies import choose_mend
+from orchestrator.doctor.remedies import choose_remedy
 from orchestrator.plan.schema import Plan
 
 
@@ -20,12 +21,12 @@ class Check:
     needs: tuple[str, ...] = ()
 
 
-def examine(plan: Plan, checks: Sequence[Check]) -> Iterator[Finding]:
+def examine(plan: Plan, recovery: Recovery, checks: Sequence[Check]) -> Iterator[Finding]:
     """Make every check; a finding as soon as there is one."""
     well: set[str] = set()
     for check in checks:
         lacking = [name for name in check.needs if name not in well]
-        finding = _skip(check, lacking) if lacking else _make(plan, check)
+        finding = _skip(check, lacking) if lacking else _make(plan, recovery, check)
         if finding.status in (Status.OK, Status.WARNING):
             well.add(check.name)
         yield finding
@@ -35,11 +36,12 @@ def _skip(check: Check, lacking: Sequence[str]) -> Finding:
     return Finding(check.name, Status.SKIPPED, f"not tried: it needs {' and '.join(lacking)}")
 
 
-def _make(plan: Plan, check: Check) -> Finding:
+def _make(plan: Plan, recovery: Recovery, check: Check) -> Finding:
     try:
         return Finding(check.name, Status.OK, check.try_it())
     except InterruptedByOperatorError:
         raise
     except OrchestratorError as error:
         status = Status.WARNING if isinstance(error, Doubt) else Status.FAILED
-        return Finding(check.name, status, error.summary, error.hint, choose_mend(error.code, plan), error.code)
+        mend = choose_remedy(error.code, plan, recovery)
+        return Finding(check.name, status, error.summary, error.hint, mend, error.code)

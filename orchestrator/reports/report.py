@@ -1,4 +1,4 @@
-"""How a run ended, for people and for programs: read from the journal alone."""
+"""How a run ended, for people and for programs: read from the journal alone, with the commands of the adapters."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from orchestrator.core.facts import (
     TargetRelease,
 )
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import FAILED, TIMEOUT
 from orchestrator.journal.failures import Failure, choose_advice, find_failure
 from orchestrator.journal.journal import Record, Run
@@ -115,7 +116,7 @@ def choose_exit_code(verdict: Verdict, signal: int | None) -> int:
     return EXIT_CODES[verdict]
 
 
-def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
+def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> RunReport:
     """Read the records of a run as its report; a run without an end is reported as far as it got."""
     facts = Facts()
     for record in records:
@@ -140,17 +141,17 @@ def build_report(run: Run, records: tuple[Record, ...]) -> RunReport:
         way_back=way_back.evidence if way_back else "",
         notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),
         states=states,
-        next_steps=build_next_steps(run, facts, records),
+        next_steps=build_next_steps(run, facts, records, recovery),
     )
 
 
-def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...]) -> tuple[str, ...]:
+def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...], recovery: Recovery) -> tuple[str, ...]:
     """What the operator does now; a numbered runbook where he must act."""
     if run.verdict in (Verdict.COMMITTED, Verdict.UP_TO_DATE):
         return ()
     if run.verdict in (Verdict.REFUSED, Verdict.ROLLED_BACK):
         return (_advise(run, find_failure(records)),)
-    return build_runbook(run.id, facts, records)
+    return build_runbook(run.id, facts, records, recovery)
 
 
 # What preflight refuses is a list, each line of it with what to do.

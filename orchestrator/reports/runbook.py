@@ -1,6 +1,7 @@
-"""What an operator pastes into a shell to bring a version back by hand, from what a run has proven.
+"""Decides from the facts of a run which version has to serve on which data, where an operator brings it up by hand.
 
-Each line may be pasted again: what is done already stays as it is. `docs/runbooks.md` lists the shapes that there are.
+The commands are those of the adapters (`orchestrator/core/ports/recovery.py`). Each line may be pasted again: a step
+that was done stays as it is. `docs/runbooks.md` lists the shapes of runbooks.
 """
 
 from __future__ import annotations
@@ -24,54 +25,49 @@ from orchestrator.core.facts import (
     TargetRelease,
 )
 from orchestrator.core.owners import ADVICE, Owner
+from orchestrator.core.ports.recovery import Exchange, Goal, Recovery, Reload, Situation, WantedImage
 from orchestrator.journal.failures import Failure, find_failures
 from orchestrator.journal.journal import Record
-from orchestrator.reports.runbook_lines import KeptImage, Shell
 
-# Kinds of states after which the database may be another one than the snapshot is of.
+# Kinds of states after which the live data may be others than the snapshot is of.
 _WRITERS = frozenset({"migrate", "start", "reinstate"})
 _CHANGES_APP = frozenset({*_WRITERS, "restore", "rollback", "commit"})
-_NAME_AT_MOST = 30
 
 
-def build_runbook(run_id: str, facts: Facts, records: Sequence[Record]) -> tuple[str, ...]:
+def build_runbook(run_id: str, facts: Facts, records: Sequence[Record], recovery: Recovery) -> tuple[str, ...]:
     """Commands in their order, each a line for a shell: back to the old version, after the commit on with the new one.
 
     What is set aside keeps all that was written.
     """
-    project, current, committed = facts.find(FrozenProject), facts.find(Current), facts.find(Committed)
-    if project is None or current is None:
-        return ("docker ps  # nothing was changed yet; this shows what runs",)
-    shell = Shell(project, facts.find(Fence), run_id)
+    situation = find_situation(run_id, facts, records)
+    told = _build_remarks(situation.goal, facts, records)
+    return (*told, *(command.line for command in recovery.commands(situation)))
+
+
+def find_situation(run_id: str, facts: Facts, records: Sequence[Record]) -> Situation:
+    """Where a run ended, and what has to serve now."""
+    app, current, committed = facts.find(FrozenProject), facts.find(Current), facts.find(Committed)
+    if app is None or current is None:
+        return Situation(run_id, Goal.LOOK)
+    lock = facts.find(Fence)
     if committed is not None:
-        return _build_way_forward(shell, committed, facts, records)
+        images = _find_new_images(facts, committed)
+        return Situation(run_id, Goal.FORWARD, app, committed.pin, images, lock)
     if not _may_have_changed(facts, records):
-        return (shell.compose("ps"),)
-    return (
-        *_build_advice(records),
-        shell.compose("stop", *project.services),
-        shell.end_jobs(),
-        *_build_data_steps(shell, run_id, facts, records),
-        *shell.reopen(),
-        *shell.pin(project.pin_text),
-        *(line for image in _find_old_images(facts, project, current) for line in shell.hold(image)),
-        shell.up(),
-        shell.compose("ps"),
-    )
+        return Situation(run_id, Goal.LOOK, app)
+    images, data = _find_old_images(facts, app, current), _find_data(facts, records)
+    return Situation(run_id, Goal.BACK, app, app.pin_text, images, lock, data)
 
 
-# Users may have written into the new version: what leads back from here would lose that.
-def _build_way_forward(shell: Shell, committed: Committed, facts: Facts, records: Sequence[Record]) -> tuple[str, ...]:
-    return (
-        f"# version {committed.version} is committed and stays: nothing was taken back",
-        *_build_advice(records),
-        *shell.reopen(),
-        *shell.pin(committed.pin),
-        *(line for image in _find_new_images(facts, committed) for line in shell.hold(image)),
-        shell.up(),
-        shell.compose("ps"),
-        shell.compose("logs", "--tail", "20", *shell.project.services),
-    )
+def _build_remarks(goal: Goal, facts: Facts, records: Sequence[Record]) -> tuple[str, ...]:
+    committed = facts.find(Committed)
+    if goal is Goal.LOOK:
+        return ()
+    if committed is None:
+        return _build_advice(records)
+    # Users may have written into the new version: what leads back from here would lose that.
+    stays = f"# version {committed.version} is committed and stays: nothing was taken back"
+    return (stays, *_build_advice(records))
 
 
 # The state that could not go on is the last one, and what stood in its way has to go before the lines can work.
@@ -87,52 +83,42 @@ def _advise(failure: Failure) -> str:
     return f"{advice}: {failure.state} stopped at {failure.code}".replace("(", "- ").replace(")", "")
 
 
-def _build_data_steps(shell: Shell, run_id: str, facts: Facts, records: Sequence[Record]) -> tuple[str, ...]:
-    """The data as it was when the app stopped, where something may have been written to it since."""
+def _find_data(facts: Facts, records: Sequence[Record]) -> Exchange | Reload | None:
+    """The data as they were when the app stopped, where something may have been written to them since."""
     if not _has_entered(records, _WRITERS, "database"):
-        return ()
-    snapshot, way, named = facts.find(Snapshot), facts.find(RollbackDecision), run_id.replace("-", "_")
+        return None
+    snapshot, way = facts.find(Snapshot), facts.find(RollbackDecision)
     if facts.find(Replacement) is not None:
         # What was live goes back to its name, if it has lost it: it is itself, not a copy.
         if snapshot is None or snapshot.database is None:
-            return ()
-        aside = f"{snapshot.source[:_NAME_AT_MOST]}__aside_{named}"
-        return shell.swap(snapshot.source, snapshot.database, aside, back_to=snapshot.mark.database)
+            return None
+        return Exchange(snapshot.source, snapshot.database, snapshot.mark, original=True)
     if facts.find(Quarantine) is not None or (way is not None and way.decision != "swap"):
-        return ()
-    return _build_swap(shell, named, facts)
+        return None
+    if snapshot is not None and snapshot.database is not None and facts.find(LostSnapshot) is None:
+        return Exchange(snapshot.source, snapshot.database, snapshot.mark)
+    return _find_reload(facts, snapshot)
 
 
-def _build_swap(shell: Shell, named: str, facts: Facts) -> tuple[str, ...]:
-    snapshot, fence, receipt = facts.find(Snapshot), facts.find(Fence), facts.find(BackupManifest)
-    live = snapshot.source if snapshot else fence.database if fence else receipt.database if receipt else ""
-    mark = snapshot.mark if snapshot else fence.mark if fence else None
-    aside, side = f"{live[:_NAME_AT_MOST]}__aside_{named}", f"{live[:_NAME_AT_MOST]}__restore_{named}"
-    lost = facts.find(LostSnapshot)
-    unless = mark.database if mark else None
-    if lost is None and snapshot is not None and snapshot.database is not None:
-        return shell.swap(live, snapshot.database, aside, away_from=unless)
+def _find_reload(facts: Facts, snapshot: Snapshot | None) -> Reload | None:
+    fence, lost, backup = facts.find(Fence), facts.find(LostSnapshot), facts.find(BackupManifest)
+    live = snapshot.source if snapshot else fence.database if fence else ""
     if not live or fence is None:
-        return ()  # nobody has stopped the app
-    loading = _build_load_steps(shell, facts, lost, side)
-    return (*loading, *shell.swap(live, side, aside, away_from=unless)) if loading else ()
-
-
-def _build_load_steps(shell: Shell, facts: Facts, lost: LostSnapshot | None, side: str) -> tuple[str, ...]:
-    snapshot = facts.find(Snapshot)
-    own = snapshot.backup if snapshot and snapshot.backup else facts.find(BackupManifest)
+        return None  # nobody has stopped the app
+    own = snapshot.backup if snapshot and snapshot.backup else backup
+    token = snapshot.mark if snapshot else fence.mark
     whole = lost.receipt if lost else own
-    if whole is None and own is not None:
-        told = f"# no backup on this host reads back whole: put {own.path} back from a copy of yours before you go on"
-        return (told, *shell.load(own, side))
-    if whole is None:
-        return ()
-    told = f"# {whole.path} is of {whole.taken_at:%Y-%m-%d %H:%M} UTC- what was written since is in what is set aside"
-    return (told, *shell.load(whole, side))
+    if whole is not None:
+        taken = f"{whole.path} is of {whole.taken_at:%Y-%m-%d %H:%M} UTC"
+        return Reload(live, whole, f"{taken}- what was written since is in what is set aside", token)
+    if own is not None:
+        told = f"no backup on this host reads back whole: put {own.path} back from a copy of yours before you go on"
+        return Reload(live, own, told, token)
+    return None
 
 
-def _find_old_images(facts: Facts, project: FrozenProject, current: Current) -> tuple[KeptImage, ...]:
-    """What ran, under the name by which the project asks for it; images that are another one each."""
+def _find_old_images(facts: Facts, project: FrozenProject, current: Current) -> tuple[WantedImage, ...]:
+    """What ran, under the name by which the app asks for it; images that are another one each."""
     target = facts.find(TargetRelease)
     if target is None:
         return ()
@@ -141,14 +127,14 @@ def _find_old_images(facts: Facts, project: FrozenProject, current: Current) -> 
     if len(ran) > 1:
         return ()  # names of several images are not one variable's to give
     (image_id,) = ran
-    return (KeptImage(repository, project.pin_text, image_id, current.digest),)
+    return (WantedImage(repository, project.pin_text, image_id, current.digest),)
 
 
-def _find_new_images(facts: Facts, committed: Committed) -> tuple[KeptImage, ...]:
+def _find_new_images(facts: Facts, committed: Committed) -> tuple[WantedImage, ...]:
     target, pulled = facts.find(TargetRelease), facts.find(PulledImage)
     if target is None or pulled is None:
         return ()
-    return (KeptImage(target.repository, committed.pin, pulled.image_id, target.digest),)
+    return (WantedImage(target.repository, committed.pin, pulled.image_id, target.digest),)
 
 
 def _may_have_changed(facts: Facts, records: Sequence[Record]) -> bool:

@@ -19,11 +19,12 @@ from typing import Any, BinaryIO
 
 from orchestrator.core.errors import UsageError
 from orchestrator.core.files import opened
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.secret_patterns import MARK
 from orchestrator.redaction.terminal_text import CUT_MARK
-from orchestrator.reports.report import build_report
+from orchestrator.reports.report import RunReport, build_report
 
 _MAX_BYTES = 4 * 1024 * 1024  # of one file; the end of a log says more than its beginning
 _PRIVATE = 0o600
@@ -70,13 +71,13 @@ class SupportFile:
         return {"schema": 1, "file": str(self.path), "contents": listed}
 
 
-def write_support(journal: Journal, run: Run, mask: Redactor, path: Path) -> SupportFile:
+def write_support(journal: Journal, run: Run, mask: Redactor, recovery: Recovery, path: Path) -> SupportFile:
     """Pack a run into ``path``, a new file of mode 0600, with everything that ``mask`` knows taken out.
 
     Raises:
         UsageError: ``usage.output_exists``, ``usage.output_unwritable``.
     """
-    entries = tuple(collect(journal, run, mask))
+    entries = tuple(collect(journal, run, mask, recovery))
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
     except FileExistsError as error:
@@ -96,23 +97,25 @@ def write_support(journal: Journal, run: Run, mask: Redactor, path: Path) -> Sup
     return SupportFile(path, entries)
 
 
-def collect(journal: Journal, run: Run, mask: Redactor) -> Iterator[Entry]:
+def collect(journal: Journal, run: Run, mask: Redactor, recovery: Recovery) -> Iterator[Entry]:
     """Everything about a run, masked, with a list of it at the end."""
-    found = [*_tell_run(run, journal.records(run.id), mask), *_read_folder(journal.path.parent / "runs" / run.id, mask)]
+    report = build_report(run, journal.records(run.id), recovery)
+    folder = journal.path.parent / "runs" / run.id
+    found = [*_tell_run(report, journal.records(run.id), mask), *_read_folder(folder, mask)]
     yield from found
     listed = [f"{one.name}  {tell_size(one)}{f'  ({one.remark})' if one.remark else ''}" for one in found]
     yield Entry("contents.txt", "\n".join([*_ABOUT, "", *listed, ""]).encode())
 
 
-def _tell_run(run: Run, records: tuple[Record, ...], mask: Redactor) -> Iterator[Entry]:
+def _tell_run(report: RunReport, records: tuple[Record, ...], mask: Redactor) -> Iterator[Entry]:
     about = {
         "orchestrator": metadata.version("upgrade-orchestrator"),
         "python": platform.python_version(),
         "system": platform.platform(),
-        "run": {name: str(value) if value is not None else None for name, value in vars(run).items()},
+        "run": {name: str(value) if value is not None else None for name, value in vars(report.run).items()},
     }
     yield _to_json("about.json", about, mask)
-    yield _to_json("report.json", build_report(run, records).to_json(), mask)
+    yield _to_json("report.json", report.to_json(), mask)
     lines = [json.dumps(mask.document({**vars(one), "at": one.at.isoformat()}), ensure_ascii=False) for one in records]
     yield Entry("journal.jsonl", _encode("".join(f"{line}\n" for line in lines)))
 

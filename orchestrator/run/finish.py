@@ -11,6 +11,7 @@ from contextlib import closing
 from orchestrator.core.errors import JournalError, StateError
 from orchestrator.core.log import warn
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import Ports
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal
@@ -36,7 +37,7 @@ def publish_metrics(plan: Plan, ports: Ports, journal: Journal | None, update: U
         return
     try:
         known = update or read_update(ports.metrics.read(), plan.name)
-        ports.metrics.write(render_metrics(_collect(plan, journal, known)))
+        ports.metrics.write(render_metrics(_collect(plan, ports.recovery, journal, known)))
     except (StateError, JournalError) as error:
         warn("metrics.not_written", reason=error.summary)
 
@@ -58,11 +59,11 @@ def publish_check(plan: Plan, ports: Ports, *, newer: bool) -> None:
         publish_metrics(plan, ports, journal, update)
 
 
-def _collect(plan: Plan, journal: Journal | None, update: Update | None) -> Metrics:
+def _collect(plan: Plan, recovery: Recovery, journal: Journal | None, update: Update | None) -> Metrics:
     if journal is None:
         return Metrics(plan.name, last=None, unfinished=False, backup_at=None, update=update)
     ended = next((run for run in journal.runs() if run.verdict is not None), None)
-    last = build_report(ended, journal.records(ended.id)) if ended else None
+    last = build_report(ended, journal.records(ended.id), recovery) if ended else None
     receipts = JournalHistory(journal).receipts()
     return Metrics(
         plan=plan.name,

@@ -13,6 +13,7 @@ from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import JournalError, StateError, UsageError
 from orchestrator.core.facts import BackupManifest, Facts, Retention
 from orchestrator.core.model.progress import Progress
+from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import Ports
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Record, Run
@@ -52,7 +53,7 @@ class Records:
     def reports(self) -> tuple[RunReport, ...]:
         """All runs of the project, newest first."""
         with self._reading() as journal:
-            return tuple(build_report(run, journal.records(run.id)) for run in journal.runs())
+            return tuple(build_report(run, journal.records(run.id), self.ports.recovery) for run in journal.runs())
 
     def report(self, run_id: str) -> RunReport:
         """One run.
@@ -181,12 +182,12 @@ def read_run(plan: Plan, run_id: str) -> tuple[Run, tuple[Record, ...]]:
         return run, journal.records(run_id)
 
 
-def read_report(journal: Journal, run_id: str) -> RunReport:
+def read_report(journal: Journal, run_id: str, recovery: Recovery) -> RunReport:
     """The report of a run that is in the journal."""
     run = journal.find_run(run_id)
     if run is None:
         raise JournalError("journal.run_vanished", f"Run {run_id} is not in the journal any more.")
-    return build_report(run, journal.records(run_id))
+    return build_report(run, journal.records(run_id), recovery)
 
 
 def _read_journal(plan: Plan) -> closing[Journal]:

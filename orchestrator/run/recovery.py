@@ -75,7 +75,7 @@ class Takeover:
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             publish_metrics(self.plan, self.ports, journal)
-            return read_report(journal, run.id)
+            return read_report(journal, run.id, self.ports.recovery)
 
     def _go_on(self, journal: Journal, run: Run, move: ResumeAction, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)

@@ -115,7 +115,7 @@ class Service:
             exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
             journal.end(run.id, self.ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
             publish_metrics(self.plan, self.ports, journal)
-            return read_report(journal, run.id)
+            return read_report(journal, run.id, self.ports.recovery)
 
     def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
         """Go back to the version and the data that the last upgrade replaced. Raises as `run`."""
@@ -179,7 +179,8 @@ class Service:
         unfinished = journal.find_unfinished()
         if unfinished is None:
             return
-        steps = build_runbook(unfinished.id, journal.facts(unfinished.id), journal.records(unfinished.id))
+        facts, records = journal.facts(unfinished.id), journal.records(unfinished.id)
+        steps = build_runbook(unfinished.id, facts, records, self.ports.recovery)
         listed = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
         plan = self.plan.source
         raise UnfinishedRunError(
@@ -212,7 +213,7 @@ class Service:
             verdict = Verdict.NEEDS_OPERATOR
             journal.end(run_id, self.ports.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
             publish_metrics(self.plan, self.ports, journal)
-            return read_report(journal, run_id)
+            return read_report(journal, run_id, self.ports.recovery)
 
     def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest, *, assume_yes: bool) -> Run:
         run = Run(

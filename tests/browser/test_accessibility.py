@@ -9,6 +9,7 @@ import pytest
 from tests.browser.chromium import Chromium, Page
 from tests.browser.npm import ensure_packages
 from tests.browser.site import Site, host_app, release
+from tests.tools.build import RECOVERY
 from tests.tools.feed import FakeFeed, unreachable
 from tests.tools.past import RunUnderWay, make_past
 from webapi.app import create_app
@@ -88,7 +89,9 @@ def test_the_run_page(chromium: Chromium, tmp_path: Path, axe: str, screens: Pat
         run.leave(state, outcome, "1.1.0 → 1.4.0" if state == "check" else "")
     run.enter("backup")
     stopping = threading.Event()
-    app = create_app(plan, FakeFeed(release("v1.4.0")), lambda: "1.1.0", token=None, stopping=stopping)
+    app = create_app(
+        plan, FakeFeed(release("v1.4.0")), lambda: "1.1.0", token=None, stopping=stopping, recovery=RECOVERY
+    )
     with Site(app, stopping=stopping) as site:
         page = chromium.page(dark=dark, width=1200, height=900)
         page.open(f"{site.url}/")

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.plan.schema import Plan
 from tests.browser.chromium import Chromium, Page
 from tests.browser.site import Site, release
+from tests.tools.build import RECOVERY
 from tests.tools.feed import FakeFeed
 from tests.tools.past import RUN, RunUnderWay, make_past
 from webapi.app import create_app
@@ -28,7 +29,9 @@ def plan(tmp_path: Path) -> Plan:
 def site(plan: Plan) -> Iterator[Site]:
     """Its page."""
     stopping = threading.Event()
-    app = create_app(plan, FakeFeed(release("v1.4.0")), lambda: "1.1.0", token=None, stopping=stopping)
+    app = create_app(
+        plan, FakeFeed(release("v1.4.0")), lambda: "1.1.0", token=None, stopping=stopping, recovery=RECOVERY
+    )
     with Site(app, stopping=stopping) as found:
         yield found
 
@@ -88,7 +91,7 @@ def test_an_earlier_run_is_chosen_by_keyboard_and_kept_in_the_address(chromium: 
 
 def test_a_connection_that_is_lost_is_said(chromium: Chromium, plan: Plan) -> None:
     stopping = threading.Event()
-    app = create_app(plan, FakeFeed(), lambda: "1.1.0", token=None, stopping=stopping)
+    app = create_app(plan, FakeFeed(), lambda: "1.1.0", token=None, stopping=stopping, recovery=RECOVERY)
     with Site(app, stopping=stopping) as site:
         page = chromium.page()
         page.open(f"{site.url}/")

@@ -26,6 +26,7 @@ from orchestrator.reports.runbook import build_runbook
 from tests.engine.installation import ORCHESTRATOR, Ended, Install, orchestrator
 from tests.engine.pasting import NUMBERED, paste, paste_lines
 from tests.engine.trouble import NEW, OLD, Setting, Site, until, verdict_of, written_site
+from tests.tools.build import RECOVERY
 from tests.tools.runbook_shapes import PROVEN, find_shape
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -316,7 +317,7 @@ def test_a_run_that_was_cut_off_before_the_stop_shows_what_runs(site: Site) -> N
         running.resume("backup")
     closed = close(site)
     assert PROVEN[find_shape(lines_of(closed))] == "untouched"
-    paste_lines([*lines_of(closed), *build_runbook("r-1", Facts(), ())])
+    paste_lines([*lines_of(closed), *build_runbook("r-1", Facts(), (), RECOVERY)])
     assert site.serves(OLD)
 
 

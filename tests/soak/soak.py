@@ -21,6 +21,7 @@ from tests.soak.operation import Operator
 from tests.soak.rounds import FIRST, GOES_BACK, GOOD, OPENS_GATE, RELEASES, Kind, Step, choose_rounds
 from tests.soak.server import Server
 from tests.soak.table import Ran
+from tests.tools.build import RECOVERY
 
 _BETWEEN = 40
 _PROBE_EVERY_S = 0.1
@@ -133,7 +134,7 @@ class Soak:
         if not course.run:
             return {"run": None, "verdict": NOT_BEGUN, "exit_code": 0, "snapshot": None, "quarantine": [], "states": []}
         with closing(Journal.open(self.host.folder / ".orchestrator")) as journal:
-            return read_report(journal, course.run).to_json()
+            return read_report(journal, course.run, RECOVERY).to_json()
 
     def _find_what_must_be_back(self, step: Step, look: Data, verdict: str) -> Data | None:
         """The data as it was when the app was stopped: just now, or for a rollback before the good upgrade."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.adapters.compose.recovery import ComposeRecovery
+from orchestrator.adapters.postgres.recovery import PostgresRecovery
 from orchestrator.core.ports.operator import Operator
+from orchestrator.core.ports.recovery import JoinedRecovery
 from orchestrator.core.state_kind import Ports
 from orchestrator.releases.finder import PublishedReleaseFinder
 from tests.tools.backups import FakeBackupStore
@@ -24,6 +27,8 @@ from tests.tools.things import (
 )
 from tests.tools.world import FakeWorld
 
+#: The real commands: no fake stands between a run and its runbook.
+RECOVERY = JoinedRecovery((PostgresRecovery(ComposeRecovery()), ComposeRecovery()))
 _LONG_UP_S = 3600.0
 
 
@@ -79,6 +84,7 @@ def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_datab
         probe=FakeProbe(world),
         operator=operator or FakeOperator(),
         finder=PublishedReleaseFinder(FakeFeed(world), platform, registry, world.services, world.repository),
+        recovery=RECOVERY,
         stages=FakeStages(world) if with_database else None,
     )
 

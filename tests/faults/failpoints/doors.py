@@ -16,6 +16,7 @@ from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.probe import Probe
+from orchestrator.core.ports.recovery import Recovery, ServiceShell
 from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import ReleaseFinder
 from orchestrator.core.ports.releases import ReleaseFeed
@@ -104,8 +105,8 @@ DOORS: Mapping[str, Door] = {
     )
 }
 
-#: What the ports hand out and take, without a way to the outside of its own.
-VALUES: frozenset[type] = frozenset({Proof, History, ReleaseFinder})
+#: What the ports hand out and take, without a way to the outside of its own; recovery says lines and runs none.
+VALUES: frozenset[type] = frozenset({Proof, History, Recovery, ReleaseFinder, ServiceShell})
 
 #: Methods of the journal that go through those above, or touch nothing that lasts.
 JOURNAL_DERIVED = _words("open_existing close count find_run find_unfinished facts short_of_room")

@@ -16,6 +16,7 @@ from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.plan.schema import Plan
 from orchestrator.reports.report import RunReport, build_report
 from states.registry import KINDS
+from tests.tools.build import RECOVERY
 from tests.tools.moments import Moment, Step, observe
 from tests.tools.world import FakeWorld
 
@@ -133,6 +134,6 @@ def read_evidence(
     with closing(Journal.open(plan.journal_directory)) as journal:
         run = journal.runs()[0]
         records = journal.records(run.id)
-    report = build_report(run, records)
+    report = build_report(run, records, RECOVERY)
     code = run.exit_code if exit_code is None else exit_code
     return Evidence(plan, before, world, run, records, report, code, steps, ended_in, document or {})

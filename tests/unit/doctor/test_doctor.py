@@ -14,14 +14,14 @@ from orchestrator.core.errors import DatabaseError, PlatformError, ReleaseError
 from orchestrator.doctor.check_runner import Check, examine
 from orchestrator.doctor.findings import Finding, Status, is_healthy, to_document
 from orchestrator.doctor.live_checks import Surgery
-from orchestrator.doctor.remedies import choose_mend
+from orchestrator.doctor.remedies import choose_remedy
 from orchestrator.journal.journal import Journal
 from orchestrator.journal.lock import project_lock
 from orchestrator.redaction.redactor import Redactor
 from states.registry import KINDS
 from tests.faults.invariants.evidence import Things
 from tests.tools.bench import Bench
-from tests.tools.build import make_ports
+from tests.tools.build import RECOVERY, make_ports
 
 
 def look(bench: Bench, folder: Path) -> dict[str, Finding]:
@@ -29,7 +29,7 @@ def look(bench: Bench, folder: Path) -> dict[str, Finding]:
     folder.mkdir()
     dangers = check_plan(bench.plan, KINDS)
     surgery = Surgery(bench.plan, KINDS, make_ports(bench.world), dangers, folder, Interruption())
-    return {finding.name: finding for finding in examine(bench.plan, surgery.checks())}
+    return {finding.name: finding for finding in examine(bench.plan, RECOVERY, surgery.checks())}
 
 
 def find(found: dict[str, Finding], status: Status) -> set[str]:
@@ -163,17 +163,17 @@ def test_a_check_waits_for_what_it_needs(tmp_path: Path) -> None:
         raise PlatformError("engine.unreachable", "No.")
 
     checks = [Check("one", fail), Check("two", lambda: "well", ("one",)), Check("three", lambda: "well", ("two",))]
-    found = [(finding.status, finding.what) for finding in examine(Bench(tmp_path).plan, checks)]
+    found = [(finding.status, finding.what) for finding in examine(Bench(tmp_path).plan, RECOVERY, checks)]
     assert [status for status, _ in found] == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
     assert [what for _, what in found[1:]] == ["not tried: it needs one", "not tried: it needs two"]
 
 
 def test_every_command_that_mends_can_be_pasted(tmp_path: Path) -> None:
     plan = Bench(tmp_path).plan
-    assert choose_mend("engine.unreachable", plan) == "sudo systemctl start docker"
-    assert choose_mend("image.denied", plan) == "docker login registry.example"
-    assert choose_mend("database.locked", plan).endswith("logs --tail 50 db")
-    assert choose_mend("nothing.known", plan) == ""
+    assert choose_remedy("engine.unreachable", plan, RECOVERY) == "sudo systemctl start docker"
+    assert choose_remedy("image.denied", plan, RECOVERY) == "docker login registry.example"
+    assert choose_remedy("database.locked", plan, RECOVERY).endswith("logs --tail 50 db")
+    assert choose_remedy("nothing.known", plan, RECOVERY) == ""
 
 
 def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_p
     (tmp_path / "trial").mkdir()
     world = replace(make_ports(bench.world), mask=mask)
     surgery = Surgery(bench.plan, KINDS, world, (), tmp_path / "trial", Interruption())
-    found = {finding.name: finding for finding in examine(bench.plan, surgery.checks())}
+    found = {finding.name: finding for finding in examine(bench.plan, RECOVERY, surgery.checks())}
     assert found["secrets"].status is Status.WARNING
     assert "password of service db is also the name of a database, kinto" in found["secrets"].what
     assert is_healthy(list(found.values()))

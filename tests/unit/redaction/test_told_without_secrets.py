@@ -25,6 +25,7 @@ from orchestrator.redaction.redactor import PROCESS_MASK, Redactor
 from orchestrator.reports.support import write_support
 from orchestrator.run.listener import Listener
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.build import RECOVERY
 
 CANARY = "c4nary-9Zx8Yw7Vu6"
 
@@ -139,6 +140,6 @@ def test_half_a_character_is_no_reason_to_have_no_journal_and_no_support_file(tm
     with patch.object(bench.service.ports.platform, "start_job", fail):
         report = bench.service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=Listener())
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
-        written = write_support(journal, journal.runs()[0], Redactor(), tmp_path / "support.tar.gz")
+        written = write_support(journal, journal.runs()[0], Redactor(), RECOVERY, tmp_path / "support.tar.gz")
     assert written.path.is_file()
     json.dumps(report.to_json()).encode()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.compose.recovery_lines import ProjectLines
 from orchestrator.cli.render import render_error
 from orchestrator.core.errors import BackupError, DatabaseError, PlatformError, UnfinishedRunError
 from orchestrator.core.facts import Facts, FrozenProject
@@ -17,8 +18,8 @@ from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal
 from orchestrator.reports.report import RunReport
 from orchestrator.reports.runbook import build_runbook
-from orchestrator.reports.runbook_lines import Shell
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.build import RECOVERY
 from tests.tools.runbook_shapes import PROVEN, find_shape
 
 NO_ENGINE = PlatformError("engine.unreachable", "The engine does not answer.")
@@ -109,7 +110,7 @@ def test_after_the_commit_the_way_leads_forward(bench: Bench) -> None:
 
 
 def test_a_run_that_was_cut_off_before_it_knew_anything_has_a_look_for_a_runbook() -> None:
-    (step,) = build_runbook("r-1", Facts(), ())
+    (step,) = build_runbook("r-1", Facts(), (), RECOVERY)
     assert step.startswith("docker ps")
 
 
@@ -135,7 +136,7 @@ def test_the_line_for_the_version_variable_keeps_every_other_byte_of_the_file(
     project = FrozenProject(
         name="p", directory=folder, template=folder / "t", template_sha256="", pin_text="v1", services=(), variable="A"
     )
-    (line,) = Shell(project, None, "r-1").pin("v1")
+    line = ProjectLines(project).pin("v1")
     subprocess.run(["bash", "-e"], input=line, text=True, check=True)
     assert (real.read_text(encoding="utf-8"), env.is_symlink()) == (after, True)
 
@@ -161,7 +162,7 @@ def test_a_run_that_was_cut_off_before_the_stop_has_nothing_to_be_taken_back(ben
     facts = Facts()
     for record in records[:cut]:
         facts = facts.joined(Facts(record.payload.get("facts")))
-    (step,) = build_runbook(report.run.id, facts, records[:cut])
+    (step,) = build_runbook(report.run.id, facts, records[:cut], RECOVERY)
     assert shlex.split(step)[-1] == "ps"
 
 
@@ -173,7 +174,7 @@ def test_a_step_of_the_operators_own_has_written_only_where_it_may(bench: Bench,
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         facts, records = journal.facts(run_id), journal.records(run_id)
     step = replace(records[-1], record="entered", state="mine", payload={"kind": "command", "changes": changes})
-    steps = build_runbook(run_id, facts, (*records, step))
+    steps = build_runbook(run_id, facts, (*records, step), RECOVERY)
     assert any("RENAME TO" in line for line in steps) is written
 
 

@@ -16,6 +16,7 @@ from orchestrator.journal.journal import Journal
 from orchestrator.redaction.redactor import Redactor
 from orchestrator.reports.support import SupportFile, write_support
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.build import RECOVERY
 
 CANARY = "c4nary-9Zx8Yw7Vu6"
 
@@ -148,7 +149,7 @@ def write(bench: Bench, run_id: str, path: Path, mask: Redactor | None = None) -
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         run = journal.find_run(run_id)
         assert run is not None
-        return write_support(journal, run, mask or Redactor(), path)
+        return write_support(journal, run, mask or Redactor(), RECOVERY, path)
 
 
 def records(bench: Bench, run_id: str) -> tuple[object, ...]:

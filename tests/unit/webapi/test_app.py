@@ -15,6 +15,7 @@ from orchestrator.core.model.releases import Release
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.schema import Plan
 from tests.tools.bench import Bench
+from tests.tools.build import RECOVERY
 from tests.tools.feed import FakeFeed
 from tests.tools.past import RUN, RunUnderWay, make_past
 from webapi.app import create_app, describe_all
@@ -28,7 +29,7 @@ def client(plan: Plan, token: str | None = None) -> FlaskClient:
     feed = FakeFeed(Release(version="v1.2.0"))
     stopping = threading.Event()
     stopping.set()  # a stream ends after what is there
-    app = create_app(plan, feed, lambda: "v1.1.0", token=token, stopping=stopping)
+    app = create_app(plan, feed, lambda: "v1.1.0", token=token, stopping=stopping, recovery=RECOVERY)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app.test_client()
 
@@ -121,7 +122,7 @@ def test_one_client_leaves_places_for_others_and_its_oldest_stream_makes_way(pas
 
 @pytest.mark.slow
 def test_the_oldest_stream_of_a_client_ends_when_a_new_one_takes_its_place(past: Plan) -> None:
-    stream = Stream(Runs(past.journal_directory), threading.Event())
+    stream = Stream(Runs(past.journal_directory, RECOVERY), threading.Event())
     opened = [stream.open("192.0.2.1") for _ in range(STREAMS_EACH + 1)]
     oldest, second = opened[:2]
     assert oldest is not None
