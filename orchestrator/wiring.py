@@ -188,9 +188,10 @@ def find_confirmed_plan(path: Path) -> Plan | None:
         with closing(journal):
             run = journal.find_unfinished()
             facts = journal.facts(run.id) if run is not None else Facts()
-            project = facts.find(FrozenProject)
+            recorded = {record.state for record in journal.records(run.id)} if run is not None else set()
         if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
-            confirmed = _read_confirmed(folder / "runs" / run.id, run, project)
+            confirmed = _read_confirmed(folder / "runs" / run.id, run, facts.find(FrozenProject))
+            confirmed = derive_again(confirmed, KINDS, run.request, recorded)
             _learn_run(folder / "runs" / run.id, facts)
             return confirmed
     return None
@@ -207,7 +208,8 @@ def read_plan_of_run(plan: Plan, run_id: str) -> tuple[Plan, Run, tuple[Record, 
     content = read_file(copy, follow=False) if copy.is_file() else plan.text.encode()
     if hashlib.sha256(content).hexdigest() != run.plan_sha256:
         raise _no_copy(copy, run)
-    return derive_again(parse_plan(content.decode(), Path(run.plan_source), KINDS), KINDS, run.request), run, records
+    plan = parse_plan(content.decode(), Path(run.plan_source), KINDS)
+    return derive_again(plan, KINDS, run.request, {record.state for record in records}), run, records
 
 
 def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
@@ -267,7 +269,7 @@ def _read_confirmed(folder: Path, run: Run, project: FrozenProject | None) -> Pl
         variable = confirmed.target.version_variable
         if not is_environment(read_file(environment, follow=False), project.files, project.directory, variable):
             raise _no_copy(environment, run)
-    return derive_again(resolve_variables(confirmed, _read_environment(folder / "env")), KINDS, run.request)
+    return resolve_variables(confirmed, _read_environment(folder / "env"))
 
 
 def _no_copy(path: Path, run: Run) -> JournalError:

@@ -1,32 +1,28 @@
 """Every kind that a plan can name. Adding one is a module and a line here."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from orchestrator.core.state_kind import StateKind
+from orchestrator.core.state_kind import KindTable
 from states.backup import Backup
 from states.check import Check
 from states.cleanup import Cleanup
 from states.command import Command
 from states.commit import Commit
 from states.confirm import Confirm
-from states.discard import Discard
+from states.drop_restored import DropRestored
+from states.find_previous import FindPrevious
 from states.health import Health
-from states.load import Load
 from states.migrate import Migrate
 from states.preflight import Preflight
 from states.pull import Pull
-from states.recall import Recall
 from states.rehearse import Rehearse
-from states.reinstate import Reinstate
 from states.restore import Restore
+from states.restore_beside import RestoreBeside
 from states.rollback import Rollback
 from states.start import Start
 from states.stop import Stop
+from states.swap_in import SwapIn
 
-KINDS: Mapping[str, type[StateKind[Any]]] = {
-    state.kind: state
-    for state in (
+KINDS = KindTable(
+    (
         Check,
         Preflight,
         Confirm,
@@ -42,9 +38,9 @@ KINDS: Mapping[str, type[StateKind[Any]]] = {
         Restore,
         Rollback,
         Command,
-        Recall,
-        Load,
-        Reinstate,
-        Discard,
+        FindPrevious,
+        RestoreBeside,
+        SwapIn,
+        DropRestored,
     )
-}
+)

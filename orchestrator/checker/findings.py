@@ -54,12 +54,15 @@ def check_plan(
 
 
 def _measure(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], search: Search) -> Iterator[Counterexample]:
-    """What no single path shows: how many transitions a run can take, and how long the app can be down."""
+    """Find what no path shows: too many transitions, former names of kinds, too long an outage."""
     bounded = [spec.name for spec in plan.states.values() if spec.attempts is not None]
     limit = limit_transitions(plan)
     # Where nothing is entered twice, no path is longer than the plan has states.
     if bounded and (count := longest_path_transitions(plan)) >= limit:
         yield Counterexample(Violation("X10", (("transitions", str(count)), ("limit", str(limit - 1)))), bounded[0], ())
+    for spec in plan.states.values():
+        if spec.former_kind:
+            yield Counterexample(Violation("W8", (("former", spec.former_kind), ("kind", spec.kind))), spec.name, ())
     if plan.maintenance_window_s is None:
         return
     stopping = [name for name, effects in search.effects.items() if Step.STOP_APP in effects.steps]

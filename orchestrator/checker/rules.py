@@ -241,6 +241,14 @@ _RULES = (
         why="Where nobody has brought it by hand, the app was stopped for nothing.",
         mend="Let a state of the kind `pull` come before the app stops, with `network: false` too if you bring it.",
     ),
+    _warning(
+        "W8",
+        "former-name",
+        Blame.STATE,
+        what="`{at}` is of the kind `{former}`, which is called `{kind}` now",
+        why="The former name still works, but pages and reports use the new one.",
+        mend="Write `kind: {kind}`.",
+    ),
 )
 
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in _RULES}

@@ -12,11 +12,11 @@ the engine journals, counts time and moves on. Four calls, in this order:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -213,15 +213,16 @@ class StateContext(Generic[OptionsT]):
 class StateKind(ABC, Generic[OptionsT]):
     """A kind of state. Class attributes are its declaration; an instance holds nothing.
 
-    ``outcomes`` says in words what each outcome means; ``scope`` is what ``perform`` may change;
-    ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
-    ``interruptible``: whether a signal may cut it off; otherwise the wish to stop is deferred until it is over.
-    ``opens_gate``: once it is done, users reach the new version, however it was started. ``rehearses``: it tries the
-    new version on a copy.
+    ``former_names``: names that earlier plans and journals have for it. ``outcomes`` says in words what each outcome
+    means; ``scope`` is what ``perform`` may change; ``compensation`` marks the kinds that go back; ``needs_database``
+    lets the loader refuse a plan without one. ``interruptible``: whether a signal may cut it off; otherwise the wish
+    to stop is deferred until it is over. ``opens_gate``: once it is done, users reach the new version, however it was
+    started. ``rehearses``: it tries the new version on a copy.
     ``unseen_code``: the code of the failure where it was done, but is not seen to be.
     """
 
     kind: ClassVar[str]
+    former_names: ClassVar[tuple[str, ...]] = ()
     summary: ClassVar[str]
     outcomes: ClassVar[Mapping[str, str]] = {DONE: "it is done, and was seen to be", FAILED: "it is not"}
     scope: ClassVar[EffectScope] = EffectScope.NOTHING
@@ -277,3 +278,20 @@ class StateKind(ABC, Generic[OptionsT]):
     def observe(self, ctx: StateContext[OptionsT]) -> Observation:
         """Whether it is done. ``ctx.facts`` holds what ``perform`` has proven. A kind that only reads is done."""
         return Observation.DONE
+
+
+class KindTable(Mapping[str, type[StateKind[Any]]]):
+    """Kinds by name. A former name finds its kind too, but is not listed."""
+
+    def __init__(self, kinds: Sequence[type[StateKind[Any]]]) -> None:
+        self._kinds = {kind.kind: kind for kind in kinds}
+        self._former = {name: kind for kind in kinds for name in kind.former_names}
+
+    def __getitem__(self, name: str) -> type[StateKind[Any]]:
+        return self._kinds.get(name) or self._former[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)

@@ -43,7 +43,7 @@ def build_json_schema(kinds: Mapping[str, Kind]) -> Schema:
 def _kind_schema(kind: Kind, definitions: Schema) -> Schema:
     common = _model_schema(StateForm, "", definitions)["properties"]
     own = dict(common) if isinstance(common, dict) else {}
-    own |= {"kind": {"const": kind.kind, "description": kind.summary}, "then": _then_schema(kind)}
+    own |= {"kind": _name_schema(kind), "then": _then_schema(kind)}
     options = _model_schema(kind.Options, f"{kind.kind}_", definitions)
     own["with"] = options
     required = ["kind", "then", *(["with"] if "required" in options else [])]
@@ -56,6 +56,13 @@ def _kind_schema(kind: Kind, definitions: Schema) -> Schema:
         "properties": own,
         "dependentSchemas": {"attempts": {"properties": {"then": {"required": [EXHAUSTED]}}}},
     }
+
+
+def _name_schema(kind: Kind) -> Schema:
+    if not kind.former_names:
+        return {"const": kind.kind, "description": kind.summary}
+    former = [{"const": name, "deprecated": True} for name in kind.former_names]
+    return {"description": kind.summary, "oneOf": [{"const": kind.kind}, *former]}
 
 
 def _then_schema(kind: Kind) -> Schema:

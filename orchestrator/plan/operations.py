@@ -6,7 +6,7 @@ what served before when that fails. Deadlines and options of the states come fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +23,9 @@ def derive_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
     return _derive(
         plan,
         kinds,
-        "recall",
+        "find_previous",
         {
-            "recall": _state("recall", done="confirm", failed="refused"),
+            "find_previous": _state("find_previous", done="confirm", failed="refused"),
             "confirm": _state("confirm", accepted="backup", declined="refused", failed="refused"),
             "backup": _state("backup", done="stop", failed="refused"),
             **_exchange(before="rolled_back"),
@@ -39,32 +39,51 @@ def derive_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign:
     return _derive(
         plan,
         kinds,
-        "load",
+        "restore_beside",
         {
-            "load": _state("load", done="confirm", failed="discard") | {"with": options},
-            "confirm": _state("confirm", accepted="backup", declined="discard", failed="discard"),
-            "backup": _state("backup", done="stop", failed="discard"),
-            "discard": _state("discard", done="refused", failed="refused"),
+            "restore_beside": _state("restore_beside", done="confirm", failed="drop_restored") | {"with": options},
+            "confirm": _state("confirm", accepted="backup", declined="drop_restored", failed="drop_restored"),
+            "backup": _state("backup", done="stop", failed="drop_restored"),
+            "drop_restored": _state("drop_restored", done="refused", failed="refused"),
             **_exchange(before="tidy"),
-            "tidy": _state("discard", done="rolled_back", failed="rolled_back"),
+            "tidy": _state("drop_restored", done="rolled_back", failed="rolled_back"),
         },
     )
 
 
-def derive_again(plan: Plan, kinds: Mapping[str, Kind], request: Mapping[str, object]) -> Plan:
-    """The machine of an earlier run, from what its journal says that it was for."""
+def derive_again(plan: Plan, kinds: Mapping[str, Kind], request: Mapping[str, object], recorded: Set[str]) -> Plan:
+    """Derive the machine of an earlier run from the request in its journal.
+
+    ``recorded``: names of states in its records. A run that began under the former names of kinds keeps them.
+    """
     if request.get("operation") == "rollback":
-        return derive_rollback(plan, kinds)
+        return _name_as_recorded(derive_rollback(plan, kinds), kinds, recorded)
     if request.get("operation") == "restore":
-        return derive_reload(plan, kinds, Path(str(request["file"])), foreign=bool(request["foreign"]))
+        again = derive_reload(plan, kinds, Path(str(request["file"])), foreign=bool(request["foreign"]))
+        return _name_as_recorded(again, kinds, recorded)
     return plan
+
+
+def _name_as_recorded(plan: Plan, kinds: Mapping[str, Kind], recorded: Set[str]) -> Plan:
+    former = {name: old for name in kinds for old in kinds[name].former_names}
+    if recorded.isdisjoint(former.values()):
+        return plan
+    states = {
+        former.get(name, name): replace(
+            spec,
+            name=former.get(name, name),
+            then={outcome: former.get(target, target) for outcome, target in spec.then.items()},
+        )
+        for name, spec in plan.states.items()
+    }
+    return replace(plan, initial=former.get(plan.initial, plan.initial), states=states)
 
 
 def _exchange(*, before: str) -> dict[str, Json]:
     """From the stop to an end; ``before`` is where it goes on once the version of before serves again."""
     return {
-        "stop": _state("stop", done="reinstate", failed="rollback") | {"with": {"snapshot": False}},
-        "reinstate": _state("reinstate", done="start", failed="restore"),
+        "stop": _state("stop", done="swap_in", failed="rollback") | {"with": {"snapshot": False}},
+        "swap_in": _state("swap_in", done="start", failed="restore"),
         "start": _state("start", done="health", failed="restore"),
         "health": _state("health", done="commit", failed="restore"),
         "commit": _state("commit", done="exchanged", failed="stranded"),

@@ -47,6 +47,10 @@ class Kind(Protocol):
         """Its name in a plan."""
 
     @property
+    def former_names(self) -> tuple[str, ...]:
+        """Names that it had; a plan may still use them, and `lint` advises against it."""
+
+    @property
     def summary(self) -> str:
         """What it does, one sentence."""
 
@@ -344,7 +348,8 @@ class MetricsSpec(Spec):
 class StateSpec:
     """One state. ``then`` is complete: its ``timeout`` is filled in, and a given ``interrupted`` is in it too.
 
-    ``attempts`` is how often one run may enter the state; None where it lies on no cycle.
+    ``attempts`` is how often one run may enter the state; None where it lies on no cycle. ``former_kind``: the former
+    name of its kind, where the plan uses that.
     """
 
     name: str
@@ -354,6 +359,7 @@ class StateSpec:
     timeout_s: float
     attempts: int | None
     options: BaseModel
+    former_kind: str = ""
 
 
 @dataclass(frozen=True)

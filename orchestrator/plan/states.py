@@ -84,12 +84,13 @@ class _Reader:
         self._check_timeout(timeout_s, node, trail)
         return StateSpec(
             name=name,
-            kind=form.kind,
+            kind=kind.kind,
             then=_complete(form.then),
             interrupted=form.then.get(INTERRUPTED),
             timeout_s=timeout_s,
             attempts=form.attempts,
             options=options,
+            former_kind=form.kind if form.kind != kind.kind else "",
         )
 
     def _find_kind(self, node: Node, trail: KeyPath) -> Kind | None:

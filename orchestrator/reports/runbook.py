@@ -30,7 +30,7 @@ from orchestrator.journal.failures import Failure, find_failures
 from orchestrator.journal.journal import Record
 
 # Kinds of states after which the live data may be others than the snapshot is of.
-_WRITERS = frozenset({"migrate", "start", "reinstate"})
+_WRITERS = frozenset({"migrate", "start", "swap_in", "reinstate"})
 _CHANGES_APP = frozenset({*_WRITERS, "restore", "rollback", "commit"})
 
 

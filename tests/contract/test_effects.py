@@ -37,7 +37,7 @@ CALLS: Mapping[str, tuple[Step, ...]] = {
     "platform.forget_image": (Step.DISCARD,),
 }
 #: What a kind does beside the live database, which nobody relies on.
-BESIDE = {"load": {"database.fence"}, "restore": {"database.copy"}}
+BESIDE = {"restore_beside": {"database.fence"}, "restore": {"database.copy"}}
 
 _OF_THE_APP = frozenset(Step) - {Step.DISCARD, Step.PROVE_NEW, Step.PROVE_OLD, Step.COPY_DATABASE}
 _OF_THE_DATA = frozenset({*_WRITES, *_BACK, Step.SWAP_DATABASE})
@@ -98,7 +98,7 @@ def test_an_exchange_of_data_changes_nothing_that_its_kinds_do_not_declare(
     else:
         watcher = Watcher(bench, derive_reload(bench.plan, KINDS, file, foreign=False))
         bench.service.restore_backup(file, foreign=False, assume_yes=True, listener=watcher)
-    assert ("reinstate", "database.swap") in watcher.made
+    assert ("swap_in", "database.swap") in watcher.made
     assert watcher.find_undeclared() == []
 
 

@@ -61,7 +61,7 @@ def test_a_kind_that_only_reads_runs_again_and_few_others_do(kind: str) -> None:
     state = KINDS[kind]
     reads_only = state.scope is EffectScope.NOTHING
     # What is unfinished of these is in nobody's way and is made anew.
-    assert (state.crash_rule is CrashRule.RUN_AGAIN) is (reads_only or kind in {"backup", "load", "rehearse"})
+    assert (state.crash_rule is CrashRule.RUN_AGAIN) is (reads_only or kind in {"backup", "restore_beside", "rehearse"})
     assert state.compensation is (state.crash_rule is CrashRule.REPEAT)
     assert not (state.interruptible and (state.compensation or state.opens_gate))
 

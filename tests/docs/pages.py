@@ -148,6 +148,8 @@ def _render_kind(kind: type[StateKind[Any]]) -> Iterator[str]:
     yield f"## {kind.kind}\n"
     yield f"{kind.summary} {_flow(inspect.getdoc(kind) or '')}\n"
     yield "| | |\n|---|---|"
+    if kind.former_names:
+        yield f"| former name | {', '.join(f'`{name}`' for name in kind.former_names)}; it still works |"
     yield f"| changes at most | {_SCOPES[kind.scope]} |"
     if steps := _find_steps(kind):
         yield f"| its steps | {', '.join(step.value for step in steps)} |"

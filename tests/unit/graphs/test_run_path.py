@@ -88,7 +88,7 @@ def test_a_rollback_on_request_is_drawn_with_its_own_machine(bench: Bench) -> No
     bench.run("v1.1.0")
     report = bench.service.roll_back(assume_yes=True, listener=bench.recorder)
     plan, run, records = read_plan_of_run(bench.plan, report.run.id)
-    assert "recall" in plan.states
+    assert "find_previous" in plan.states
     assert graphs.read_course(run, records).states <= {*plan.states, *plan.ends}
 
 

@@ -40,6 +40,7 @@ class SmallKind:
     compensation: bool = False
     scope: EffectScope = EffectScope.NOTHING
     opens_gate: bool = False
+    former_names: tuple[str, ...] = ()
 
     def closes_gate(self, options: BaseModel) -> bool:
         return getattr(options, "gate", "") == "closed"

@@ -53,8 +53,9 @@ def recover(bench: Bench) -> RunReport:
 def recover_exchange(bench: Bench) -> RunReport:
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         run = journal.find_unfinished()
-    assert run is not None
-    plan = derive_again(bench.plan, KINDS, run.request)
+        assert run is not None
+        recorded = {record.state for record in journal.records(run.id)}
+    plan = derive_again(bench.plan, KINDS, run.request, recorded)
     report = Takeover(plan, KINDS, make_ports(bench.world)).take_up(
         Mode.RECOVER, announce=lambda *_: None, listener=bench.recorder
     )
@@ -111,7 +112,7 @@ def test_what_users_saved_after_the_backup_stays_where_an_exchange_of_data_was_c
     bench.world.happen("platform.stop_services", lambda: bench.world.users_write(3))
     kill_at(
         "append",
-        lambda _run, _at, word, name, _payload: (word, name) == (record, "reinstate"),
+        lambda _run, _at, word, name, _payload: (word, name) == (record, "swap_in"),
         lambda: bench.service.roll_back(assume_yes=True, listener=bench.recorder),
     )
     if reboots:

@@ -12,7 +12,7 @@ from orchestrator.plan.operations import derive_rollback
 from orchestrator.reports.report import RunReport
 from orchestrator.run.recovery import Takeover
 from states.registry import KINDS
-from states.reinstate import Reinstate
+from states.swap_in import SwapIn
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.tools.build import make_ports
 from tests.tools.script import Killed, When
@@ -79,14 +79,14 @@ def test_killed_before_it_has_looked_at_the_data_they_stay_as_the_app_left_them(
 ) -> None:
     bench = begin(tmp_path / "one")
     with monkeypatch.context() as patched:
-        patched.setattr(Reinstate, "prepare", die)
+        patched.setattr(SwapIn, "prepare", die)
         with pytest.raises(Killed):
             roll_back(bench)
     report = recover(bench)
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert report.quarantine == ()
     assert "was not swapped in yet" in report.way_back
-    check(bench, report, "killed at the beginning of reinstate")
+    check(bench, report, "killed at the beginning of swap_in")
 
 
 def test_killed_again_while_the_data_come_back_all_that_is_kept_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""reinstate: the database that lies beside takes the place of the live one, which is set aside."""
+"""swap_in: put the database that lies beside in the place of the live one, and set that aside."""
 
 from orchestrator.core.facts import Fence, Quarantine, Replacement, Snapshot
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
@@ -6,12 +6,13 @@ from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 
 
-class Reinstate(StateKind[Options]):
+class SwapIn(StateKind[Options]):
     """Two renames in one transaction. What was live is what a way back swaps in again; after a commit it stays as
     a quarantine with all that users have saved in it.
     """
 
-    kind = "reinstate"
+    kind = "swap_in"
+    former_names = ("reinstate",)
     summary = "Swap the database that lies beside with the live one."
     scope = EffectScope.DATABASE
     crash_rule = CrashRule.RESTORE

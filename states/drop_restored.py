@@ -1,4 +1,4 @@
-"""discard: the database that `load` has restored beside goes again, if it was not swapped in."""
+"""drop_restored: drop the database that `restore_beside` has restored, if it was not swapped in."""
 
 from orchestrator.core.kind_model import Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
@@ -6,10 +6,11 @@ from orchestrator.core.state_kind import CrashRule, Observation, Options, Result
 from states.shared.backup_proof import side_name
 
 
-class Discard(StateKind[Options]):
+class DropRestored(StateKind[Options]):
     """Drops by the name that this very run has given, and nothing else."""
 
-    kind = "discard"
+    kind = "drop_restored"
+    former_names = ("discard",)
     summary = "Drop the database that this run has restored beside the live one."
     scope = EffectScope.FILES
     crash_rule = CrashRule.REPEAT

@@ -1,4 +1,4 @@
-"""load: a backup is restored beside the live database and compared, while the app serves."""
+"""restore_beside: restore a backup beside the live database and compare it, while the app serves."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from states.shared.backup_proof import restore_beside, side_name
 _UNKNOWN = "unknown"
 
 
-class LoadOptions(Options):
+class RestoreBesideOptions(Options):
     """Which backup is taken."""
 
     file: str
@@ -24,28 +24,29 @@ class LoadOptions(Options):
     """Take a file that no run here has proven: its functions come with it, and run without rights."""
 
 
-class Load(StateKind[LoadOptions]):
+class RestoreBeside(StateKind[RestoreBesideOptions]):
     """Takes only a file whose hash the journal knows; of a foreign one nothing is run that needs a superuser."""
 
-    kind = "load"
+    kind = "restore_beside"
+    former_names = ("load",)
     summary = "Restore a backup beside the live database and compare it with its receipt."
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
     provides = (Current, TargetRelease, Replacement)
     needs_database = True
-    Options = LoadOptions
+    Options = RestoreBesideOptions
 
     @classmethod
-    def effects(cls, options: LoadOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: RestoreBesideOptions, setting: PlanTraits) -> Effects:
         """Other data beside the live ones; the version that runs stays."""
         return Effects(ensures=Capability.CURRENT | Capability.TARGET | Capability.IMAGE | Capability.REPLACEMENT)
 
-    def describe(self, ctx: StateContext[LoadOptions]) -> tuple[str, ...]:
+    def describe(self, ctx: StateContext[RestoreBesideOptions]) -> tuple[str, ...]:
         """Which file."""
         return (f"restore {ctx.options.file} beside the live database and compare it",)
 
-    def perform(self, ctx: StateContext[LoadOptions]) -> Result:
+    def perform(self, ctx: StateContext[RestoreBesideOptions]) -> Result:
         """Find the receipt of the file, restore it, compare."""
         database = ctx.database()
         running = ctx.ports.finder.running()
@@ -68,13 +69,13 @@ class Load(StateKind[LoadOptions]):
         reason = f"{sum(receipt.rows.values())} rows restored and compared."
         return Result("done", (running, target, replacement), reason)
 
-    def observe(self, ctx: StateContext[LoadOptions]) -> Observation:
+    def observe(self, ctx: StateContext[RestoreBesideOptions]) -> Observation:
         """The restored database lies there."""
         there = ctx.require(Replacement).database in ctx.database().sizes()
         return Observation.DONE if there else Observation.ABSENT
 
 
-def _stay(ctx: StateContext[LoadOptions], running: Current) -> TargetRelease:
+def _stay(ctx: StateContext[RestoreBesideOptions], running: Current) -> TargetRelease:
     if running.digest is None:
         raise RefusedError(
             "refused.no_digest",
@@ -85,7 +86,7 @@ def _stay(ctx: StateContext[LoadOptions], running: Current) -> TargetRelease:
     return TargetRelease(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
 
 
-def _find_receipt(ctx: StateContext[LoadOptions]) -> BackupManifest:
+def _find_receipt(ctx: StateContext[RestoreBesideOptions]) -> BackupManifest:
     path = Path(ctx.options.file)
     proof = ctx.ports.backups.prove(path, report=ctx.report, deadline=ctx.deadline)
     known = next((r for r in ctx.history.receipts() if r.sha256 == proof.sha256), None)

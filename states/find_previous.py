@@ -1,4 +1,4 @@
-"""recall: find the version and the data that the last upgrade replaced."""
+"""find_previous: find the version and the data that the last upgrade replaced."""
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
 from orchestrator.core.facts import CommittedRun, Current, Replacement, Snapshot, TargetRelease
@@ -8,10 +8,11 @@ from orchestrator.core.model.releases import Release
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 
 
-class Recall(StateKind[Options]):
+class FindPrevious(StateKind[Options]):
     """Refuses unless everything is still here: the running version of that upgrade, the old image, the old data."""
 
-    kind = "recall"
+    kind = "find_previous"
+    former_names = ("recall",)
     summary = "Find the version and the data that the last upgrade replaced."
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 60.0
