@@ -175,7 +175,7 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
     if plan is None:
         plan = read_resolved_plan(path)
     else:
-        admit_project(plan)
+        _admit(plan)
     return Takeover(plan, KINDS, build_ports(plan, operator))
 
 
@@ -281,8 +281,13 @@ def _no_copy(path: Path, run: Run) -> JournalError:
     )
 
 
-def _resolve(plan: Plan) -> Plan:
+def _admit(plan: Plan) -> None:
     admit_project(plan)
+    admit_sources(plan.target.project)
+
+
+def _resolve(plan: Plan) -> Plan:
+    _admit(plan)
     return resolve_variables(plan, _read_environment(plan.target.project / ".env"))
 
 

@@ -6,6 +6,7 @@ from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
+from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
 from states.shared.health_check import (
     Look,
@@ -121,9 +122,10 @@ def _wait_after(failure: PlatformError, ctx: StateContext[Options]) -> None:
     try:
         ctx.deadline.pause(_RETRY_S)
     except DeadlineExceededError as timeout:
+        start = ctx.ports.recovery.phrase(ByHand.START_APP)
         raise PlatformError(
             "gate.not_opened",
             f"{timeout.summary} Tried last: {failure.summary}",
             impact="The new version is committed, but users do not reach it.",
-            hint="Mend what is said, then `docker compose up -d` in the project's folder opens the gate.",
+            hint=f"Correct what is said, then {start} in the project's folder opens the gate.",
         ) from failure

@@ -5,6 +5,7 @@ from orchestrator.core.facts import CommittedRun, Current, Replacement, Snapshot
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 
 
@@ -72,11 +73,12 @@ def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> TargetRel
     old = earlier.current
     image = ctx.ports.platform.find_image(old.image_id)
     if image is None or old.digest is None or old.digest not in image.digests:
+        pull = ctx.ports.recovery.phrase(ByHand.PULL_IMAGE, f"{ctx.target.image}:{old.version}")
         raise RefusedError(
             "refused.no_image",
             f"The image of {old.version} is not on this host any more.",
             impact=UNTOUCHED,
-            hint=f"docker pull {ctx.target.image}:{old.version}, if it is still published unchanged.",
+            hint=f"{pull}, if it is still published unchanged.",
         )
     return TargetRelease(
         release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True

@@ -22,7 +22,7 @@ class Preflight(StateKind[Options]):
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
         """What is looked at."""
-        return ("try engine, image, database, backup folder, .env and room on disk",)
+        return ("try engine, image, database, backup folder, version variable and room on disk",)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Look at each precondition; any that is not met ends in ``failed`` with all of them."""

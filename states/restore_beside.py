@@ -8,6 +8,7 @@ from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.database import Inventory
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import restore_beside, side_name
 
@@ -81,7 +82,7 @@ def _stay(ctx: StateContext[RestoreBesideOptions], running: Current) -> TargetRe
             "refused.no_digest",
             f"The image of {running.version} has no digest of a registry, so it could not be pinned.",
             impact=UNTOUCHED,
-            hint=f"docker pull {ctx.target.image}:{running.version}",
+            hint=ctx.ports.recovery.phrase(ByHand.PULL_IMAGE, f"{ctx.target.image}:{running.version}"),
         )
     return TargetRelease(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
 

@@ -119,7 +119,7 @@ class StateError(OrchestratorError):
 
 
 class PlatformError(StateError):
-    """The engine, Compose, an image, a service or the project's files are not as needed."""
+    """The engine, the platform, an image, a service or the project's files are not as needed."""
 
 
 class DatabaseError(StateError):

@@ -29,7 +29,7 @@ class FrozenProject(Fact):
     """The project as it was when the run began; going back uses this, not what somebody edited meanwhile.
 
     ``files``: path → hash of each file that says what is done, the plan among them; it tells who edits them.
-    ``variable`` is the one in its ``.env`` that ``pin_text`` is the value of.
+    ``variable`` is the version variable, ``pin_text`` its value.
     """
 
     fact: ClassVar[str] = "project"
@@ -305,7 +305,7 @@ class Replacement(Fact):
 class Retention(Fact):
     """What cleanup removed; everything else that a run made is still there.
 
-    ``projects``: runs whose frozen project is gone, and with it the secrets of its ``.env``.
+    ``projects``: runs whose frozen project is gone, and with it its secrets.
     """
 
     fact: ClassVar[str] = "retention"

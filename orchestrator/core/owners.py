@@ -13,7 +13,7 @@ class Owner(StrEnum):
     """Who can make right what went wrong."""
 
     RELEASE = "release"  # its author: the image, its migration, its health
-    PLAN = "plan"  # the plan, the compose file and the `.env`: a line to correct
+    PLAN = "plan"  # the plan and the project's own files: a line to correct
     HOST = "host"  # this machine and the servers on it: room, memory, ports, permissions, the database server
     ENGINE = "engine"  # the container engine and what it was asked to do
     REGISTRY = "registry"  # where images and releases come from: a login, a limit, an outage

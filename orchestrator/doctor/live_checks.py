@@ -124,8 +124,7 @@ class Surgery:
         return look
 
     def _try_engine(self) -> str:
-        engine = self._around.engine
-        return f"Docker {engine.server_version} on {engine.architecture}, Compose {engine.compose_version}"
+        return self._around.engine.summary
 
     def _freeze(self) -> str:
         self._learn(self.ports.platform.freeze(self.folder))

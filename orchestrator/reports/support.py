@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from orchestrator.core.errors import UsageError
+from orchestrator.core.facts import FrozenProject
 from orchestrator.core.files import opened
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.journal.journal import Journal, Record, Run
@@ -33,7 +34,7 @@ _ABOUT = (
     "What is known of one run of upgrade-orchestrator. Secrets are masked: each *** was one.",
     "No data of the app is in here, but what it logs is; look through it before you pass it on.",
 )
-_BUNDLE = ("plan.yaml", "env", "compose.template.json")
+_BUNDLE = ("plan.yaml", "env")
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,10 @@ def write_support(journal: Journal, run: Run, mask: Redactor, recovery: Recovery
 
 def collect(journal: Journal, run: Run, mask: Redactor, recovery: Recovery) -> Iterator[Entry]:
     """Everything about a run, masked, with a list of it at the end."""
-    report = build_report(run, journal.records(run.id), recovery)
-    folder = journal.path.parent / "runs" / run.id
-    found = [*_tell_run(report, journal.records(run.id), mask), *_read_folder(folder, mask)]
+    records, project = journal.records(run.id), journal.facts(run.id).find(FrozenProject)
+    report, folder = build_report(run, records, recovery), journal.path.parent / "runs" / run.id
+    bundle = (*_BUNDLE, *([project.template.name] if project else []))
+    found = [*_tell_run(report, records, mask), *_read_folder(folder, bundle, mask)]
     yield from found
     listed = [f"{one.name}  {tell_size(one)}{f'  ({one.remark})' if one.remark else ''}" for one in found]
     yield Entry("contents.txt", "\n".join([*_ABOUT, "", *listed, ""]).encode())
@@ -120,11 +122,9 @@ def _tell_run(report: RunReport, records: tuple[Record, ...], mask: Redactor) ->
     yield Entry("journal.jsonl", _encode("".join(f"{line}\n" for line in lines)))
 
 
-def _read_folder(folder: Path, mask: Redactor) -> Iterator[Entry]:
-    others = sorted(
-        path.name for path in folder.glob("*") if path.suffix in (".log", ".json") and path.name not in _BUNDLE
-    )
-    for name in (*_BUNDLE, *others):
+def _read_folder(folder: Path, bundle: tuple[str, ...], mask: Redactor) -> Iterator[Entry]:
+    found = sorted(path.name for path in folder.glob("*") if path.suffix in (".log", ".json"))
+    for name in (*bundle, *(name for name in found if name not in bundle)):
         place = f"{'logs' if name.endswith('.log') else 'bundle'}/{name}"
         try:
             content, remark = _read(folder / name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.adapters.compose.sources import admit_sources
 from orchestrator.core.errors import JournalError
 from orchestrator.core.trust import require_trusted
 from orchestrator.journal.file_permissions import require_own
@@ -19,7 +18,6 @@ def admit_project(plan: Plan) -> None:
     Raises:
         TrustError: as `orchestrator.core.trust.require_trusted`.
         JournalError: ``journal.not_private``, ``journal.unusable``.
-        PlatformError: ``compose.not_regular``.
     """
     project = plan.target.project
     metrics = [plan.metrics.file.parent] if plan.metrics else []
@@ -35,7 +33,6 @@ def admit_project(plan: Plan) -> None:
             impact="Nothing was touched.",
             hint="Run as a user who may look at it.",
         ) from error
-    admit_sources(project)
 
 
 def _find_programs(plan: Plan) -> Iterator[Path]:

@@ -7,6 +7,7 @@ import hashlib
 from orchestrator.core.errors import PlatformError, StateError
 from orchestrator.core.facts import Facts, FrozenProject, TargetRelease
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.ports.recovery import ByHand, Recovery
 from orchestrator.core.state_kind import Ports
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.schema import Plan
@@ -44,18 +45,19 @@ def tell_edits(facts: Facts, plan: Plan, ports: Ports) -> tuple[str, ...]:
         names, pin = ports.platform.find_edits(project), ports.platform.read_pin()
     except PlatformError:
         return ()  # what could not be looked at has not been edited for all we know
-    texts = [_tell(name, project, plan) for name in names]
+    texts = [_tell(name, project, plan, ports.recovery) for name in names]
     if _is_foreign(pin, project, facts.find(TargetRelease)):
         variable = plan.target.version_variable
-        texts.append(f"{variable} in .env was set by somebody else after the run began: the run sets it itself.")
+        texts.append(f"The variable {variable} was set by somebody else after the run began: the run sets it itself.")
     return tuple(texts)
 
 
-def _tell(name: str, project: FrozenProject, plan: Plan) -> str:
+def _tell(name: str, project: FrozenProject, plan: Plan, recovery: Recovery) -> str:
     if project.directory / name == plan.source.absolute():
         return f"The plan {name} was edited after the run began: the run follows it as it was then."
+    start = recovery.phrase(ByHand.START_APP)
     return (
-        f"{name} was edited after the run began: what runs is as it was before that, until `docker compose up -d` in"
+        f"{name} was edited after the run began: what runs is as it was before that, until {start} in"
         f" {project.directory}."
     )
 

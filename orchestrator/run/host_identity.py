@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from orchestrator.core.errors import StateError, UnfinishedRunError
 from orchestrator.core.facts import Facts, Place
+from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import Ports
 
 
@@ -32,16 +33,16 @@ def require_place(facts: Facts, ports: Ports) -> None:
     place = facts.find(Place)
     if place is None:
         return
-    _compare(place.engine_id, ports.platform.read_engine_id())
+    _compare(place.engine_id, ports.platform.read_engine_id(), ports)
     if ports.database is not None and place.system_identifier is not None:
-        _compare(place.system_identifier, ports.database.read_system_identifier())
+        _compare(place.system_identifier, ports.database.read_system_identifier(), ports)
 
 
-def _compare(expected: str, found: str) -> None:
+def _compare(expected: str, found: str, ports: Ports) -> None:
     if found != expected:
         raise UnfinishedRunError(
             "run.other_place",
             "This is another engine or database server than the one on which the run began.",
             impact="Nothing was touched here; the run has no end yet.",
-            hint="Look at DOCKER_HOST and at `docker context show`; go on where the run began.",
+            hint=f"Look at {ports.recovery.phrase(ByHand.FIND_ENGINE)}; go on where the run began.",
         )

@@ -180,10 +180,8 @@ def await_steady(
 def explain_ill(look: Look) -> HealthError:
     """The error for an app that waiting cannot make well."""
     if look.killed:
-        hint = (
-            "It was killed: by the kernel for want of memory (`docker inspect` says so), or by somebody. Give it more."
-        )
-        return HealthError("health.killed", look.problem, hint=hint)
+        hint = "It was killed: by the kernel for want of memory (`OOMKilled` in its container's state), or by somebody."
+        return HealthError("health.killed", look.problem, hint=f"{hint} Give it more.")
     return HealthError(
         "health.failed", look.problem, hint="Read its last log lines, then ask the author of the release."
     )

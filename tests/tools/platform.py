@@ -35,8 +35,7 @@ class FakePlatform:
         self._world.script.look("platform.inspect_engine")
         return EngineInfo(
             engine_id=self._world.engine_id,
-            server_version="28.0.1",
-            compose_version="2.33.0",
+            summary="Docker 28.0.1 on amd64, Compose 2.33.0",
             architecture="amd64",
             free_bytes=self._world.engine_free_bytes,
         )

@@ -89,11 +89,11 @@ class ComposeProject:
     def inspect_engine(self) -> EngineInfo:
         """See `Platform.inspect_engine`."""
         engine = self._engine.inspect()
+        architecture = _ARCHITECTURES.get(engine.architecture, engine.architecture)
         return EngineInfo(
             engine_id=engine.id,
-            server_version=engine.server_version,
-            compose_version=self._compose.read_version(),
-            architecture=_ARCHITECTURES.get(engine.architecture, engine.architecture),
+            summary=f"Docker {engine.server_version} on {architecture}, Compose {self._compose.read_version()}",
+            architecture=architecture,
             free_bytes=self._engine.free_bytes(engine.docker_root_dir),
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.adapters.compose.recovery_lines import ProjectLines
 from orchestrator.core.facts import FrozenProject
-from orchestrator.core.ports.recovery import Command, Goal, Installation, Situation, Step
+from orchestrator.core.ports.recovery import ByHand, Command, Goal, Installation, Situation, Step
 
 
 class ComposeRecovery:
@@ -22,6 +22,15 @@ class ComposeRecovery:
     def remedy(self, code: str, app: Installation) -> Sequence[str]:
         """By code, or by its first part."""
         return _build_remedies(app).get(code) or _build_family_remedies(app).get(code.partition(".")[0], ())
+
+    def phrase(self, deed: ByHand, subject: str = "") -> str:
+        """The command, as a sentence names it."""
+        return {
+            ByHand.START_APP: "`docker compose up -d`",
+            ByHand.READ_LOGS: "`docker compose logs`",
+            ByHand.PULL_IMAGE: f"docker pull {subject}",
+            ByHand.FIND_ENGINE: "DOCKER_HOST and at `docker context show`",
+        }.get(deed, "")
 
     def ensure_up(self, app: FrozenProject, service: str) -> str:
         """The line that starts a service and waits until it is healthy."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from orchestrator.adapters.postgres.sql import quote_connection, quote_text
 from orchestrator.core.facts import BackupManifest, Fence, FrozenProject
 from orchestrator.core.ports.recovery import (
+    ByHand,
     Command,
     Exchange,
     Goal,
@@ -45,6 +46,10 @@ class PostgresRecovery:
         if code != "database.rights":
             return ()
         return self.shell.remedy_in(app, app.store_service, ("psql", "--command", r"\du"))
+
+    def phrase(self, deed: ByHand, subject: str = "") -> str:
+        """No hint asks for anything of this product by hand."""
+        return ""
 
 
 def _return_data(server: _Server, situation: Situation) -> Iterator[str]:

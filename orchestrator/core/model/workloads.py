@@ -30,11 +30,13 @@ class ServiceStatus(FrozenModel):
 
 
 class EngineInfo(FrozenModel):
-    """Who does the work. ``free_bytes`` is the room where the engine keeps images, None when it cannot be seen."""
+    """The engine that does the work; ``summary`` names its programs and their versions.
+
+    ``free_bytes`` is the room where it keeps images, None when it cannot be seen.
+    """
 
     engine_id: str
-    server_version: str
-    compose_version: str
+    summary: str
     architecture: str
     free_bytes: int | None = None
 

@@ -70,7 +70,7 @@ class Database(Protocol):
         """Age of the oldest transaction that keeps others from writing to a table now; 0 if there is none."""
 
     def dump(self, write: Callable[[bytes], None], *, deadline: Deadline) -> None:
-        """Stream a plain SQL dump of the live database. ``database.dump_failed``, ``database.locked``."""
+        """Stream a plain dump of the live database. ``database.dump_failed``, ``database.locked``."""
 
     def copy(self, source: str, name: str, *, deadline: Deadline) -> None:
         """Copy a database nobody is connected to, with owner, grants and settings; the copy is fenced.

@@ -16,7 +16,7 @@ from orchestrator.core.ports.progress import Report
 
 
 class Platform(Protocol):
-    """What runs the app: a Compose project on an engine. Raises `PlatformError`."""
+    """The app's project and the engine on which it runs. Raises `PlatformError`."""
 
     def inspect_engine(self) -> EngineInfo:
         """Ask the engine who it is. ``engine.unreachable``, ``engine.no_compose``."""
@@ -44,8 +44,8 @@ class Platform(Protocol):
     def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
         """Names of the files that are not what they were when the project was frozen; empty if none is.
 
-        A change that no file of its own shows has the name ``what Compose reads of the project``. The pin is left
-        out of account. Reads only.
+        A change that no file of its own shows has a name that says what was read. The pin is left out of account.
+        Reads only.
         """
 
     def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
@@ -55,7 +55,7 @@ class Platform(Protocol):
         """Raise ``env.not_writable`` if the pin could not be replaced. Changes nothing."""
 
     def read_pin(self) -> str:
-        """The text of the version variable in the live ``.env``."""
+        """The text of the version variable as the project has it now."""
 
     def write_pin(self, text: str) -> None:
         """Set the version variable atomically and durably; every other byte of the file stays as it is."""

@@ -108,6 +108,15 @@ class Installation:
     store_service: str = ""
 
 
+class ByHand(StrEnum):
+    """What a hint asks an operator to do; each is done by one product."""
+
+    START_APP = "start_app"
+    READ_LOGS = "read_logs"
+    PULL_IMAGE = "pull_image"
+    FIND_ENGINE = "find_engine"
+
+
 class Recovery(Protocol):
     """The commands of one product."""
 
@@ -116,6 +125,9 @@ class Recovery(Protocol):
 
     def remedy(self, code: str, app: Installation) -> Sequence[str]:
         """The command that corrects an error of this code, or shows what only a person can; empty if there is none."""
+
+    def phrase(self, deed: ByHand, subject: str = "") -> str:
+        """Words for the sentence of a hint: what to run or look at; empty where it is another product's."""
 
 
 class ServiceShell(Protocol):
@@ -145,3 +157,7 @@ class JoinedRecovery:
     def remedy(self, code: str, app: Installation) -> Sequence[str]:
         """The command of the first part that knows one."""
         return next((found for part in self.parts if (found := part.remedy(code, app))), ())
+
+    def phrase(self, deed: ByHand, subject: str = "") -> str:
+        """The words of the part whose deed it is."""
+        return next((found for part in self.parts if (found := part.phrase(deed, subject))), "")

@@ -7,6 +7,7 @@ from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.image_reference import Reference
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.workloads import ServiceStatus
+from orchestrator.core.ports.recovery import ByHand
 from states.shared.checks.surroundings import Surroundings
 
 
@@ -32,12 +33,13 @@ def look_at_version(around: Surroundings) -> None:
     text = around.ctx.ports.platform.read_pin()
     others = [status for status in current.services if not is_pinned_to(status, text)]
     if others:
+        start = around.ctx.ports.recovery.phrase(ByHand.START_APP)
         runs = ", ".join(f"{status.service} runs {status.image_reference}" for status in others)
         raise RefusedError(
             "refused.pin_differs",
             f"The version variable says {text}, but {runs}.",
             impact="Going back would start another version than the one that runs.",
-            hint="Set the variable to what runs, or bring both together with `docker compose up -d`, then upgrade.",
+            hint=f"Set the variable to what runs, or bring both together with {start}, then upgrade.",
         )
 
 
@@ -52,7 +54,7 @@ def is_pinned_to(status: ServiceStatus, text: str) -> bool:
 
 
 # Asked anew: it may have come up since `check` looked, or have gone down.
-# What Compose left when it was cut off in a recreation never ran, and is no illness of the app.
+# A container that was left by a recreation that was cut off never ran, and is no illness of the app.
 def look_at_services(around: Surroundings) -> None:
     """The running version is healthy."""
     ctx = around.ctx
@@ -65,7 +67,7 @@ def look_at_services(around: Surroundings) -> None:
         raise RefusedError(
             "refused.unhealthy",
             f"The running version {current.version} is not healthy, so nobody could tell an upgrade that failed.",
-            hint="Look at `docker compose logs` and bring the app to health first.",
+            hint=f"Look at {ctx.ports.recovery.phrase(ByHand.READ_LOGS)} and bring the app to health first.",
         )
 
 

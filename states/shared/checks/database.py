@@ -24,7 +24,7 @@ def look_at_volume(around: Surroundings) -> None:
     if load.anonymous:
         raise RefusedError(
             "refused.volume_anonymous",
-            f"The database lies in a volume without a name ({load.anonymous[:12]}…), which Compose replaces by an empty"
+            f"The database lies in a volume without a name ({load.anonymous[:12]}…), which is replaced by an empty"
             " one when its container is made anew.",
             hint="Move it into a named volume: stop the app, copy the data over, and list it under `volumes:`.",
         )

@@ -9,7 +9,16 @@ import pytest
 
 from orchestrator.core.facts import Fence, FrozenProject
 from orchestrator.core.model.database import ChangeToken
-from orchestrator.core.ports.recovery import Command, Exchange, Goal, Installation, JoinedRecovery, Situation, Step
+from orchestrator.core.ports.recovery import (
+    ByHand,
+    Command,
+    Exchange,
+    Goal,
+    Installation,
+    JoinedRecovery,
+    Situation,
+    Step,
+)
 from orchestrator.wiring import build_recovery
 from tests.tools.build import RECOVERY
 
@@ -38,6 +47,9 @@ class Fixed:
 
     def remedy(self, code: str, app: Installation) -> tuple[str, ...]:
         return ("first",) if code == self._code else ()
+
+    def phrase(self, deed: ByHand, subject: str = "") -> str:
+        return ""
 
 
 def lines_of(situation: Situation) -> list[str]:
@@ -125,3 +137,12 @@ def test_names_of_any_kind_are_quoted() -> None:
 )
 def test_remedy_of_a_code_is_the_command_of_its_product(code: str, remedy: str) -> None:
     assert " ".join(RECOVERY.remedy(code, INSTALLED)) == remedy
+
+
+@pytest.mark.parametrize("deed", ByHand)
+def test_every_deed_of_a_hint_is_said_by_one_product(deed: ByHand) -> None:
+    assert RECOVERY.phrase(deed, "registry.example/shop:v1")
+
+
+def test_the_image_to_pull_is_named() -> None:
+    assert RECOVERY.phrase(ByHand.PULL_IMAGE, "registry.example/shop:v1") == "docker pull registry.example/shop:v1"

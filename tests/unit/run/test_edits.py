@@ -92,7 +92,7 @@ def test_a_pin_that_somebody_else_has_set_is_told_without_its_value(tmp_path: Pa
     kill(bench, "database.copy", "v1.1.0")
     bench.world.pin = "s3cret"
     report = take_up(bench, Mode.RECOVER, told)
-    assert told == ["APP_VERSION in .env was set by somebody else after the run began: the run sets it itself."]
+    assert told == ["The variable APP_VERSION was set by somebody else after the run began: the run sets it itself."]
     assert (report.run.verdict, bench.world.pin) == (Verdict.ROLLED_BACK, "v1.0.0")
 
 
