@@ -69,11 +69,12 @@ images: setup ## build both images, and print their size, layers and cold start
 	@$(BIN)/python -m deploy.demo.figures
 
 .PHONY: check
-check: venv ## format, lint, types, layers, scripts, image, workflows, locks, plans
+check: venv ## format, lint, types, layers, words, scripts, image, workflows, locks, plans
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.release.product_words
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	$(BIN)/hadolint deploy/Dockerfile tests/engine/architectures/Dockerfile
 	$(BIN)/yamllint --strict $(YAML_FILES)
