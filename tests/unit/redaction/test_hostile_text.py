@@ -125,21 +125,21 @@ PROGRAM = """
     from orchestrator.adapters.releases.redacted_feed import MaskedFeed
     from orchestrator.cli.signals import signals
     from orchestrator.core.deadline import Interruption
-    from orchestrator.redaction.terminal_text import make_inert
+    from orchestrator.redaction.terminal_text import sanitize
     from orchestrator.redaction.redactor import PROCESS_MASK
-    from orchestrator.model import Release
+    from orchestrator.core.model.releases import Release
 
     class Feed:
         def list_releases(self):
             return tuple(Release(version="v1.0.0", notes=piece * (125_000 // len(piece))) for piece in PIECES)
 
     PIECES = ("passwdsecret", "://a:", "a", " ", "\\x1b]", "password:", "x=")
-    PROCESS_MASK.learn(f"hunter{number}-{number}" for number in range(50))
+    PROCESS_MASK.register(f"hunter{number}-{number}" for number in range(50))
     with signals(Interruption(), False, lambda text: None):
         print("ready", flush=True)
         while True:
             for release in MaskedFeed(Feed(), PROCESS_MASK).list_releases():
-                make_inert(release.notes)
+                sanitize(release.notes)
 """
 
 

@@ -30,14 +30,14 @@ PROGRAM = """
     from orchestrator.adapters.releases.oci_tags import RegistryFeed
     from orchestrator.adapters.host.system_clock import SystemClock
     from orchestrator.core.errors import ReleaseError
-    from orchestrator.redaction.terminal_text import make_inert
+    from orchestrator.redaction.terminal_text import sanitize
     from orchestrator.redaction.redactor import PROCESS_MASK
     from orchestrator.releases.choosing import ReleaseRequest, choose_release
     from webapi.cache import Finding
     from webapi.version import build_view
 
     kind, address = sys.argv[1:]
-    PROCESS_MASK.learn(f"hunter2-{number}" for number in range(20))
+    PROCESS_MASK.register(f"hunter2-{number}" for number in range(20))
     bare = GitHubFeed("org/app", f"http://{address}") if kind == "github" else RegistryFeed(f"{address}/org/app")
     feed = MaskedFeed(bare, PROCESS_MASK)
     for _ in range(2):  # the second time it remembers the first
@@ -45,7 +45,7 @@ PROGRAM = """
             found = feed.list_releases()
             release = choose_release("v0.1.0", found, ReleaseRequest())
             if release:
-                make_inert(release.notes)
+                sanitize(release.notes)
             view = build_view("0.1.0", Finding(found, SystemClock().now()))
             print(len(found), len(view.body), len(view.notes_body))
         except ReleaseError as error:
