@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.core.errors import PlanError, UsageError
 from orchestrator.core.state_kind import StateKind
 from orchestrator.init.compose_text import list_services
-from orchestrator.init.reading import read_compose_files, read_env
+from orchestrator.init.reading import read_compose_files
 from orchestrator.plan.load import read_tree
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.target import build_target
@@ -45,7 +45,7 @@ def require_known_services(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]
 # Compose, which reads them all.
 def _find_known(folder: Path) -> frozenset[str]:
     try:
-        files = read_compose_files(folder, read_env(folder), ())
+        files = read_compose_files(folder, ())
         names = [list_services(text, path, files) for path, text in files.items()]
     except (UsageError, OSError):
         return frozenset()

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.adapters.compose.env_file import read_environment
+from orchestrator.adapters.compose.project_files import find_compose_files
 from orchestrator.core.errors import UsageError
 from orchestrator.core.files import read_file
 from orchestrator.init.compose_text import find_extended, find_includes
 
-_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_OVERRIDES = (
-    "compose.override.yml",
-    "compose.override.yaml",
-    "docker-compose.override.yml",
-    "docker-compose.override.yaml",
-)
 _MAX_FILES = 100
 
 
@@ -26,31 +19,17 @@ def read_env(folder: Path) -> str | None:
     return _read(path) if path.exists() else None
 
 
-def read_compose_files(folder: Path, env: str | None, named: Sequence[str]) -> dict[Path, str]:
+def read_compose_files(folder: Path, named: Sequence[str]) -> dict[Path, str]:
     """Path → text of each file, what is included or extended before what does so, overrides last.
 
     Raises:
         UsageError: ``usage.not_readable``, ``usage.compose_text``.
     """
+    read_env(folder)  # where it cannot be read, nobody knows which files it names
     found: dict[Path, str] = {}
-    for path in _choose_main(folder, env, named):
+    for path in [folder / name for name in named] or find_compose_files(folder):
         _add(found, path, ())
     return found
-
-
-def _choose_main(folder: Path, env: str | None, named: Sequence[str]) -> Iterator[Path]:
-    environment = read_environment(env or "")
-    listed = environment.get("COMPOSE_FILE", "").split(environment.get("COMPOSE_PATH_SEPARATOR", ":"))
-    files = list(named) or [name for name in listed if name]
-    if files:
-        yield from (folder / name for name in files)
-        return
-    main = next((folder / name for name in _NAMES if (folder / name).is_file()), None)
-    if main is not None:
-        yield main
-        override = next((folder / name for name in _OVERRIDES if (folder / name).is_file()), None)
-        if override is not None:
-            yield override
 
 
 # What cannot be read here Compose has read all the same (a repository, an archive), or has refused before.

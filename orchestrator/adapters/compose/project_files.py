@@ -19,7 +19,12 @@ _ENVIRONMENT = ".env"
 _FILES_VARIABLE = "COMPOSE_FILE"
 _SEPARATOR_VARIABLE = "COMPOSE_PATH_SEPARATOR"
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_OVERRIDES = tuple(name.replace(".y", ".override.y") for name in _NAMES)
+_OVERRIDES = (  # in the order of Compose, which is another one than that of the names above
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
 # What follows on a colon is a place in a container: such a file is mounted, and Compose does not read it.
 _MENTION = re.compile(r"(?<![\w./-])[\w./-]*\.(?:ya?ml|json|env(?:\.[\w.-]+)?)\b(?!:/)", re.ASCII)
 _FILES_AT_MOST = 100
@@ -46,7 +51,7 @@ def read_marks(directory: Path, variable: str) -> dict[str, str]:
 
 
 def find_compose_files(directory: Path) -> tuple[Path, ...]:
-    """The compose files that Compose begins with in this folder, in their order."""
+    """Return the compose files that Compose begins with in this folder, in their order."""
     return tuple(find_first(directory)[1:])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.compose.project_files import find_changed, read_marks
+from orchestrator.adapters.compose.project_files import find_changed, find_compose_files, read_marks
 
 COMPOSE = """\
 include: [parts/db.yml]
@@ -40,6 +40,12 @@ def test_the_files_that_the_env_lists_take_the_place_of_the_usual_ones(folder: P
     (folder / ".env").write_text("COMPOSE_FILE=docker-compose.yml:base.yaml\n")
     found = {str(Path(path).relative_to(folder)) for path in read_marks(folder, "APP_VERSION")}
     assert found == {".env", "docker-compose.yml", "base.yaml"}
+
+
+def test_of_several_overrides_the_one_counts_that_compose_takes(folder: Path) -> None:
+    for name in ("compose.override.yaml", "compose.override.yml", "docker-compose.override.yml"):
+        (folder / name).write_text("{}\n")
+    assert find_compose_files(folder) == (folder / "compose.yaml", folder / "compose.override.yml")
 
 
 @pytest.mark.parametrize(
