@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from dataclasses import dataclass
+
+from orchestrator.adapters.host.system_clock import SystemClock
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Budget:
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self.ends_at = time.monotonic() + limits.total_s
+        self._clock = SystemClock()
+        self.ends_at = self._clock.monotonic() + limits.total_s
         self._bytes = limits.total_bytes
         self._requests = limits.requests
         self._entries = limits.entries
@@ -49,7 +52,11 @@ class Budget:
     @property
     def left_s(self) -> float:
         """Seconds that are left; 0 where there are none."""
-        return max(0.0, self.ends_at - time.monotonic())
+        return max(0.0, self.ends_at - self._clock.monotonic())
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next request, but not past the end of the question."""
+        self._clock.wait(threading.Event(), min(seconds, self.left_s))
 
     @property
     def next_body_bytes(self) -> int:

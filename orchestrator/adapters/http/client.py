@@ -180,7 +180,7 @@ def _insist(line: Line, url: str, headers: Mapping[str, str]) -> tuple[Answer, s
             pause_s = read_pause_s(answer.headers, pause_s)
             if last or answer.status not in _OUT_OF_ORDER or pause_s > min(_PAUSE_AT_MOST_S, line.budget.left_s):
                 return answer, target
-        time.sleep(pause_s)
+        line.budget.pause(pause_s)
     raise InvariantError("internal.retries", "The last attempt has neither returned nor raised.")
 
 

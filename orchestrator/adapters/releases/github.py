@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from orchestrator.adapters.http.addresses import is_private_channel, is_same_origin
-from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
+from orchestrator.adapters.http.addresses import is_private_channel
+from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits
 from orchestrator.adapters.http.client import Answer, Line, fetch, read_document
 from orchestrator.adapters.http.errors import untrusted_response
-from orchestrator.adapters.releases.etag_cache import Page, PageMemory
 from orchestrator.adapters.releases.file import read_releases
+from orchestrator.adapters.releases.paged_listing import Page, PagedListing
 from orchestrator.core.errors import PlanError
 from orchestrator.core.model.releases import Release
 
@@ -52,7 +52,7 @@ class GitHubFeed:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._limits = limits
-        self._memory = PageMemory()
+        self._listing = PagedListing(self._url, _MAX_PAGES)
 
     def list_releases(self) -> tuple[Release, ...]:
         """Read page after page, five at most. Entries that are no release are left out.
@@ -60,31 +60,10 @@ class GitHubFeed:
         Raises:
             ReleaseError: as `orchestrator.adapters.http.client.fetch_json`.
         """
-        releases: list[Release] = []
-        url: str | None = self._url
         with Line(self._url, Budget(self._limits)) as line:
-            for _ in range(_MAX_PAGES):
-                if url is None:
-                    break
-                page = self._read_page(line, url)
-                releases += page.releases
-                url = self._require_ours(page.next_url)
-        self._memory.forget_others()
-        return tuple(releases)
-
-    def _read_page(self, line: Line, url: str) -> Page:
-        answer = fetch(line, url, {**self._headers, **self._memory.condition(url)})
-        page = self._memory.read(url, answer, lambda new: _read_page(new, line.budget))
-        try:
-            line.budget.take_entries(page.entries)
-        except SpentError as cause:
-            raise untrusted_response(url, str(cause)) from cause
-        return page
-
-    def _require_ours(self, next_url: str | None) -> str | None:
-        if next_url is not None and not is_same_origin(self._url, next_url):
-            raise untrusted_response(self._url, "says that its next page is on another host")
-        return next_url
+            return self._listing.read(
+                line, lambda url, headers: fetch(line, url, {**self._headers, **headers}), _read_page
+            )
 
 
 def _read_page(answer: Answer, budget: Budget) -> Page:

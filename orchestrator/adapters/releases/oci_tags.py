@@ -11,16 +11,15 @@ from orchestrator.adapters.http.addresses import (
     choose_admitted,
     is_loopback,
     is_private_channel,
-    is_same_origin,
     read_host,
     read_literal,
     resolve,
 )
-from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits, SpentError
+from orchestrator.adapters.http.budget import DEFAULT_LIMITS, Budget, Limits
 from orchestrator.adapters.http.client import Answer, Line, fetch, fetch_json, read_document
 from orchestrator.adapters.http.errors import denied, untrusted_response
-from orchestrator.adapters.releases.etag_cache import Page, PageMemory
 from orchestrator.adapters.releases.file import read_releases
+from orchestrator.adapters.releases.paged_listing import Page, PagedListing
 from orchestrator.core.errors import ReleaseError
 from orchestrator.core.model.releases import Release
 from orchestrator.releases.version_order import is_comparable
@@ -45,7 +44,7 @@ class RegistryFeed:
         self._url = f"{scheme}://{host}/v2/{self._name}/tags/list?n=1000"
         self._login = login
         self._limits = limits
-        self._memory = PageMemory()
+        self._listing = PagedListing(self._url, _MAX_PAGES)
 
     def list_releases(self) -> tuple[Release, ...]:
         """Read page after page, twenty at most; signatures and tags without an order are left out.
@@ -53,31 +52,17 @@ class RegistryFeed:
         Raises:
             ReleaseError: as `orchestrator.adapters.http.client.fetch_json`.
         """
-        releases: list[Release] = []
-        headers: dict[str, str] = {}
-        url: str | None = self._url
-        with Line(self._url, Budget(self._limits)) as line:
-            for _ in range(_MAX_PAGES):
-                if url is None:
-                    break
-                page, headers = self._read_page(line, url, headers)
-                releases += page.releases
-                url = self._require_ours(page.next_url)
-        self._memory.forget_others()
-        return tuple(releases)
+        login: dict[str, str] = {}
 
-    def _read_page(self, line: Line, url: str, headers: dict[str, str]) -> tuple[Page, dict[str, str]]:
-        condition = self._memory.condition(url)
-        answer = fetch(line, url, {**headers, **condition})
-        if answer.status == _UNAUTHORIZED:
-            headers = {"Authorization": self._authorize(answer, line.budget)}
-            answer = fetch(line, url, {**headers, **condition})
-        page = self._memory.read(url, answer, lambda new: _read_page(new, line.budget))
-        try:
-            line.budget.take_entries(page.entries)
-        except SpentError as cause:
-            raise untrusted_response(url, str(cause)) from cause
-        return page, headers
+        def ask(url: str, headers: Mapping[str, str]) -> Answer:
+            answer = fetch(line, url, {**login, **headers})
+            if answer.status != _UNAUTHORIZED:
+                return answer
+            login["Authorization"] = self._authorize(answer, line.budget)
+            return fetch(line, url, {**login, **headers})
+
+        with Line(self._url, Budget(self._limits)) as line:
+            return self._listing.read(line, ask, _read_page)
 
     def _authorize(self, refusal: Answer, budget: Budget) -> str:
         scheme, _, parameters = refusal.headers.get("WWW-Authenticate", "")[:_CHALLENGE_AT_MOST].partition(" ")
@@ -101,11 +86,6 @@ class RegistryFeed:
         with Line(realm, budget, lambda host, port: _choose_address(url, host, port)) as line:
             page = fetch_json(line, f"{realm}{joint}{urlencode(query)}", headers)
         return f"Bearer {_read_token(url, page.content)}"
-
-    def _require_ours(self, next_url: str | None) -> str | None:
-        if next_url is not None and not is_same_origin(self._url, next_url):
-            raise untrusted_response(self._url, "says that its next page is on another host")
-        return next_url
 
 
 def split_image(image: str) -> tuple[str, str]:
