@@ -1,6 +1,6 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
-from orchestrator.core.errors import DeadlineExceededError, PlatformError, StateError
+from orchestrator.core.errors import PlatformError, StateError
 from orchestrator.core.facts import Committed, Fence, FrozenProject, Serving, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.database import ChangeToken
@@ -12,16 +12,14 @@ from states.shared.health_check import (
     Look,
     await_serving,
     expect_target,
+    inspect_health,
     is_behind_gate,
-    look_at,
     observe_serving,
     shorten,
 )
 from states.shared.new_image import find_new_images
-from states.shared.retry import retry_while_unreachable
+from states.shared.retry import retry_while, retry_while_unreachable
 from states.shared.step_progress import build_progress
-
-_RETRY_S = 1.0
 
 
 class Commit(StateKind[Options]):
@@ -99,7 +97,7 @@ def _mark(ctx: StateContext[Options]) -> ChangeToken | None:
 
 
 def _look(ctx: StateContext[Options]) -> Look:
-    return look_at(_check(ctx), expect_target(ctx), ctx.ports.platform, ctx.ports.probe)
+    return inspect_health(_check(ctx), expect_target(ctx), ctx.ports.platform, ctx.ports.probe)
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:
@@ -109,23 +107,19 @@ def _check(ctx: StateContext[Options]) -> HealthCheck:
 # There is no way back any more, so a moment's weakness of the engine must not end it.
 def _open_gate(ctx: StateContext[Options]) -> None:
     platform, project, pin = ctx.ports.platform, ctx.require(FrozenProject), ctx.require(Committed).pin
-    while True:
-        try:
-            return platform.start_services(
-                project, ctx.target.services, pin, images=find_new_images(ctx), gate=Gate.OPEN, deadline=ctx.deadline
-            )
-        except PlatformError as error:
-            _wait_after(error, ctx)
 
+    def start() -> None:
+        platform.start_services(
+            project, ctx.target.services, pin, images=find_new_images(ctx), gate=Gate.OPEN, deadline=ctx.deadline
+        )
 
-def _wait_after(failure: PlatformError, ctx: StateContext[Options]) -> None:
     try:
-        ctx.deadline.pause(_RETRY_S)
-    except DeadlineExceededError as timeout:
-        start = ctx.ports.recovery.phrase(ByHand.START_APP)
+        retry_while(ctx, start, lambda error: isinstance(error, PlatformError))
+    except PlatformError as failure:
+        by_hand = ctx.ports.recovery.phrase(ByHand.START_APP)
         raise PlatformError(
             "gate.not_opened",
-            f"{timeout.summary} Tried last: {failure.summary}",
+            failure.summary,
             impact="The new version is committed, but users do not reach it.",
-            hint=f"Correct what is said, then {start} in the project's folder opens the gate.",
+            hint=f"Correct what is said, then {by_hand} in the project's folder opens the gate.",
         ) from failure

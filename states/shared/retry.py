@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -41,17 +42,29 @@ def retry_while_unreachable(
 ) -> T:
     """Do ``work``, which may be repeated, until all that it needs was there; from the first failure on, a while.
 
-    ``also`` are more codes of errors after which it is repeated.
+    ``also`` are more codes of errors after which it is repeated. Raises as `retry_while`.
+    """
+    return retry_while(ctx, work, lambda error: error.code in _AWAY | also, at_most_s=at_most_s)
+
+
+def retry_while(
+    ctx: StateContext[Any],
+    work: Callable[[], T],
+    may_pass: Callable[[StateError], bool],
+    *,
+    at_most_s: float = math.inf,
+) -> T:
+    """Do ``work`` again for as long as it raises an error that may pass, within the deadline of the state.
 
     Raises:
-        StateError: what ``work`` raised; where something was away, when it has not come back in time.
+        StateError: the error of ``work`` that does not pass; the last one, with the wait, where the time is over.
     """
     patience: Deadline | None = None
     while True:
         try:
             return work()
         except StateError as error:
-            if error.code not in _AWAY | also:
+            if not may_pass(error):
                 raise
             patience = patience or ctx.deadline.sooner(at_most_s)
             _wait_after(error, patience)
