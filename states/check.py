@@ -18,6 +18,7 @@ class Check(StateKind[Options]):
         "current": "the newest release runs already",
         FAILED: "the running version or the releases could not be read, or the wanted release does not exist",
     }
+    success = "newer"
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 60.0
     provides = (Current, TargetRelease)
@@ -27,7 +28,7 @@ class Check(StateKind[Options]):
         """Which version runs, and which one to go to."""
         return Effects(
             ensures=Capability.CURRENT | Capability.TARGET,
-            success="newer",
+            success=cls.success,
             on_outcome=(("current", Capability.CURRENT),),
             network=True,
         )

@@ -17,6 +17,8 @@ class Confirm(StateKind[Options]):
         "declined": "the operator said no, or nobody could be asked",
         FAILED: "the question could not be put",
     }
+    success = "accepted"
+    asks = True
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
 
@@ -24,7 +26,7 @@ class Confirm(StateKind[Options]):
     def effects(cls, options: Options, setting: PlanTraits) -> Effects:
         """The operator's yes."""
         return Effects(
-            needs=(Capability.CURRENT, Capability.TARGET), ensures=Capability.CONSENT, success="accepted", judges=True
+            needs=(Capability.CURRENT, Capability.TARGET), ensures=Capability.CONSENT, success=cls.success, judges=True
         )
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:

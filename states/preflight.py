@@ -12,6 +12,7 @@ class Preflight(StateKind[Options]):
 
     kind = "preflight"
     summary = "Try every precondition before anything is touched."
+    refuses_drift = True
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 120.0
 

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from orchestrator.core.state_kind import CrashRule, StateKind
+from orchestrator.core.state_kind import StateKind
 from orchestrator.journal.journal import Record
 from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
 from orchestrator.plan.schema import Plan, StateSpec
 
 _THEN = datetime(2026, 1, 1, tzinfo=UTC)
 _ELSEWHERE = "·"  # no state has this name
-
-#: Kinds of which a version of the app may be up when the run is taken up; the database stays open for it.
-_APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
 
 
 class Cut(NamedTuple):
@@ -57,7 +54,7 @@ class Moves:
         if key not in self._known:
             move = choose_move(self.plan, self.kinds, self._write_journal(cut, spec), mode)
             rule = self.kinds[self.plan.states[move.state].kind].crash_rule
-            self._known[key] = (move.how, move.state == cut.state, move.outcome, rule not in _APP_MAY_BE_UP)
+            self._known[key] = (move.how, move.state == cut.state, move.outcome, not rule.app_may_be_up)
         how, here, outcome, closes = self._known[key]
         return Next(how, cut.state if here else str(cut.before), outcome, closes)
 

@@ -59,6 +59,16 @@ class CrashRule(StrEnum):
     FORWARD = "forward"  # after the commit: finish
     REPEAT = "repeat"  # a compensation: until done, bounded
 
+    @property
+    def app_may_be_up(self) -> bool:
+        """Whether a version of the app may serve that must not be kept out of its database when a run is taken up."""
+        return self in (CrashRule.JUDGE, CrashRule.FORWARD)
+
+    @property
+    def app_may_be_down(self) -> bool:
+        """Whether users may be without the app while a state of this rule is at work."""
+        return self not in (CrashRule.RUN_AGAIN, CrashRule.FORWARD)
+
 
 class Observation(StrEnum):
     """What the world shows of a state's effect. "Could not look" is an error and none of these."""
@@ -214,10 +224,12 @@ class StateKind(ABC, Generic[OptionsT]):
     """A kind of state. Class attributes are its declaration; an instance holds nothing.
 
     ``former_names``: names that earlier plans and journals have for it. ``outcomes`` says in words what each outcome
-    means; ``scope`` is what ``perform`` may change; ``compensation`` marks the kinds that go back; ``needs_database``
-    lets the loader refuse a plan without one. ``interruptible``: whether a signal may cut it off; otherwise the wish
-    to stop is deferred until it is over. ``opens_gate``: once it is done, users reach the new version, however it was
-    started. ``rehearses``: it tries the new version on a copy.
+    means, ``success`` which of them stays on the way forward; ``scope`` is what ``perform`` may change;
+    ``compensation`` marks the kinds that go back; ``needs_database`` lets the loader refuse a plan without one.
+    ``interruptible``: whether a signal may cut it off; otherwise the wish to stop is deferred until it is over.
+    ``opens_gate``: once it is done, users reach the new version, however it was started. ``rehearses``: it tries the
+    new version on a copy. ``asks``: it puts a question to the operator. ``refuses_drift``: it fails where what runs is
+    not what the files say.
     ``unseen_code``: the code of the failure where it was done, but is not seen to be.
     """
 
@@ -225,6 +237,7 @@ class StateKind(ABC, Generic[OptionsT]):
     former_names: ClassVar[tuple[str, ...]] = ()
     summary: ClassVar[str]
     outcomes: ClassVar[Mapping[str, str]] = {DONE: "it is done, and was seen to be", FAILED: "it is not"}
+    success: ClassVar[str] = DONE
     scope: ClassVar[EffectScope] = EffectScope.NOTHING
     crash_rule: ClassVar[CrashRule]
     timeout_s: ClassVar[float] = 60.0
@@ -235,6 +248,8 @@ class StateKind(ABC, Generic[OptionsT]):
     opens_gate: ClassVar[bool] = False
     unseen_code: ClassVar[str] = "run.not_observed"
     rehearses: ClassVar[bool] = False
+    asks: ClassVar[bool] = False
+    refuses_drift: ClassVar[bool] = False
     Options: ClassVar[type[Options]] = Options
 
     @classmethod

@@ -61,7 +61,7 @@ class Surgery:
         """All that apply to the plan."""
         plan = self.plan
         return [
-            Check("plan", lambda: host_checks.check_plan(plan, self.dangers)),
+            Check("plan", lambda: host_checks.check_plan_findings(plan, self.dangers)),
             Check("journal", lambda: host_checks.check_journal(plan)),
             Check("lock", lambda: host_checks.check_lock(plan)),
             Check("unfinished run", lambda: host_checks.check_unfinished(plan), ("journal",)),
@@ -83,7 +83,7 @@ class Surgery:
             Check("backup folder", self._try_backup_folder),
             Check("room for images", self._look("room for images", "enough"), ("engine",)),
             *(self._database_checks() if self.ports.database is not None else ()),
-            Check("clock", self._look_at_clock, ("journal",)),
+            Check("clock", self._check_clock, ("journal",)),
         ]
 
     def _database_checks(self) -> Iterable[Check]:
@@ -96,7 +96,7 @@ class Surgery:
         yield Check("other databases", self._look("other databases", "the app uses this one"), ("database",))
         yield Check("room for backups", self._look("room for backups", "enough"), ("database", "backup folder"))
         yield Check("room for the copy", self._look("room for the copy", "enough"), ("database",))
-        if any(spec.kind == "rehearse" for spec in self.plan.states.values()):
+        if any(self.kinds[spec.kind].rehearses for spec in self.plan.states.values()):
             yield Check("rehearsal", self._open_stage, ("project", "database"))
 
     @property
@@ -109,7 +109,7 @@ class Surgery:
 
     def _look(self, name: str, well: str) -> Callable[[], str]:
         def look() -> str:
-            found = preflight_checks.choose_looks(self._ctx)[name](self._around) or ()
+            found = preflight_checks.choose_checks(self._ctx)[name](self._around) or ()
             blocking = [one for one in found if one.blocks]
             if blocking:
                 raise RefusedError(
@@ -136,7 +136,7 @@ class Surgery:
         return f"{', '.join(self.plan.target.services)}: {current.version}"
 
     def _ask(self) -> str:
-        app.look_at_services(self._around)
+        app.check_services(self._around)
         url = self.plan.target.health.url
         if url is None:
             return "containers are well; no address to ask is named"
@@ -161,7 +161,7 @@ class Surgery:
         return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
 
     def _try_backup_folder(self) -> str:
-        room.look_at_backup_folder(self._around)
+        room.check_backup_folder(self._around)
         host_checks.check_privacy(self.plan.backups.directory)
         return f"{self.plan.backups.directory} can be written"
 
@@ -202,6 +202,6 @@ class Surgery:
             stages.remove_all(self._id)
         return "a scratch server of the database's image starts"
 
-    def _look_at_clock(self) -> str:
+    def _check_clock(self) -> str:
         published_at = self._newest.published_at if self._newest else None
         return host_checks.check_clock(self.plan, self.ports.clock.now(), published_at)

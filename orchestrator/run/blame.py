@@ -55,10 +55,10 @@ def find_blame(kind: str, code: str, facts: Facts, ports: Ports) -> Blame:
     owner = _BY_KIND.get((kind, code), find_owner(code))
     if owner not in (Owner.RELEASE, Owner.HOST) or code not in _AT_WORK:
         return Blame(owner)
-    return _look_at_engine(ports) or _look_at_database(facts, ports) or Blame(owner)
+    return _ask_engine(ports) or _ask_database(facts, ports) or Blame(owner)
 
 
-def _look_at_engine(ports: Ports) -> Blame | None:
+def _ask_engine(ports: Ports) -> Blame | None:
     try:
         engine = ports.platform.inspect_engine()
     except StateError as error:
@@ -68,7 +68,7 @@ def _look_at_engine(ports: Ports) -> Blame | None:
     return None
 
 
-def _look_at_database(facts: Facts, ports: Ports) -> Blame | None:
+def _ask_database(facts: Facts, ports: Ports) -> Blame | None:
     if ports.database is None:
         return None
     try:

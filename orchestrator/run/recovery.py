@@ -12,7 +12,7 @@ from orchestrator.core.errors import CheckpointError, JournalError, Orchestrator
 from orchestrator.core.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot, Started
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.core.state_kind import CrashRule, Ports, StateKind
+from orchestrator.core.state_kind import Ports, StateKind
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Run
 from orchestrator.machine.resume import (
@@ -34,7 +34,6 @@ from orchestrator.run.past_runs import end_what_works, open_journal, read_report
 from orchestrator.run.runner import Ending, Engine
 
 _ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
-_APP_MAY_BE_UP = frozenset({CrashRule.JUDGE, CrashRule.FORWARD})
 
 Announce = Callable[[Run, ResumeAction], None]
 
@@ -131,7 +130,7 @@ class Takeover:
         """Whether a version was let in that must not be kept out; who goes back from there closes the database."""
         if move.state in self.plan.ends or any(facts.find(fact) for fact in (Started, Committed, Serving)):
             return True
-        return self.kinds[self.plan.states[move.state].kind].crash_rule in _APP_MAY_BE_UP
+        return self.kinds[self.plan.states[move.state].kind].crash_rule.app_may_be_up
 
 
 @contextmanager

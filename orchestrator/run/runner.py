@@ -44,7 +44,7 @@ from orchestrator.core.state_kind import (
 )
 from orchestrator.journal.database_file import NO_SPACE
 from orchestrator.journal.history import JournalHistory
-from orchestrator.journal.journal import Journal
+from orchestrator.journal.journal import Journal, Record
 from orchestrator.machine.machine import Machine, choose_forward
 from orchestrator.machine.resume import How, ResumeAction, changes_app, limit_transitions
 from orchestrator.plan.schema import Plan, StateSpec
@@ -54,7 +54,6 @@ from orchestrator.run.host_identity import require_place
 from orchestrator.run.listener import Listener
 
 EXHAUSTED = "exhausted"
-_OFF_THE_WAY = frozenset({FAILED, TIMEOUT, "declined", "current"})
 
 
 @dataclass(frozen=True)
@@ -127,16 +126,19 @@ class Engine:
             move = None
             facts = facts.joined(learned)
             self.listener.learned(facts)
-            if not reason and result.outcome in _OFF_THE_WAY:
+            if not reason and result.outcome != self.kinds[spec.kind].success:
                 reason = result.reason
             machine.move(result.outcome)
         raise InvariantError("internal.no_end", f"The run took {limit} transitions without coming to an end.")
 
     def _find_reason(self, run_id: str, move: ResumeAction) -> str:
         """Why a run that is taken up had left the way forward before it was cut off, or does so now."""
-        left = [record.payload for record in self.journal.records(run_id) if record.record == "left"]
-        before = next((str(payload["reason"]) for payload in left if payload["outcome"] in _OFF_THE_WAY), "")
+        left = [record for record in self.journal.records(run_id) if record.record == "left"]
+        before = next((str(one.payload["reason"]) for one in left if self._is_off_the_way(one)), "")
         return before or (f"{move.found} {move.reason}" if move.how is not How.ENTER else "")
+
+    def _is_off_the_way(self, left: Record) -> bool:
+        return bool(left.payload["outcome"] != self.kinds[self.plan.states[left.state].kind].success)
 
     def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
         state = self.kinds[spec.kind]()
@@ -330,8 +332,7 @@ def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]])
     down = [
         spec.timeout_s
         for spec in plan.states.values()
-        if kinds[spec.kind].crash_rule.value in ("observe", "restore", "judge", "repeat")
-        or (gated and kinds[spec.kind].opens_gate)
+        if kinds[spec.kind].crash_rule.app_may_be_down or (gated and kinds[spec.kind].opens_gate)
     ]
     return sum(down)
 

@@ -259,7 +259,7 @@ class Service:
         _write_private(directory, "plan.yaml", self.plan.text)
         project = add_plan(self.ports.platform.freeze(directory), self.plan)
         facts = Facts.of((project, find_place(self.ports)))
-        if not any(spec.kind == "preflight" for spec in self.plan.states.values()):
+        if not any(self.kinds[spec.kind].refuses_drift for spec in self.plan.states.values()):
             refuse_drift(self.ports.platform.find_drift(project))
         settled = None
         if not any(TargetRelease in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
@@ -278,7 +278,7 @@ class Service:
         deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {name}", interruption=self.interruption)
         context = build(spec, facts, deadline)
         does, problem = state.describe(context), ""
-        reads_only = state.scope is EffectScope.NOTHING and "accepted" not in state.outcomes
+        reads_only = state.scope is EffectScope.NOTHING and not state.asks
         if reads_only:
             try:
                 result = state.perform(context)
