@@ -134,7 +134,7 @@ def build_proposal(folder: Path, files: Sequence[str], plan: Path, interview: In
     admit_sources(folder, tuple(files))
     rendering = _render(folder, files)
     env = read_env(folder)
-    project = Project(folder, rendering, read_compose_files(folder, env, files), env, tuple(files))
+    project = Project(folder, rendering, read_compose_files(folder, files), env, tuple(files))
     proposal = propose(project, plan, interview)
     require_safe(parse_plan(proposal.plan.after, plan, KINDS), KINDS)
     return proposal

@@ -10,7 +10,7 @@ from orchestrator.core.ports.probe import Probe
 from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
 from orchestrator.plan.durations import Duration
 from orchestrator.redaction.terminal_text import sanitize
-from states.shared.health_check import Look, await_serving, expect_target, explain_ill, is_behind_gate, look_at
+from states.shared.health_check import Look, await_serving, expect_target, explain_ill, inspect_health, is_behind_gate
 from states.shared.private_health import PastGate
 from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
@@ -79,7 +79,7 @@ class Health(StateKind[HealthOptions]):
 
 
 def _look(ctx: StateContext[HealthOptions]) -> Look:
-    return look_at(_public_check(ctx), expect_target(ctx), ctx.ports.platform, _probe(ctx))
+    return inspect_health(_public_check(ctx), expect_target(ctx), ctx.ports.platform, _probe(ctx))
 
 
 def _probe(ctx: StateContext[HealthOptions]) -> Probe:
@@ -107,7 +107,9 @@ def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
 def _explain_no_address(ctx: StateContext[HealthOptions], error: PlatformError) -> StateError:
     if error.code != "gate.no_address":
         return error
-    look = look_at(replace(_public_check(ctx), url=None), expect_target(ctx), ctx.ports.platform, ctx.ports.probe)
+    look = inspect_health(
+        replace(_public_check(ctx), url=None), expect_target(ctx), ctx.ports.platform, ctx.ports.probe
+    )
     return explain_ill(look) if look.fatal else error
 
 

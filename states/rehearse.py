@@ -176,7 +176,7 @@ def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: BackupMa
     database, name = watch.stage.database, receipt.database
     prove_again(ctx, receipt)
     load_backup(ctx, receipt, database, name, watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256)))
-    watch.look_at_room()
+    watch.check_room()
     found = database.inventory(name, deadline=ctx.deadline)
     different = [
         *find_other_contents(database, receipt, name, ctx.deadline),
@@ -198,7 +198,7 @@ def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
     ctx.report(build_progress(ctx, "Timing the copy that `stop` will make"))
     database.copy(watch.database, name, deadline=ctx.deadline)
     copy_s = round(clock.monotonic() - began, 3)
-    watch.look_at_room()
+    watch.check_room()
     database.drop(name)
     return copy_s
 

@@ -7,7 +7,7 @@ from orchestrator.core.facts import Current, FrozenProject, Serving
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
-from states.shared.health_check import Expectation, Look, await_steady, look_at, observe_serving, shorten
+from states.shared.health_check import Expectation, Look, await_steady, inspect_health, observe_serving, shorten
 from states.shared.previous_version import find_old_images, find_old_pin, finish_stop
 from states.shared.retry import GOING_BACK, retry_while_unreachable
 from states.shared.step_progress import build_progress
@@ -82,7 +82,7 @@ def _await_steady(ctx: StateContext[Options]) -> float:
 
 
 def _look(ctx: StateContext[Options]) -> Look:
-    return look_at(_check(ctx), _expect(ctx), ctx.ports.platform, ctx.ports.probe)
+    return inspect_health(_check(ctx), _expect(ctx), ctx.ports.platform, ctx.ports.probe)
 
 
 def _expect(ctx: StateContext[Options]) -> Expectation:

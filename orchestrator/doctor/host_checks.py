@@ -22,7 +22,7 @@ from orchestrator.redaction.redactor import Redactor
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
-def check_plan(plan: Plan, dangers: Sequence[Danger]) -> str:
+def check_plan_findings(plan: Plan, dangers: Sequence[Danger]) -> str:
     """It is safe on every way through it."""
     errors = [danger.what for danger in dangers if danger.is_error]
     if errors:

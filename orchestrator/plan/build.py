@@ -10,7 +10,7 @@ from orchestrator.plan.forms import PlanForm, read_form
 from orchestrator.plan.schema import Kind, Plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.plan.states import States, read_states
-from orchestrator.plan.structure import check_gate, check_graph
+from orchestrator.plan.structure import check_gate_opens, check_graph
 from orchestrator.plan.tree import Entry, Node, Problems, plant, suggest
 
 
@@ -32,7 +32,7 @@ def build_plan(tree: Node, source: Path, text: str, kinds: Mapping[str, Kind], p
     states = read_states(tree.entries.get("states"), kinds, problems, folder)
     initial = _check_initial(tree, states, problems)
     if states.sound:
-        check_gate(tree.entries["states"].node, states, kinds, problems)
+        check_gate_opens(tree.entries["states"].node, states, kinds, problems)
     _check_database(tree, states, kinds, problems, standard=standard)
     problems.raise_if_any(source)
     if form is None or initial is None:

@@ -38,7 +38,7 @@ def check_graph(written: Node, initial: str, states: States, problems: Problems)
         problems.add(written.entries[cycle[0]].position, ("states", cycle[0]), text)
 
 
-def check_gate(written: Node, states: States, kinds: Mapping[str, Kind], problems: Problems) -> None:
+def check_gate_opens(written: Node, states: States, kinds: Mapping[str, Kind], problems: Problems) -> None:
     """Add to ``problems`` where a gate that was closed stays so up to an end that says the new version serves (X1)."""
     graph: Graph = {
         name: [to for outcome, to in state.then.items() if outcome != DONE or not kinds[state.kind].opens_gate]

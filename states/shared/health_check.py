@@ -135,7 +135,7 @@ def await_steady(
     gives_up = check.gives_up_early
     last, began = Look(), clock.monotonic()
     while True:
-        look = look_at(check, expected, platform, probe)
+        look = inspect_health(check, expected, platform, probe)
         now = clock.monotonic()
         if look.fatal:
             raise explain_ill(look)
@@ -222,7 +222,7 @@ def observe_serving(ctx: StateContext[OptionsT], look: Callable[[], Look]) -> Ob
         return Observation.PARTIAL
 
 
-def look_at(check: HealthCheck, expected: Expectation, platform: Containers, probe: Probe) -> Look:
+def inspect_health(check: HealthCheck, expected: Expectation, platform: Containers, probe: Probe) -> Look:
     """Containers first, then the answer, then the version; the first that is not as it should be."""
     statuses = platform.inspect_services(expected.services)
     fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)

@@ -16,29 +16,29 @@ from states.shared.checks import app, database, drift, gate, naming, room, sessi
 from states.shared.checks.surroundings import Surroundings
 
 #: Raises the first thing that is not as needed, or returns all of them.
-Look = Callable[[Surroundings], Sequence[Obstacle] | None]
+PreflightCheck = Callable[[Surroundings], Sequence[Obstacle] | None]
 
 
 #: What is looked at in every plan, and in one with a database; docs/foreseen.md says what each foresees.
-LOOKS: Mapping[str, Look] = {
-    "image": app.look_at_image,
-    "version": app.look_at_version,
-    "services": app.look_at_services,
-    "drift": drift.look_at_drift,
-    "names": naming.look_at_names,
-    "gate": gate.look_at_gate,
-    "pin": app.look_at_pin,
-    "backup folder": room.look_at_backup_folder,
-    "room for images": room.look_at_room_for_images,
+CHECKS: Mapping[str, PreflightCheck] = {
+    "image": app.check_image,
+    "version": app.check_version,
+    "services": app.check_services,
+    "drift": drift.check_drift,
+    "names": naming.check_names,
+    "gate": gate.check_gate,
+    "pin": app.check_pin,
+    "backup folder": room.check_backup_folder,
+    "room for images": room.check_room_for_images,
 }
-LOOKS_AT_DATABASE: Mapping[str, Look] = {
-    "room for backups": room.look_at_room_for_backups,
-    "room for the copy": room.look_at_room_for_copy,
-    "database volume": database.look_at_volume,
-    "database state": database.look_at_state,
-    "database load": database.look_at_load,
-    "sessions": sessions.look_at_sessions,
-    "other databases": sessions.look_at_other_databases,
+DATABASE_CHECKS: Mapping[str, PreflightCheck] = {
+    "room for backups": room.check_room_for_backups,
+    "room for the copy": room.check_room_for_copy,
+    "database volume": database.check_volume,
+    "database state": database.check_state,
+    "database load": database.check_load,
+    "sessions": sessions.check_sessions,
+    "other databases": sessions.check_other_databases,
 }
 
 
@@ -59,9 +59,9 @@ def find_problems(ctx: StateContext[Any]) -> Findings:
     around = Surroundings(ctx)
     problems: dict[str, StateError] = {}
     doubts: dict[str, None] = {}
-    for look in choose_looks(ctx).values():
+    for check in choose_checks(ctx).values():
         try:
-            found = look(around) or ()
+            found = check(around) or ()
         except StateError as problem:
             if problem.code == "engine.unreachable":
                 raise
@@ -86,6 +86,6 @@ def tell(obstacle: Obstacle) -> str:
     return f"{obstacle.what} {obstacle.hint}".rstrip()
 
 
-def choose_looks(ctx: StateContext[Any]) -> Mapping[str, Look]:
+def choose_checks(ctx: StateContext[Any]) -> Mapping[str, PreflightCheck]:
     """Every look that says something for this plan, by what it is at."""
-    return LOOKS if ctx.ports.database is None else {**LOOKS, **LOOKS_AT_DATABASE}
+    return CHECKS if ctx.ports.database is None else {**CHECKS, **DATABASE_CHECKS}

@@ -51,10 +51,10 @@ class Watch:
         Raises:
             DatabaseError: ``rehearse.no_space``: it takes more room than was to be expected.
         """
-        self.look_at_room()
+        self.check_room()
         self.longest_lock_s = max(self.longest_lock_s, self.stage.database.longest_lock_s(self.database))
 
-    def look_at_room(self) -> None:
+    def check_room(self) -> None:
         """The first half of `look`."""
         taken = self.stage.disk_usage()
         self.disk_peak_bytes = max(self.disk_peak_bytes, taken)
@@ -73,7 +73,7 @@ class Watch:
             passed += len(chunk)
             if passed >= _LOOK_EVERY_BYTES:
                 passed = 0
-                self.look_at_room()
+                self.check_room()
             yield chunk
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:

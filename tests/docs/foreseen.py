@@ -2,7 +2,7 @@
 
 An error code that is new gets its line here: in `BETWEEN` if a state or an adapter can raise it with the app down, with
 the looks that would have shown it before, and what is left that none can show; in `ELSEWHERE` otherwise. Looks are
-named as `states.shared.preflight_checks.choose_looks` and `orchestrator doctor` name them; `OTHER_LOOKS` are the rest.
+named as `states.shared.preflight_checks` and `orchestrator doctor` name them; `OTHER_CHECKS` are the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Foreseen:
     rest: str
 
 
-OTHER_LOOKS: Mapping[str, str] = {
+OTHER_CHECKS: Mapping[str, str] = {
     "lint": "the plan alone, on every way through it",
     "journal": "`doctor` reads the journal and its folder; a run begins by writing to it",
     "engine": "the first question to the engine",

@@ -17,8 +17,8 @@ from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, PlanForm, StateForm
 from orchestrator.plan.schema import COMMON_OUTCOMES
 from states.registry import KINDS
-from states.shared.preflight_checks import LOOKS, LOOKS_AT_DATABASE
-from tests.docs.foreseen import BETWEEN, ELSEWHERE, OTHER_LOOKS, REFUSED_FOR_ITS_OWN_SAKE
+from states.shared.preflight_checks import CHECKS, DATABASE_CHECKS
+from tests.docs.foreseen import BETWEEN, ELSEWHERE, OTHER_CHECKS, REFUSED_FOR_ITS_OWN_SAKE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 Schema = Mapping[str, Any]
@@ -98,7 +98,7 @@ def render_foreseen_page() -> str:
     rows = [
         f"| `{code}` | {', '.join(row.looks) or '–'} | {_cell(row.rest)} |" for code, row in sorted(BETWEEN.items())
     ]
-    looks = {**LOOKS, **LOOKS_AT_DATABASE}
+    looks = {**CHECKS, **DATABASE_CHECKS}
     described = {name: (inspect.getdoc(look) or "").splitlines()[0] for name, look in looks.items()}
     parts = [
         _HEAD_OF_FORESEEN,
@@ -107,7 +107,7 @@ def render_foreseen_page() -> str:
         "\n## The looks\n",
         "| Look | What it sees to |\n|---|---|",
         *(f"| {name} | {_cell(text)} |" for name, text in described.items()),
-        *(f"| {name} | {_cell(text)} |" for name, text in OTHER_LOOKS.items()),
+        *(f"| {name} | {_cell(text)} |" for name, text in OTHER_CHECKS.items()),
         "\nThese foresee no error: without them a run would end well, and be wrong.\n",
         *(f"- {name}: {text}" for name, text in REFUSED_FOR_ITS_OWN_SAKE.items()),
         "\n## Errors that cannot be raised there\n",

@@ -12,7 +12,7 @@ from typing import IO
 
 from orchestrator.adapters.compose.errors import (
     Ended,
-    explain_failure,
+    explain_compose_failure,
     explain_no_compose,
     explain_no_file,
     explain_no_project,
@@ -203,7 +203,7 @@ class Compose:
         ):
             ended = self._collect(process, None)
         if ended.exit_code != 0:
-            raise explain_failure(ended)
+            raise explain_compose_failure(ended)
 
     def run_command(
         self,

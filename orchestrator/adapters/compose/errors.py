@@ -41,7 +41,7 @@ class Ended:
         return keep_end(self.errors.strip() or self.output.strip(), _SHOWN_CHARACTERS)
 
 
-def explain_failure(ended: Ended) -> PlatformError:
+def explain_compose_failure(ended: Ended) -> PlatformError:
     """The error for a change that Compose could not make."""
     if any(words in ended.errors.lower() for words in _NO_ENGINE):
         return PlatformError(

@@ -20,7 +20,7 @@ from docker.types import CancellableStream, LogConfig, Mount
 
 from orchestrator.adapters.docker.answers import read, read_list
 from orchestrator.adapters.docker.errors import explain_lookup, explain_pull, translated
-from orchestrator.adapters.docker.image_pull import DownloadedBytes, explain_failure
+from orchestrator.adapters.docker.image_pull import DownloadedBytes, explain_pull_failure
 from orchestrator.adapters.docker.models import (
     Connection,
     ContainerDocument,
@@ -119,7 +119,7 @@ class DockerEngine:
         with translated(f"pull {reference}", explain_pull(reference)), closing(flow) as events:
             for event in events:
                 if event.error:
-                    raise explain_failure(reference, event.error)
+                    raise explain_pull_failure(reference, event.error)
                 if (progress := downloaded.add(event)) is not None:
                     report(progress)
 

@@ -11,7 +11,7 @@ import urllib3
 from docker.errors import APIError, DockerException, StreamParseError
 
 from orchestrator.adapters.docker.answers import UnreadableError
-from orchestrator.adapters.docker.image_pull import explain_failure
+from orchestrator.adapters.docker.image_pull import explain_pull_failure
 from orchestrator.core.errors import PlatformError
 
 
@@ -51,7 +51,7 @@ def _say(error: APIError) -> str:
 
 def explain_pull(reference: str) -> Callable[[APIError], PlatformError]:
     """Why an image was not downloaded."""
-    return lambda error: explain_failure(reference, _say(error), error.status_code)
+    return lambda error: explain_pull_failure(reference, _say(error), error.status_code)
 
 
 def explain_lookup(reference: str) -> Callable[[APIError], PlatformError]:

@@ -52,7 +52,7 @@ class DownloadedBytes:
         return progress
 
 
-def explain_failure(reference: str, text: str, status: int | None = None) -> PlatformError:
+def explain_pull_failure(reference: str, text: str, status: int | None = None) -> PlatformError:
     """The error for a pull that ended with ``text``; ``status`` is the engine's, None inside the stream."""
     code = _choose_code(text.lower(), status)
     return PlatformError(

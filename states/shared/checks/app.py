@@ -11,7 +11,7 @@ from orchestrator.core.ports.recovery import ByHand
 from states.shared.checks.surroundings import Surroundings
 
 
-def look_at_image(around: Surroundings) -> None:
+def check_image(around: Surroundings) -> None:
     """The release has an image for this machine."""
     target = around.ctx.find(TargetRelease)
     wanted = f"linux/{around.engine.architecture}"
@@ -25,7 +25,7 @@ def look_at_image(around: Surroundings) -> None:
         )
 
 
-def look_at_version(around: Surroundings) -> None:
+def check_version(around: Surroundings) -> None:
     """What runs is what the version variable says."""
     current = around.ctx.find(Current)
     if current is None:
@@ -55,7 +55,7 @@ def is_pinned_to(status: ServiceStatus, text: str) -> bool:
 
 # Asked anew: it may have come up since `check` looked, or have gone down.
 # A container that was left by a recreation that was cut off never ran, and is no illness of the app.
-def look_at_services(around: Surroundings) -> None:
+def check_services(around: Surroundings) -> None:
     """The running version is healthy."""
     ctx = around.ctx
     current = ctx.find(Current)
@@ -71,6 +71,6 @@ def look_at_services(around: Surroundings) -> None:
         )
 
 
-def look_at_pin(around: Surroundings) -> None:
+def check_pin(around: Surroundings) -> None:
     """The version variable can be set."""
     around.ctx.ports.platform.check_pin_writable()

@@ -12,7 +12,7 @@ _LONG_TRANSACTION_S = 300.0
 _CONNECTIONS_NEEDED = 5
 
 
-def look_at_volume(around: Surroundings) -> None:
+def check_volume(around: Surroundings) -> None:
     """The database's files are its own, and stay."""
     load = around.load
     if load.sharers:
@@ -30,12 +30,12 @@ def look_at_volume(around: Surroundings) -> None:
         )
 
 
-def look_at_state(around: Surroundings) -> Sequence[Obstacle]:
+def check_state(around: Surroundings) -> Sequence[Obstacle]:
     """It can be copied, closed, swapped and migrated."""
     return around.ctx.database().find_obstacles(around.database.name, rehearsed=around.ctx.rehearsed)
 
 
-def look_at_load(around: Surroundings) -> None:
+def check_load(around: Surroundings) -> None:
     """Nothing keeps an upgrade from having the database to itself."""
     name, load = around.database.name, around.load
     if load.prepared:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from orchestrator.core.errors import RefusedError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import Drift
-from states.shared.checks.app import look_at_version
+from states.shared.checks.app import check_version
 from states.shared.checks.surroundings import Surroundings
 
 _IMAGE = "image"
 
 
-def look_at_drift(around: Surroundings) -> None:
+def check_drift(around: Surroundings) -> None:
     """The containers are as they would be made now, so that a start changes the version and nothing else."""
     ctx = around.ctx
     drift = ctx.ports.platform.find_drift(ctx.find(FrozenProject))
@@ -24,7 +24,7 @@ def look_at_drift(around: Surroundings) -> None:
 
 def _is_version_told(around: Surroundings) -> bool:
     try:
-        look_at_version(around)
+        check_version(around)
     except RefusedError:
         return True
     return False

@@ -13,7 +13,7 @@ _ANSWER_TIMEOUT_S = 5.0
 
 
 # Tried on the version that runs: behind the gate a health that cannot be asked would look like an app that is ill.
-def look_at_gate(around: Surroundings) -> None:
+def check_gate(around: Surroundings) -> None:
     """Users can be kept out, and the app can be asked all the same."""
     ctx = around.ctx
     project = ctx.find(FrozenProject)

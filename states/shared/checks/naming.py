@@ -9,7 +9,7 @@ from orchestrator.core.foresight import Obstacle, PlannedUse
 from states.shared.checks.surroundings import Surroundings
 
 
-def look_at_names(around: Surroundings) -> Sequence[Obstacle]:
+def check_names(around: Surroundings) -> Sequence[Obstacle]:
     """Every service and every program that the plan names is there."""
     ctx, target = around.ctx, around.ctx.find(TargetRelease)
     project = ctx.find(FrozenProject)

@@ -8,7 +8,7 @@ from states.shared.checks.surroundings import Surroundings
 _RESERVE_BYTES = 256 * 1024**2
 
 
-def look_at_backup_folder(around: Surroundings) -> None:
+def check_backup_folder(around: Surroundings) -> None:
     """A backup can be written."""
     folder = around.ctx.ports.backups.inspect_folder()
     if folder.problem:
@@ -19,19 +19,19 @@ def look_at_backup_folder(around: Surroundings) -> None:
         )
 
 
-def look_at_room_for_backups(around: Surroundings) -> None:
+def check_room_for_backups(around: Surroundings) -> None:
     """A dump fits into the backup folder."""
     free_bytes = around.ctx.ports.backups.inspect_folder().free_bytes
     _require_room("the backup folder", free_bytes, around.database.size_bytes + _RESERVE_BYTES)
 
 
-def look_at_room_for_images(around: Surroundings) -> None:
+def check_room_for_images(around: Surroundings) -> None:
     """A new image fits into the engine's store."""
     _require_room("the engine's image store", around.engine.free_bytes, _RESERVE_BYTES)
 
 
 # The copy at `stop`, and a restore beside it if that copy could not be used.
-def look_at_room_for_copy(around: Surroundings) -> None:
+def check_room_for_copy(around: Surroundings) -> None:
     """A copy of the database and a restore fit beside it."""
     needed_bytes = 2 * around.database.size_bytes + _RESERVE_BYTES
     _require_room("the database server", around.database.free_bytes, needed_bytes)

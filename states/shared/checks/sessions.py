@@ -14,7 +14,7 @@ from states.shared.write_lock import GRACE_S
 _POLL_S = 1.0
 
 
-def look_at_sessions(around: Surroundings) -> Sequence[Obstacle]:
+def check_sessions(around: Surroundings) -> Sequence[Obstacle]:
     """Nobody but the app and those whom the plan lets us disconnect stays connected to the database."""
     ctx, name = around.ctx, around.database.name
     allowed = (*ctx.target.services, *ctx.target.disconnect)
@@ -58,7 +58,7 @@ def look_at_sessions(around: Surroundings) -> Sequence[Obstacle]:
     return doubts
 
 
-def look_at_other_databases(around: Surroundings) -> Sequence[Obstacle]:
+def check_other_databases(around: Surroundings) -> Sequence[Obstacle]:
     """The app is connected to the database that the plan names, and to no other."""
     name = around.database.name
     app = Strangers(around.neighbourhood, around.ctx.target.services)

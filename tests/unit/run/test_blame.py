@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.compose.errors import Ended, explain_failure
+from orchestrator.adapters.compose.errors import Ended, explain_compose_failure
 from orchestrator.core.errors import DatabaseError, PlatformError
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.owners import Owner
@@ -170,4 +170,4 @@ def test_a_failure_of_an_earlier_version_has_no_owner_and_counts_against_its_rel
     ],
 )
 def test_a_program_that_the_image_lacks_is_told_from_what_the_host_lacks(said: str, code: str) -> None:
-    assert explain_failure(Ended(1, "", said)).code == code
+    assert explain_compose_failure(Ended(1, "", said)).code == code

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.compose.command import build_environment, config_command, job_command, up_command
-from orchestrator.adapters.compose.errors import Ended, explain_failure, explain_no_file
+from orchestrator.adapters.compose.errors import Ended, explain_compose_failure, explain_no_file
 from orchestrator.adapters.compose.rendering import (
     PLACEHOLDER,
     Json,
@@ -61,15 +61,15 @@ def test_a_job_is_named_labelled_and_never_removed_by_itself() -> None:
     ],
 )
 def test_an_engine_that_is_away_is_told_from_a_change_that_is_refused(errors: str, code: str) -> None:
-    error = explain_failure(Ended(1, "", errors))
+    error = explain_compose_failure(Ended(1, "", errors))
     assert error.code == code
     assert errors in error.summary
 
 
 def test_a_port_that_the_engine_has_not_given_back_is_told_from_other_refusals() -> None:
     taken = "Bind for 127.0.0.1:5100 failed: port is already allocated"
-    assert "restart the engine" in explain_failure(Ended(1, "", taken)).hint
-    assert "restart the engine" not in explain_failure(Ended(1, "", "No such image")).hint
+    assert "restart the engine" in explain_compose_failure(Ended(1, "", taken)).hint
+    assert "restart the engine" not in explain_compose_failure(Ended(1, "", "No such image")).hint
 
 
 @pytest.mark.parametrize(

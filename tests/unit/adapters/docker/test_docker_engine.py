@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from orchestrator.adapters.docker.engine import DockerEngine
-from orchestrator.adapters.docker.image_pull import DownloadedBytes, explain_failure
+from orchestrator.adapters.docker.image_pull import DownloadedBytes, explain_pull_failure
 from orchestrator.adapters.docker.models import (
     ContainerDocument,
     DistributionDocument,
@@ -49,7 +49,7 @@ def test_layers_are_summed_up_to_one_progress() -> None:
     ],
 )
 def test_a_failed_pull_is_named_for_its_cause(text: str, status: int | None, code: str) -> None:
-    assert explain_failure("r:v1", text, status).code == code
+    assert explain_pull_failure("r:v1", text, status).code == code
 
 
 def test_attestations_are_no_platforms() -> None:
