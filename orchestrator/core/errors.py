@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from orchestrator.core.error_categories import Category, find_category
+
 #: What most failures before the first change mean for the app.
 UNTOUCHED = "Nothing was changed; the app runs as before."
 
@@ -44,6 +46,11 @@ class OrchestratorError(Exception):
         self.summary = summary
         self.impact = impact
         self.hint = hint
+
+    @property
+    def category(self) -> Category:
+        """The kind of the failure, by which callers decide."""
+        return find_category(self.code)
 
     def sentences(self) -> tuple[str, ...]:
         """What happened, what it means for the app, what to do; the empty ones left out."""

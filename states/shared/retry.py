@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from orchestrator.core.deadline import Deadline
+from orchestrator.core.error_categories import Category
 from orchestrator.core.errors import DeadlineExceededError, StateError
 from orchestrator.core.state_kind import StateContext
 
@@ -15,18 +16,9 @@ T = TypeVar("T")
 #: How long is waited while an operator watches and nothing has been changed.
 BRIEF_S = 15.0
 #: On the way back the engine is asked again where it could not do something, too: there is no other way to go.
-GOING_BACK = frozenset({"compose.failed", "compose.program_missing", "engine.refused"})
+GOING_BACK = frozenset({Category.REFUSED})
 
-_AWAY = frozenset(
-    {
-        "database.unreachable",
-        "database.full",
-        "engine.unreachable",
-        "image.unreachable",
-        "pull.rate_limited",
-        "pull.failed",
-    }
-)
+_AWAY = frozenset({Category.UNREACHABLE})
 _NAMES = {"database": "the database server", "image": "the registry", "pull": "the registry"}
 _PATIENCE_S = 120.0
 _RETRY_S = 1.0
@@ -34,17 +26,21 @@ _RETRY_S = 1.0
 
 def is_away(error: StateError) -> bool:
     """Whether it was raised because something did not answer, and not because it refused."""
-    return error.code in _AWAY
+    return error.category in _AWAY
 
 
 def retry_while_unreachable(
-    ctx: StateContext[Any], work: Callable[[], T], *, at_most_s: float = _PATIENCE_S, also: frozenset[str] = frozenset()
+    ctx: StateContext[Any],
+    work: Callable[[], T],
+    *,
+    at_most_s: float = _PATIENCE_S,
+    also: frozenset[Category] = frozenset(),
 ) -> T:
     """Do ``work``, which may be repeated, until all that it needs was there; from the first failure on, a while.
 
-    ``also`` are more codes of errors after which it is repeated. Raises as `retry_while`.
+    ``also`` are more categories of errors after which it is repeated. Raises as `retry_while`.
     """
-    return retry_while(ctx, work, lambda error: error.code in _AWAY | also, at_most_s=at_most_s)
+    return retry_while(ctx, work, lambda error: error.category in _AWAY | also, at_most_s=at_most_s)
 
 
 def retry_while(
