@@ -40,8 +40,8 @@ from orchestrator.adapters.releases.file import FileFeed
 from orchestrator.adapters.releases.github import GitHubFeed
 from orchestrator.adapters.releases.oci_tags import RegistryFeed
 from orchestrator.adapters.releases.redacted_feed import MaskedFeed
+from orchestrator.checker.explanation import require_safe
 from orchestrator.checker.findings import Finding, check_plan
-from orchestrator.checker.telling import require_safe
 from orchestrator.core.deadline import Interruption
 from orchestrator.core.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
 from orchestrator.core.fact_names import find_fact_names
@@ -54,7 +54,7 @@ from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.core.ports.trial import Stages
 from orchestrator.core.state_kind import Ports
 from orchestrator.core.trust import TRUST, require_trusted
-from orchestrator.doctor.live_checks import Surgery
+from orchestrator.doctor.live_checks import LiveChecks
 from orchestrator.init import plan_names
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
@@ -90,7 +90,7 @@ def require_known_services(plan: Plan) -> None:
     plan_names.require_known_services(plan, KINDS)
 
 
-def find_dangers(plan: Plan) -> tuple[Finding, ...]:
+def find_plan_findings(plan: Plan) -> tuple[Finding, ...]:
     """What could go wrong on any way through a plan."""
     return check_plan(plan, KINDS)
 
@@ -105,10 +105,10 @@ def build_service(path: Path, operator: Operator) -> Service:
     return Service(plan, KINDS, build_ports(plan, operator))
 
 
-def build_surgery(path: Path, operator: Operator, folder: Path) -> Surgery:
+def build_live_checks(path: Path, operator: Operator, folder: Path) -> LiveChecks:
     """What `doctor` tries for the plan at ``path``; ``folder`` is for what it makes. Raises `PlanError`."""
     plan = read_resolved_plan(path)
-    return Surgery(plan, KINDS, build_ports(plan, operator), find_dangers(plan), folder, Interruption())
+    return LiveChecks(plan, KINDS, build_ports(plan, operator), find_plan_findings(plan), folder, Interruption())
 
 
 def read_resolved_plan(path: Path) -> Plan:

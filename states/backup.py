@@ -21,7 +21,7 @@ class Backup(StateKind[Options]):
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """A backup of what the app has saved so far."""
         return Effects(needs=(Capability.CURRENT,), ensures=Capability.BACKUP)
 

@@ -24,7 +24,7 @@ class Check(StateKind[Options]):
     provides = (Current, TargetRelease)
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """Which version runs, and which one to go to."""
         return Effects(
             ensures=Capability.CURRENT | Capability.TARGET,

@@ -34,7 +34,7 @@ class Cleanup(StateKind[CleanupOptions]):
     Options = CleanupOptions
 
     @classmethod
-    def effects(cls, options: CleanupOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: CleanupOptions, traits: PlanTraits) -> Effects:
         """What only a committed run may let go."""
         return Effects(steps=(Step.DISCARD,))
 

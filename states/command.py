@@ -45,7 +45,7 @@ class Command(StateKind[CommandOptions]):
         return (PlannedCommand(place=f"states: {name}: with: run", service=service, argv=options.run),)
 
     @classmethod
-    def effects(cls, options: CommandOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: CommandOptions, traits: PlanTraits) -> Effects:
         """What the plan says that it changes; a program on the host goes on when we are killed."""
         changes = {"nothing": (), "app": (Step.CHANGE_APP,), "database": (Step.WRITE_DATABASE,)}
         steps: tuple[Step, ...] = changes[options.changes]

@@ -40,7 +40,7 @@ class Commit(StateKind[Options]):
     opens_gate = True
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """The pivot, and then the gate."""
         return Effects(
             needs=(Capability.TARGET, Capability.STARTED), steps=(Step.COMMIT, Step.OPEN_GATE), ensures=Capability.PIVOT

@@ -23,7 +23,7 @@ class Confirm(StateKind[Options]):
     timeout_s = 3600.0
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """The operator's yes."""
         return Effects(
             needs=(Capability.CURRENT, Capability.TARGET), ensures=Capability.CONSENT, success=cls.success, judges=True

@@ -20,7 +20,7 @@ class DropRestored(StateKind[Options]):
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """Nothing that anybody needs."""
         return Effects()
 

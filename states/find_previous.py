@@ -21,7 +21,7 @@ class FindPrevious(StateKind[Options]):
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """The version and the data of before are still here."""
         return Effects(ensures=Capability.CURRENT | Capability.TARGET | Capability.IMAGE | Capability.REPLACEMENT)
 

@@ -45,7 +45,7 @@ class Health(StateKind[HealthOptions]):
     Options = HealthOptions
 
     @classmethod
-    def effects(cls, options: HealthOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: HealthOptions, traits: PlanTraits) -> Effects:
         """The new version is well, where it was started."""
         return Effects(
             needs=(Capability.TARGET, Capability.STARTED), steps=(Step.PROVE_NEW,), ensures=Capability.HEALTH

@@ -45,9 +45,9 @@ class Migrate(StateKind[MigrateOptions]):
         return (PlannedCommand(place=place, service=command[0], argv=command[1:], migrates=True),)
 
     @classmethod
-    def effects(cls, options: MigrateOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: MigrateOptions, traits: PlanTraits) -> Effects:
         """The first write, where there is anything to run."""
-        if not (options.command or setting.migrates):
+        if not (options.command or traits.migrates):
             return Effects()
         return Effects(needs=(Capability.TARGET, Capability.IMAGE), steps=(Step.MIGRATE_DATABASE,))
 

@@ -17,7 +17,7 @@ class Preflight(StateKind[Options]):
     timeout_s = 120.0
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """Whether to begin at all."""
         return Effects(ensures=Capability.READY, judges=True)
 

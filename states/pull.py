@@ -2,7 +2,7 @@
 
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.facts import Current, Intent, PulledImage, TargetRelease
-from orchestrator.core.kind_model import NO_THING, Capability, Effects, PlanTraits
+from orchestrator.core.kind_model import NO_CAPABILITY, Capability, Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.images import LocalImage
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
@@ -29,9 +29,9 @@ class Pull(StateKind[PullOptions]):
     Options = PullOptions
 
     @classmethod
-    def effects(cls, options: PullOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: PullOptions, traits: PlanTraits) -> Effects:
         """The new image, downloaded or only looked for."""
-        assumes = NO_THING if options.network else Capability.IMAGE
+        assumes = NO_CAPABILITY if options.network else Capability.IMAGE
         return Effects(
             needs=(Capability.CURRENT, Capability.TARGET),
             ensures=Capability.IMAGE,

@@ -62,7 +62,7 @@ class Rehearse(StateKind[RehearseOptions]):
     Options = RehearseOptions
 
     @classmethod
-    def effects(cls, options: RehearseOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: RehearseOptions, traits: PlanTraits) -> Effects:
         """Whether the upgrade works on a copy."""
         return Effects(
             needs=(Capability.CURRENT, Capability.TARGET, Capability.IMAGE, Capability.BACKUP),

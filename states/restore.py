@@ -53,7 +53,7 @@ class Restore(StateKind[RestoreOptions]):
     Options = RestoreOptions
 
     @classmethod
-    def effects(cls, options: RestoreOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: RestoreOptions, traits: PlanTraits) -> Effects:
         """The data as they were when the app stopped."""
         back = Step.RESTORE_OR_KEEP if options.keep_writes else Step.RESTORE_DATABASE
         return Effects(

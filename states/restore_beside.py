@@ -39,7 +39,7 @@ class RestoreBeside(StateKind[RestoreBesideOptions]):
     Options = RestoreBesideOptions
 
     @classmethod
-    def effects(cls, options: RestoreBesideOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: RestoreBesideOptions, traits: PlanTraits) -> Effects:
         """Other data beside the live ones; the version that runs stays."""
         return Effects(ensures=Capability.CURRENT | Capability.TARGET | Capability.IMAGE | Capability.REPLACEMENT)
 

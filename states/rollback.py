@@ -27,7 +27,7 @@ class Rollback(StateKind[Options]):
     interruptible = False
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """The old version, seen to serve."""
         return Effects(
             needs=(Capability.CURRENT,),

@@ -35,7 +35,7 @@ class Start(StateKind[StartOptions]):
     Options = StartOptions
 
     @classmethod
-    def effects(cls, options: StartOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: StartOptions, traits: PlanTraits) -> Effects:
         """The new version, where users reach it or where they do not."""
         start = Step.START_NEW_GATED if cls.closes_gate(options) else Step.START_NEW
         return Effects(

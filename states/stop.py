@@ -45,9 +45,9 @@ class Stop(StateKind[StopOptions]):
     Options = StopOptions
 
     @classmethod
-    def effects(cls, options: StopOptions, setting: PlanTraits) -> Effects:
+    def effects(cls, options: StopOptions, traits: PlanTraits) -> Effects:
         """Nobody writes any more, and a copy is there of what was written."""
-        if not setting.database:
+        if not traits.database:
             return Effects(steps=(Step.STOP_APP,))
         steps = (Step.STOP_APP, Step.CLOSE_DATABASE)
         if not options.snapshot:

@@ -21,7 +21,7 @@ class SwapIn(StateKind[Options]):
     needs_database = True
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         """Other data; what was live is what a way back swaps in."""
         return Effects(
             needs=(Capability.FENCE, Capability.REPLACEMENT), prepares=Capability.SNAPSHOT, steps=(Step.SWAP_DATABASE,)

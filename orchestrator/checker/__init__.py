@@ -1,1 +1,1 @@
-"""Explores a plan against a small model of the world, and tells what could go wrong with the path that shows it."""
+"""Explore a plan against a small model of the world and show the path to each fault."""

@@ -1,4 +1,4 @@
-"""What the search has met, as a person reads it: the rule, the path, the moment, the line to change."""
+"""Turn counterexamples into findings: the rule, the path, the moment, the line to change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.checker.judgement import Violation
+from orchestrator.checker.invariants import Violation
 from orchestrator.checker.rules import RULES, Blame, Level, Rule
 from orchestrator.checker.search import Counterexample, Search, TraceStep
 from orchestrator.core.kind_model import Step
@@ -21,16 +21,16 @@ from orchestrator.plan.tree import KeyPath, Node, Position, Problems
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken rule: ``what`` is wrong, the ``path`` that shows it and the ``moment`` at its end, what would
-    ``mend`` it, and the place in the plan that is to be changed.
+    """One broken rule: the ``problem``, the ``path`` to it with the ``moment`` at its end, the ``remedy``, and the
+    position in the plan to change.
     """
 
     rule: Rule
-    what: str
-    mend: str
+    problem: str
+    remedy: str
     path: tuple[TraceStep, ...]
     moment: str
-    trail: KeyPath
+    key_path: KeyPath
     position: Position
 
     @property
@@ -42,15 +42,15 @@ class Finding:
 def check_plan(
     plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], *, rules: Collection[str] = tuple(RULES)
 ) -> tuple[Finding, ...]:
-    """Explore the plan; all that is wrong with it, errors first, each mistake once for each line of the plan.
+    """Explore the plan and return its findings, errors first, each fault once for each line of the plan.
 
-    ``rules``: numbers of the rules that it is held to.
+    ``rules``: numbers of the rules to check.
     """
     search = Search(plan, kinds, frozenset(number for number in rules if RULES[number].level is Level.ERROR))
     search.explore()
-    sightings = (*search.sightings.values(), *_measure(plan, kinds, search))
-    teller = _Teller(plan, search)
-    return _choose([teller.tell(sighting) for sighting in sightings if sighting.breach.rule in rules])
+    counterexamples = (*search.counterexamples.values(), *_measure(plan, kinds, search))
+    explainer = _Explainer(plan, search)
+    return _choose([explainer.explain(example) for example in counterexamples if example.violation.rule in rules])
 
 
 def _measure(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], search: Search) -> Iterator[Counterexample]:
@@ -76,36 +76,36 @@ def _measure(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], search: Sear
 def _choose(found: list[Finding]) -> tuple[Finding, ...]:
     chosen: dict[tuple[str, KeyPath], Finding] = {}
     for finding in sorted(found, key=lambda one: (not one.is_error, len(one.path))):
-        chosen.setdefault((finding.rule.id, finding.trail), finding)
-    broken = {finding.trail for finding in chosen.values() if finding.is_error}
-    return tuple(one for one in chosen.values() if one.is_error or one.trail not in broken)
+        chosen.setdefault((finding.rule.id, finding.key_path), finding)
+    broken = {finding.key_path for finding in chosen.values() if finding.is_error}
+    return tuple(one for one in chosen.values() if one.is_error or one.key_path not in broken)
 
 
 @dataclass
-class _Teller:
+class _Explainer:
     plan: Plan
     search: Search
     _tree: Node | None = None
 
-    def tell(self, sighting: Counterexample) -> Finding:
-        rule, blamed = RULES[sighting.breach.rule], self._blame(sighting)
-        words = {"at": sighting.at, "state": blamed.state, "outcome": blamed.outcome, **dict(sighting.breach.words)}
-        trail: KeyPath = ("states", blamed.state, *(("then", blamed.outcome) if blamed.outcome else ()))
+    def explain(self, example: Counterexample) -> Finding:
+        rule, blamed = RULES[example.violation.rule], self._blame(example)
+        words = {"at": example.at, "state": blamed.state, "outcome": blamed.outcome, **dict(example.violation.words)}
+        key_path: KeyPath = ("states", blamed.state, *(("then", blamed.outcome) if blamed.outcome else ()))
         return Finding(
             rule=rule,
-            what=rule.what.format(**words),
-            mend=rule.mend.format(**words),
-            path=sighting.hops,
-            moment=_tell_moment(sighting, self.plan),
-            trail=trail,
-            position=self._find(trail),
+            problem=rule.problem.format(**words),
+            remedy=rule.remedy.format(**words),
+            path=example.trace,
+            moment=_describe_moment(example, self.plan),
+            key_path=key_path,
+            position=self._find(key_path),
         )
 
-    def _blame(self, sighting: Counterexample) -> TraceStep:
-        blame, effects = RULES[sighting.breach.rule].blame, self.search.effects
-        moves = [hop for hop in sighting.hops if hop.is_transition]
+    def _blame(self, example: Counterexample) -> TraceStep:
+        blame, effects = RULES[example.violation.rule].blame, self.search.effects
+        moves = [taken for taken in example.trace if taken.is_transition]
         if blame is Blame.STATE or not moves:
-            return TraceStep(sighting.at, "", "")
+            return TraceStep(example.at, "", "")
         if blame is Blame.STOP:
             stopped = [h for h in moves if Step.STOP_APP in effects[h.state].steps]
             if stopped and stopped[-1].outcome == effects[stopped[-1].state].success:
@@ -117,15 +117,15 @@ class _Teller:
             return moves[-1]._replace(outcome=FAILED)
         return moves[-1]
 
-    def _find(self, trail: KeyPath) -> Position:
+    def _find(self, key_path: KeyPath) -> Position:
         if self._tree is None:
             self._tree = read_tree(self.plan.text, self.plan.source, Problems())
-        return self._tree.find(trail)[0]
+        return self._tree.find(key_path)[0]
 
 
-def _tell_moment(sighting: Counterexample, plan: Plan) -> str:
-    if sighting.step is not None:
-        return f"`{sighting.at}` has {sighting.step.value}"
-    if sighting.at in plan.ends:
-        return f"the run ends at `{sighting.at}` ({plan.ends[sighting.at].value.replace('_', ' ')})"
-    return f"the run comes to `{sighting.at}`" if sighting.hops else ""
+def _describe_moment(example: Counterexample, plan: Plan) -> str:
+    if example.step is not None:
+        return f"`{example.at}` has {example.step.value}"
+    if example.at in plan.ends:
+        return f"the run ends at `{example.at}` ({plan.ends[example.at].value.replace('_', ' ')})"
+    return f"the run comes to `{example.at}`" if example.trace else ""

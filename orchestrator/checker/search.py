@@ -1,4 +1,4 @@
-"""Breadth first through plan and model world: every way a run can take, the shortest to each place first."""
+"""Search breadth first through plan and model: every way a run can take, the shortest to each node first."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from orchestrator.checker.behaviour import Behaviour, Break, behave, learn
-from orchestrator.checker.judgement import Arrival, Violation, judge_end, judge_entry
-from orchestrator.checker.moves import Cut, Moves, Next
-from orchestrator.checker.world import Model, begin, close_again, complete, reboot, save
+from orchestrator.checker.invariants import Arrival, Violation, check_end, check_entry
+from orchestrator.checker.model import Model, begin, close_again, complete, reboot, save
+from orchestrator.checker.outcomes import CutOff, EntryOutcomes, apply_refusal, explore_entry
+from orchestrator.checker.recovery_moves import CutPoint, RecoveryMove, RecoveryMoves
 from orchestrator.core.facts import TargetRelease
-from orchestrator.core.kind_model import NO_THING, Capability, Effects, PlanTraits, Step
+from orchestrator.core.kind_model import NO_CAPABILITY, Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.state_kind import INTERRUPTED, StateKind
 from orchestrator.machine.resume import How, Mode, changes_app
@@ -22,8 +22,8 @@ KILLED, POWER_LOST, SAVED = "killed", "power lost", "users save"
 
 
 class TraceStep(NamedTuple):
-    """One thing that happens on a path. ``state`` is left by ``outcome``, which leads to ``to``, or something befalls
-    it there; ``steps``: how many of its own it had made. ``event`` says what else happened.
+    """One step of a path. ``state`` is left by ``outcome``, which leads to ``to``, or an event happens there;
+    ``steps``: how many of its own steps the state had made. ``event`` describes the event.
     """
 
     state: str
@@ -38,115 +38,115 @@ class TraceStep(NamedTuple):
         return self.outcome not in (KILLED, POWER_LOST, SAVED)
 
 
-class Place(NamedTuple):
-    """Where a run is: about to enter a state, in a world; ``before`` is where it came from while that matters."""
+class SearchNode(NamedTuple):
+    """A state about to be entered, and the model then; ``before`` is the previous state while that matters."""
 
     state: str
-    world: Model
+    model: Model
     before: str | None
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A broken rule where it was first met: the way there, and the step at which its state broke it."""
+    """A broken rule where it was found first: the path, and the step at which the state broke it."""
 
-    breach: Violation
+    violation: Violation
     at: str
-    hops: tuple[TraceStep, ...]
+    trace: tuple[TraceStep, ...]
     step: Step | None = None
 
 
-def read_setting(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> PlanTraits:
-    """What the kinds have to know of the plan to say what they do."""
+def read_traits(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> PlanTraits:
+    """Return the traits of the plan that the kinds need to declare their effects."""
     blank = PlanTraits(database=plan.database is not None, migrates=False)
     found = (kinds[spec.kind].effects(spec.options, blank) for spec in plan.states.values())
     own = any(Step.MIGRATE_DATABASE in effects.steps for effects in found)
     return PlanTraits(database=blank.database, migrates=own or bool(plan.target.migrate))
 
 
-def _tell(accident: str, cut: Cut, mode: Mode) -> str:
+def _describe_accident(accident: str, cut: CutPoint, mode: Mode) -> str:
     where = f"in {cut.state}" if cut.entered else f"on the way into {cut.state}"
-    return f"{accident} {where}{', for the last time that counts' if cut.tried else ''}; {mode.value}"
+    return f"{accident} {where}{', at the last attempt' if cut.tried else ''}; {mode.value}"
 
 
 @dataclass
 class Search:
-    """One plan on its way through the model. ``enforced``: rules behind whose breach nothing is looked at."""
+    """Search of one plan. ``enforced``: rules behind whose violation nothing is explored."""
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
     enforced: frozenset[str]
-    sightings: dict[tuple[str, ...], Counterexample] = field(default_factory=dict)
+    counterexamples: dict[tuple[str, ...], Counterexample] = field(default_factory=dict)
     effects: dict[str, Effects] = field(default_factory=dict)
-    _parents: dict[Place, tuple[Place, TraceStep] | None] = field(default_factory=dict)
-    _queue: deque[Place] = field(default_factory=deque)
+    _parents: dict[SearchNode, tuple[SearchNode, TraceStep] | None] = field(default_factory=dict)
+    _queue: deque[SearchNode] = field(default_factory=deque)
     _entered: set[tuple[str, Model]] = field(default_factory=set)
-    _behaviours: dict[tuple[Effects, Model], Behaviour] = field(default_factory=dict)
+    _explored: dict[tuple[Effects, Model], EntryOutcomes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         plan, kinds = self.plan, self.kinds
-        self._setting = read_setting(plan, kinds)
+        self._traits = read_traits(plan, kinds)
         interned: dict[Effects, Effects] = {}
         for name, spec in plan.states.items():
-            effects = kinds[spec.kind].effects(spec.options, self._setting)
+            effects = kinds[spec.kind].effects(spec.options, self._traits)
             self.effects[name] = interned.setdefault(effects, effects)
-        self._moves = Moves(plan, kinds)
+        self._moves = RecoveryMoves(plan, kinds)
         bounded = [name for name, spec in plan.states.items() if spec.attempts is not None]
         self._bounded = {name: number for number, name in enumerate(bounded)}
 
     @property
-    def places(self) -> int:
-        """How many places were looked at."""
+    def nodes(self) -> int:
+        """Number of nodes that were explored."""
         return len(self._parents)
 
     def explore(self) -> None:
-        """Look at everything that can be reached."""
-        start = begin(self._setting, self._find_known(), len(self._bounded))
+        """Explore everything that can be reached."""
+        start = begin(self._traits, self._find_known(), len(self._bounded))
         self._arrive(None, None, self.plan.initial, start, Arrival())
         while self._queue:
-            place = self._queue.popleft()
-            if place[:2] not in self._entered:
-                self._entered.add(place[:2])
-                self._save(place)
-                self._enter(place)
-            self._cut_before(place)  # last, so that of two ways of one length the plainer one is told
+            node = self._queue.popleft()
+            if node[:2] not in self._entered:
+                self._entered.add(node[:2])
+                self._save(node)
+                self._enter(node)
+            self._cut_before(node)  # last, so that of two paths of one length the simpler one is reported
 
     def _find_known(self) -> Capability:
-        # Where no state of the plan chooses the release, opening the run does.
+        # Where no state of the plan chooses the release, the run does as it is opened.
         chosen = any(TargetRelease in self.kinds[spec.kind].provides for spec in self.plan.states.values())
-        return NO_THING if chosen else Capability.CURRENT | Capability.TARGET
+        return NO_CAPABILITY if chosen else Capability.CURRENT | Capability.TARGET
 
-    def _save(self, place: Place) -> None:
-        saved = save(place.world)
-        if saved != place.world:
-            self._visit(place, TraceStep(place.state, SAVED, place.state), place._replace(world=saved))
+    def _save(self, node: SearchNode) -> None:
+        saved = save(node.model)
+        if saved != node.model:
+            self._visit(node, TraceStep(node.state, SAVED, node.state), node._replace(model=saved))
 
     # --- one state
 
-    def _enter(self, place: Place) -> None:
-        spec, world, effects = self.plan.states[place.state], place.world, self.effects[place.state]
+    def _enter(self, node: SearchNode) -> None:
+        spec, model, effects = self.plan.states[node.state], node.model, self.effects[node.state]
         if spec.attempts is not None:
             number = self._bounded[spec.name]
-            if world.visits[number] == spec.attempts:
-                self._leave(place, spec, EXHAUSTED, world)
+            if model.visits[number] == spec.attempts:
+                self._leave(node, spec, EXHAUSTED, model)
                 return
-            visits = (*world.visits[:number], world.visits[number] + 1, *world.visits[number + 1 :])
-            world = world._replace(visits=visits)
-        world = world._replace(begun=world.begun or changes_app(self.kinds[spec.kind]))
-        behaviour = self._behave(effects, world)
-        for fault in behaviour.faults:
-            self._sight(fault.breach, place.state, place, None, effects.steps[fault.steps])
-        for exit_ in behaviour.exits:
+            visits = (*model.visits[:number], model.visits[number] + 1, *model.visits[number + 1 :])
+            model = model._replace(visits=visits)
+        model = model._replace(begun=model.begun or changes_app(self.kinds[spec.kind]))
+        outcomes = self._explore_entry(effects, model)
+        for fault in outcomes.step_faults:
+            self._record(fault.violation, node.state, node, None, effects.steps[fault.steps])
+        for exit_ in outcomes.exits:
             for outcome in (exit_.outcome,) if exit_.outcome else self._unsuccessful(spec, effects):
-                self._leave(place, spec, outcome, exit_.world, exit_.steps)
-        for cut in behaviour.breaks:
-            self._cut_in(place, spec, cut)
+                self._leave(node, spec, outcome, exit_.model, exit_.steps)
+        for cut in outcomes.cut_offs:
+            self._cut_in(node, spec, cut)
 
-    def _behave(self, effects: Effects, world: Model) -> Behaviour:
-        key = (effects, world)
-        if key not in self._behaviours:
-            self._behaviours[key] = behave(effects, world, self._setting, self.enforced)
-        return self._behaviours[key]
+    def _explore_entry(self, effects: Effects, model: Model) -> EntryOutcomes:
+        key = (effects, model)
+        if key not in self._explored:
+            self._explored[key] = explore_entry(effects, model, self._traits, self.enforced)
+        return self._explored[key]
 
     def _unsuccessful(self, spec: StateSpec, effects: Effects) -> Iterator[str]:
         return (outcome for outcome in spec.then if outcome not in (effects.success, INTERRUPTED, EXHAUSTED))
@@ -154,7 +154,7 @@ class Search:
     # --- moving on
 
     def _leave(
-        self, place: Place, spec: StateSpec, outcome: str, world: Model, steps: int = 0, event: str = ""
+        self, node: SearchNode, spec: StateSpec, outcome: str, model: Model, steps: int = 0, event: str = ""
     ) -> None:
         effects, target = self.effects[spec.name], spec.then[outcome]
         well = outcome == effects.success
@@ -164,100 +164,102 @@ class Search:
             cut=outcome == INTERRUPTED,
             pivot=Step.COMMIT in effects.steps,
         )
-        world = world if well else learn(world, effects, outcome)
-        self._arrive(place, TraceStep(spec.name, outcome, target, steps, event), target, world, arrival)
+        model = model if well else apply_refusal(model, effects, outcome)
+        self._arrive(node, TraceStep(spec.name, outcome, target, steps, event), target, model, arrival)
 
-    def _arrive(self, place: Place | None, hop: TraceStep | None, target: str, world: Model, arrival: Arrival) -> None:
-        here = Place(target, self._turn(target, world), hop.state if hop and not world.begun else None)
+    def _arrive(
+        self, node: SearchNode | None, move: TraceStep | None, target: str, model: Model, arrival: Arrival
+    ) -> None:
+        here = SearchNode(target, self._mark_retreat(target, model), move.state if move and not model.begun else None)
         if here in self._parents:
             return
-        found = tuple(self._judge(target, world, arrival))
-        for breach in found:
-            self._sight(breach, target, place, hop)
-        if target in self.plan.states and not any(breach.rule in self.enforced for breach in found):
-            self._visit(place, hop, here)
+        found = tuple(self._judge(target, model, arrival))
+        for violation in found:
+            self._record(violation, target, node, move)
+        if target in self.plan.states and not any(violation.rule in self.enforced for violation in found):
+            self._visit(node, move, here)
 
-    def _turn(self, target: str, world: Model) -> Model:
+    def _mark_retreat(self, target: str, model: Model) -> Model:
         back = target in self.plan.states and self.kinds[self.plan.states[target].kind].compensation
-        return world._replace(retreating=True) if back and not world.retreating else world
+        return model._replace(retreating=True) if back and not model.retreating else model
 
-    def _judge(self, target: str, world: Model, arrival: Arrival) -> Iterator[Violation]:
+    def _judge(self, target: str, model: Model, arrival: Arrival) -> Iterator[Violation]:
         if target in self.plan.ends:
-            return judge_end(self.plan.ends[target], world, arrival)
+            return check_end(self.plan.ends[target], model, arrival)
         back = self.kinds[self.plan.states[target].kind].compensation
-        return judge_entry(self.effects[target], back=back, world=world, setting=self._setting)
+        return check_entry(self.effects[target], back=back, model=model, traits=self._traits)
 
-    def _visit(self, place: Place | None, hop: TraceStep | None, here: Place) -> None:
+    def _visit(self, node: SearchNode | None, move: TraceStep | None, here: SearchNode) -> None:
         if here not in self._parents:
-            self._parents[here] = (place, hop) if place is not None and hop is not None else None
+            self._parents[here] = (node, move) if node is not None and move is not None else None
             self._queue.append(here)
 
-    # --- being cut off, and taken up
+    # --- cut off, and resumed
 
-    def _cut_before(self, place: Place) -> None:
-        cut = Cut(place.state, entered=False, prepared=False, before=place.before, begun=place.world.begun)
-        self._take_up(place, cut, Break(prepared=False, whole=False, world=place.world, steps=0))
+    def _cut_before(self, node: SearchNode) -> None:
+        cut = CutPoint(node.state, entered=False, prepared=False, before=node.before, begun=node.model.begun)
+        self._resume_after(node, cut, CutOff(prepared=False, whole=False, model=node.model, steps=0))
 
-    def _cut_in(self, place: Place, spec: StateSpec, broken: Break) -> None:
-        cut = Cut(spec.name, entered=True, prepared=broken.prepared, before=None, begun=broken.world.begun)
-        self._take_up(place, cut, broken)
+    def _cut_in(self, node: SearchNode, spec: StateSpec, broken: CutOff) -> None:
+        cut = CutPoint(spec.name, entered=True, prepared=broken.prepared, before=None, begun=broken.model.begun)
+        self._resume_after(node, cut, broken)
         if spec.interrupted is None:
-            self._take_up(place, cut._replace(tried=True), broken)
+            self._resume_after(node, cut._replace(tried=True), broken)
 
-    def _take_up(self, place: Place, cut: Cut, broken: Break) -> None:
-        accidents = [(KILLED, broken.world)]
-        if (rebooted := reboot(broken.world)) != broken.world:
+    def _resume_after(self, node: SearchNode, cut: CutPoint, broken: CutOff) -> None:
+        accidents = [(KILLED, broken.model)]
+        if (rebooted := reboot(broken.model)) != broken.model:
             accidents.append((POWER_LOST, rebooted))
-        gone: set[Next] = set()
+        gone: set[RecoveryMove] = set()
         for mode in Mode:
             following = self._moves.find(cut, mode)
             if following in gone:
                 continue
             gone.add(following)
-            for accident, world in accidents:
-                found = broken._replace(world=close_again(world) if following.closes else world)
-                self._go_on(place, following, found, accident, _tell(accident, cut, mode))
+            for accident, model in accidents:
+                found = broken._replace(model=close_again(model) if following.closes else model)
+                self._follow_move(node, following, found, accident, _describe_accident(accident, cut, mode))
 
-    def _go_on(self, place: Place, following: Next, found: Break, accident: str, event: str) -> None:
+    def _follow_move(self, node: SearchNode, following: RecoveryMove, found: CutOff, accident: str, event: str) -> None:
         how, state, outcome, _ = following
         spec, kind, effects = self.plan.states[state], self.kinds[self.plan.states[state].kind], self.effects[state]
         if how is How.ENTER:
-            before = None if found.world.begun else place.before
+            before = None if found.model.begun else node.before
             self._visit(
-                place, TraceStep(place.state, accident, state, found.steps, event), Place(state, found.world, before)
+                node, TraceStep(node.state, accident, state, found.steps, event), SearchNode(state, found.model, before)
             )
         elif how in (How.FOLLOW, How.RECONCILE):
-            self._leave(place, spec, outcome, found.world, found.steps, event)
+            self._leave(node, spec, outcome, found.model, found.steps, event)
             if how is How.RECONCILE and found.whole and kind.reconcile is not StateKind.reconcile:
-                whole = complete(found.world, effects, self._setting)
-                self._leave(place, spec, effects.success, whole, found.steps, event)
+                whole = complete(found.model, effects, self._traits)
+                self._leave(node, spec, effects.success, whole, found.steps, event)
         else:
             verdict = Verdict.REFUSED if how is How.ABANDON else Verdict.NEEDS_OPERATOR
-            hop = TraceStep(state, accident, verdict.value, found.steps, event)
-            for breach in judge_end(verdict, found.world, Arrival(well=False, cut=True)):
-                self._sight(breach, verdict.value, place, hop)
+            move = TraceStep(state, accident, verdict.value, found.steps, event)
+            for violation in check_end(verdict, found.model, Arrival(well=False, cut=True)):
+                self._record(violation, verdict.value, node, move)
 
-    # --- telling
+    # --- reporting
 
-    def _sight(
-        self, breach: Violation, at: str, place: Place | None, hop: TraceStep | None, step: Step | None = None
+    def _record(
+        self, violation: Violation, at: str, node: SearchNode | None, move: TraceStep | None, step: Step | None = None
     ) -> None:
-        last = hop if hop is not None and hop.is_transition else self._find_transition(place)
-        key = (breach.rule, at, *(last[:2] if last else ()))
-        if key not in self.sightings:
-            hops = (*self._trace(place), *((hop,) if hop else ()))
-            self.sightings[key] = Counterexample(breach, at, hops, step)
+        last = move if move is not None and move.is_transition else self._find_transition(node)
+        key = (violation.rule, at, *(last[:2] if last else ()))
+        if key not in self.counterexamples:
+            trace = (*self._trace(node), *((move,) if move else ()))
+            self.counterexamples[key] = Counterexample(violation, at, trace, step)
 
-    def _find_transition(self, place: Place | None) -> TraceStep | None:
-        while place is not None and (parent := self._parents.get(place)) is not None:
-            place, hop = parent
-            if hop.is_transition:
-                return hop
+    def _find_transition(self, node: SearchNode | None) -> TraceStep | None:
+        while node is not None and (parent := self._parents.get(node)) is not None:
+            node, move = parent
+            if move.is_transition:
+                return move
         return None
 
-    def _trace(self, place: Place | None) -> tuple[TraceStep, ...]:
-        hops: list[TraceStep] = []
-        while place is not None and (parent := self._parents.get(place)) is not None:
-            place, hop = parent
-            hops.append(hop)
-        return tuple(reversed(hops))
+    def _trace(self, node: SearchNode | None) -> tuple[TraceStep, ...]:
+        trace: list[TraceStep] = []
+        while node is not None and (parent := self._parents.get(node)) is not None:
+            node, move = parent
+            trace.append(move)
+        return tuple(reversed(trace))

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.checker.explanation import explain_finding, format_path
 from orchestrator.checker.findings import Finding
 from orchestrator.checker.rules import RULES, Level, Rule
-from orchestrator.checker.telling import tell_finding, tell_path
 from orchestrator.core.errors import PlanError
 from orchestrator.plan.schema import Plan
 
@@ -27,7 +27,7 @@ def render_text(plan: Plan, findings: Sequence[Finding]) -> str:
     if not findings:
         return f"{plan.source}: no problem in {size}"
     counted = ", ".join(_count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number)
-    return "\n".join([f"{plan.source}: {counted} in {size}", *(tell_finding(one, plan.source) for one in findings)])
+    return "\n".join([f"{plan.source}: {counted} in {size}", *(explain_finding(one, plan.source) for one in findings)])
 
 
 def build_json(plan: Plan, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def build_json(plan: Plan, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "schema": 1,
         "plan": str(plan.source),
-        "problems": [tell_finding(finding, plan.source) for finding in findings if finding.is_error],
+        "problems": [explain_finding(finding, plan.source) for finding in findings if finding.is_error],
         "findings": [_to_json(finding) for finding in findings],
     }
 
@@ -46,7 +46,7 @@ def build_sarif(source: Path, findings: Sequence[Finding]) -> dict[str, Any]:
         {
             "ruleId": finding.rule.id,
             "level": finding.rule.level.value,
-            "message": {"text": f"{finding.what}. {finding.mend}"},
+            "message": {"text": f"{finding.problem}. {finding.remedy}"},
             "locations": [_locate(source, finding.position.line, finding.position.column)],
             "codeFlows": [_flow(source, finding)] if finding.path else [],
         }
@@ -86,13 +86,13 @@ def _to_json(finding: Finding) -> dict[str, Any]:
         "rule": finding.rule.id,
         "name": finding.rule.name,
         "level": finding.rule.level.value,
-        "what": finding.what,
+        "what": finding.problem,
         "why": finding.rule.why,
-        "mend": finding.mend,
+        "mend": finding.remedy,
         "line": finding.position.line,
         "column": finding.position.column,
-        "at": ".".join(str(step) for step in finding.trail),
-        "path": [hop._asdict() for hop in finding.path],
+        "at": ".".join(str(key) for key in finding.key_path),
+        "path": [step._asdict() for step in finding.path],
         "moment": finding.moment,
     }
 
@@ -114,7 +114,7 @@ def _locate(source: Path, line: int, column: int) -> dict[str, Any]:
 
 def _flow(source: Path, finding: Finding) -> dict[str, Any]:
     place = _locate(source, finding.position.line, finding.position.column)
-    steps = [*tell_path(finding.path), *([finding.moment] if finding.moment else [])]
+    steps = [*format_path(finding.path), *([finding.moment] if finding.moment else [])]
     locations = [{"location": {**place, "message": {"text": step}}} for step in steps]
     return {"threadFlows": [{"locations": locations}]}
 

@@ -44,7 +44,7 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
     """
     from orchestrator.cli import lint_report as lines
     from orchestrator.core.errors import PlanError
-    from orchestrator.wiring import find_dangers, read_plan, require_known_services
+    from orchestrator.wiring import find_plan_findings, read_plan, require_known_services
 
     with boundary(as_json or style == "json"):
         source = find_plan(plan)
@@ -56,7 +56,7 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
                 raise
             click.echo(lines.to_text(lines.build_sarif_of_error(source, error)))
             sys.exit(error.exit_code)
-        findings = find_dangers(found)
+        findings = find_plan_findings(found)
         click.echo(_draw_findings("json" if as_json else style, found, findings))
         sys.exit(lines.choose_exit_code(findings))
 

@@ -30,7 +30,7 @@ class Capability(IntFlag):
     OLD_SERVES = auto()  # the old version was seen to serve again
 
 
-NO_THING = Capability(0)
+NO_CAPABILITY = Capability(0)
 
 
 class Step(StrEnum):
@@ -82,12 +82,12 @@ class Effects:
     """
 
     needs: tuple[Capability, ...] = ()
-    prepares: Capability = NO_THING
+    prepares: Capability = NO_CAPABILITY
     steps: tuple[Step, ...] = ()
-    ensures: Capability = NO_THING
+    ensures: Capability = NO_CAPABILITY
     success: str = "done"
     on_outcome: tuple[tuple[str, Capability], ...] = ()
     judges: bool = False
     network: bool = False
-    assumes: Capability = NO_THING
+    assumes: Capability = NO_CAPABILITY
     survives_kill: bool = False

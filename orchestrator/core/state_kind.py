@@ -264,7 +264,7 @@ class StateKind(ABC, Generic[OptionsT]):
 
     @classmethod
     @abstractmethod
-    def effects(cls, options: OptionsT, setting: PlanTraits) -> Effects:
+    def effects(cls, options: OptionsT, traits: PlanTraits) -> Effects:
         """What it needs, may change and ensures with these options: all that the checker knows of it."""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""`orchestrator doctor`: every precondition of an upgrade, tried on the real thing, each with what mends it.
+"""`orchestrator doctor`: try every precondition of an upgrade on the real system, each failure with its remedy.
 
-What it makes (a rendering, an empty database, a scratch server) is its own, and gone when it is over.
+Everything it makes (a rendering, an empty database, a scratch server) is removed at the end.
 """

@@ -1,19 +1,19 @@
-"""What a look at one precondition has shown."""
+"""Results of the checks of preconditions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.errors import OrchestratorError
 
-EXIT_ILL = 10
+EXIT_UNHEALTHY = 10
 
 
 class Status(StrEnum):
-    """How it is. ``SKIPPED``: it could not be tried, because something that it needs has failed."""
+    """Result of a check. ``SKIPPED``: it could not be tried, because another check that it needs has failed."""
 
     OK = "ok"
     WARNING = "warning"
@@ -22,26 +22,37 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line. ``advice`` says what to do, ``mend`` is a command that does it, or shows what is wrong."""
+class CheckResult:
+    """One line. ``advice`` says what to do; ``remedy`` is a command that does it, or shows the cause."""
 
     name: str
     status: Status
-    what: str
+    summary: str
     advice: str = ""
-    mend: str = ""
+    remedy: str = ""
     code: str = ""
 
 
-class Doubt(OrchestratorError):  # noqa: N818 (it stops nothing)
-    """What an upgrade can live with, and an operator should know."""
+class DoctorWarning(OrchestratorError):  # noqa: N818 (it stops nothing)
+    """A problem that does not prevent an upgrade, but that an operator should know."""
 
 
-def to_document(findings: Sequence[Finding]) -> dict[str, Any]:
-    """The document of ``doctor --json``."""
-    return {"schema": 1, "healthy": is_healthy(findings), "checks": [asdict(finding) for finding in findings]}
+def to_document(results: Sequence[CheckResult]) -> dict[str, Any]:
+    """Build the document of ``doctor --json``."""
+    return {"schema": 1, "healthy": is_healthy(results), "checks": [_to_json(result) for result in results]}
 
 
-def is_healthy(findings: Sequence[Finding]) -> bool:
-    """Whether an upgrade can be begun."""
-    return all(finding.status in (Status.OK, Status.WARNING) for finding in findings)
+def is_healthy(results: Sequence[CheckResult]) -> bool:
+    """Tell whether an upgrade can be begun."""
+    return all(result.status in (Status.OK, Status.WARNING) for result in results)
+
+
+def _to_json(result: CheckResult) -> dict[str, str]:
+    return {
+        "name": result.name,
+        "status": result.status.value,
+        "what": result.summary,
+        "advice": result.advice,
+        "mend": result.remedy,
+        "code": result.code,
+    }

@@ -1,4 +1,4 @@
-"""Checks of what is on this host: plan, journal, lock, backup folder, clock."""
+"""Check what is on this host: plan, journal, lock, backup folder, clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from orchestrator.checker.findings import Finding as Danger
+from orchestrator.checker.findings import Finding as PlanFinding
 from orchestrator.core.errors import BusyError, JournalError, PlanError, UnfinishedRunError
-from orchestrator.doctor.findings import Doubt
+from orchestrator.doctor.findings import DoctorWarning
 from orchestrator.journal.file_permissions import require_own
 from orchestrator.journal.journal import Journal
 from orchestrator.journal.lock import find_owner
@@ -22,19 +22,21 @@ from orchestrator.redaction.redactor import Redactor
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
-def check_plan_findings(plan: Plan, dangers: Sequence[Danger]) -> str:
-    """It is safe on every way through it."""
-    errors = [danger.what for danger in dangers if danger.is_error]
+def check_plan_findings(plan: Plan, plan_findings: Sequence[PlanFinding]) -> str:
+    """Check that the plan is safe on every path."""
+    errors = [one.problem for one in plan_findings if one.is_error]
     if errors:
         raise PlanError("plan.unsafe", f"{plan.source} could do harm: {errors[0]}.", hint="`lint` shows the way there.")
-    if dangers:
-        more = f" (and {len(dangers) - 1} more)" if len(dangers) > 1 else ""
-        raise Doubt("doctor.plan_warning", f"It is safe, but {dangers[0].what}{more}.", hint=dangers[0].mend)
+    if plan_findings:
+        more = f" (and {len(plan_findings) - 1} more)" if len(plan_findings) > 1 else ""
+        raise DoctorWarning(
+            "doctor.plan_warning", f"It is safe, but {plan_findings[0].problem}{more}.", hint=plan_findings[0].remedy
+        )
     return f"{len(plan.states)} states, safe on every way through them"
 
 
 def check_journal(plan: Plan) -> str:
-    """It is ours and whole, and another run can be recorded, with room for a way back."""
+    """Check that the journal is ours and whole, and that another run fits, with room for a way back."""
     folder = plan.journal_directory
     there = next(path for path in (folder, *folder.parents) if path.is_dir())
     try:
@@ -59,7 +61,7 @@ def check_journal(plan: Plan) -> str:
 
 
 def check_lock(plan: Plan) -> str:
-    """No run is at work."""
+    """Check that no run is at work."""
     owner = find_owner(plan.target.project / ".orchestrator")
     if owner:
         raise BusyError("lock.held", f"{owner} is upgrading this project.", hint="Wait until it is over.")
@@ -67,7 +69,7 @@ def check_lock(plan: Plan) -> str:
 
 
 def check_unfinished(plan: Plan) -> str:
-    """No run was cut off."""
+    """Check that no run was cut off."""
     journal = Journal.open_existing(plan.journal_directory)
     if journal is None:
         return "none"
@@ -79,7 +81,7 @@ def check_unfinished(plan: Plan) -> str:
 
 
 def check_clock(plan: Plan, now: datetime, published_at: datetime | None) -> str:
-    """It is not behind what is known to have happened."""
+    """Check that the clock is not behind events that are known to have happened."""
     known = [published_at] if published_at else []
     journal = Journal.open_existing(plan.journal_directory)
     if journal is not None:
@@ -87,19 +89,21 @@ def check_clock(plan: Plan, now: datetime, published_at: datetime | None) -> str
             known += [run.ended_at or run.began_at for run in journal.runs()[:1]]
     latest = max(known, default=now)
     if latest - now > _CLOCK_TOLERANCE:
-        raise Doubt("doctor.clock", f"The clock says {now:%Y-%m-%d %H:%M} UTC, but {latest:%Y-%m-%d %H:%M} has been.")
+        raise DoctorWarning(
+            "doctor.clock", f"The clock says {now:%Y-%m-%d %H:%M} UTC, but {latest:%Y-%m-%d %H:%M} has been."
+        )
     return f"{now:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def check_secrets(mask: Redactor) -> str:
-    """None of the app's passwords is a name too: names are told in every report, and cannot be masked."""
+    """Check that no password of the app is also a name: names are in every report and cannot be masked."""
     found = mask.find_open_secrets()
     if found:
         told = "; ".join(
             f"a password of {owner or 'the project'} is also the name of a {what}, {name}"
             for name, (owner, what) in found.items()
         )
-        raise Doubt(
+        raise DoctorWarning(
             "doctor.open_secret",
             f"{told[0].upper()}{told[1:]}: it cannot be masked in logs and reports.",
             hint="Change that password to one that is no name; until then, look through what you pass on.",
@@ -108,7 +112,9 @@ def check_secrets(mask: Redactor) -> str:
 
 
 def check_privacy(folder: Path) -> None:
-    """Raise a `Doubt` where others may look into the folder of backups."""
+    """Raise a `DoctorWarning` where others may look into the folder of backups."""
     if folder.is_dir() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         mode = stat.S_IMODE(folder.stat().st_mode)
-        raise Doubt("doctor.folder_open", f"{folder} can be written, but others may look into it (mode {mode:04o}).")
+        raise DoctorWarning(
+            "doctor.folder_open", f"{folder} can be written, but others may look into it (mode {mode:04o})."
+        )

@@ -1,4 +1,4 @@
-"""Checks of app, engine, registry and database; in the order in which an upgrade needs them."""
+"""Check app, engine, registry and database, in the order in which an upgrade needs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.checker.findings import Finding as Danger
+from orchestrator.checker.findings import Finding as PlanFinding
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import HealthError, RefusedError, StateError
 from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, TargetRelease
@@ -18,7 +18,7 @@ from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import Options, Ports, StateContext, StateKind
 from orchestrator.doctor import host_checks
 from orchestrator.doctor.check_runner import Check
-from orchestrator.doctor.findings import Doubt
+from orchestrator.doctor.findings import DoctorWarning
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.run.listener import Listener
 from orchestrator.run.runner import ContextBuilder
@@ -36,13 +36,13 @@ _EMPTY_DUMP = (
 
 
 @dataclass
-class Surgery:
-    """Tries what needs the outside; what a check has found is there for the later ones. ``folder`` is its own."""
+class LiveChecks:
+    """Tries what needs the outside; results of a check are kept for the later ones. ``folder`` is its own."""
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
     ports: Ports
-    dangers: Sequence[Danger]
+    plan_findings: Sequence[PlanFinding]
     folder: Path
     interruption: Interruption
 
@@ -58,10 +58,10 @@ class Surgery:
         self._newest: Release | None = None
 
     def checks(self) -> list[Check]:
-        """All that apply to the plan."""
+        """Return all checks that apply to the plan."""
         plan = self.plan
         return [
-            Check("plan", lambda: host_checks.check_plan_findings(plan, self.dangers)),
+            Check("plan", lambda: host_checks.check_plan_findings(plan, self.plan_findings)),
             Check("journal", lambda: host_checks.check_journal(plan)),
             Check("lock", lambda: host_checks.check_lock(plan)),
             Check("unfinished run", lambda: host_checks.check_unfinished(plan), ("journal",)),
@@ -118,7 +118,7 @@ class Surgery:
                     hint=" ".join(dict.fromkeys(one.hint for one in blocking)),
                 )
             if found:
-                raise Doubt(found[0].code, " ".join(one.what for one in found), hint=found[0].hint)
+                raise DoctorWarning(found[0].code, " ".join(one.what for one in found), hint=found[0].hint)
             return well
 
         return look

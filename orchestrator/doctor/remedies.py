@@ -1,4 +1,4 @@
-"""The command that corrects a finding: by the stable code of an error, of our own or of an adapter's."""
+"""Choose the command that remedies an error, by its stable code and the plan. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.plan.schema import Plan
 
 
 def choose_remedy(code: str, plan: Plan, recovery: Recovery) -> str:
-    """A command to paste: it corrects, or shows what only a person can correct; empty where there is none."""
+    """Return a command to paste: the remedy, or a look at the cause; empty where there is none."""
     own = _build_own(plan)
     family = code.partition(".")[0]
     return shlex.join(own.get(code) or recovery.remedy(code, _describe(plan)) or own.get(family, ()))

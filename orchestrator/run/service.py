@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import __version__
-from orchestrator.checker.telling import require_safe
+from orchestrator.checker.explanation import require_safe
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import (
     CheckpointError,

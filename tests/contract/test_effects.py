@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.checker.search import read_setting
+from orchestrator.checker.search import read_traits
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.kind_model import Step
 from orchestrator.core.model.effects import EffectScope
@@ -58,7 +58,7 @@ class Watcher(Listener):
         self.made |= {(state, call.method) for call in self.bench.world.calls[self._seen :]}
 
     def find_undeclared(self) -> list[tuple[str, str]]:
-        setting = read_setting(self.plan, KINDS)
+        setting = read_traits(self.plan, KINDS)
         found = []
         for name, method in sorted(self.made):
             spec = self.plan.states[name]
@@ -112,7 +112,7 @@ def test_what_a_kind_declares_lies_within_its_scope_and_its_outcomes(kind: str, 
         for spec in plan.states.values():
             if spec.kind != kind:
                 continue
-            effects = state.effects(spec.options, read_setting(plan, KINDS))
+            effects = state.effects(spec.options, read_traits(plan, KINDS))
             assert effects.success in state.outcomes
             assert all(outcome in state.outcomes for outcome, _ in effects.on_outcome)
             assert not (state.compensation and effects.network)

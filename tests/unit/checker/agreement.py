@@ -52,27 +52,27 @@ def compare(plan: Plan, folder: Path, *, tries: int, seed: int) -> Agreement:
 
 def follow(finding: Finding) -> Iterator[tuple[Fault, ...]]:
     """The faults that lead a run along the path of a finding; several, for it does not say at which call of a port."""
-    hops = [hop for hop in finding.path if hop.outcome != SAVED]
+    trace = [step for step in finding.path if step.outcome != SAVED]
     variants: tuple[tuple[Point, int | None], ...] = (("begin", 0), ("prepare", 1), ("begin", 2), ("begin", None))
     for early, late in variants:
-        yield tuple(fault for hop in hops for fault in _read(hop, early, late))
+        yield tuple(fault for step in trace for fault in _read(step, early, late))
 
 
-def _read(hop: TraceStep, early: Point, late: int | None) -> Iterator[Fault]:
-    point: Point = early if not hop.steps else "end" if late is None else "effect"
-    number = hop.steps + (late or 0)
-    mode = next((mode for mode in Mode if hop.event.endswith(mode.value)), None)
+def _read(step: TraceStep, early: Point, late: int | None) -> Iterator[Fault]:
+    point: Point = early if not step.steps else "end" if late is None else "effect"
+    number = step.steps + (late or 0)
+    mode = next((mode for mode in Mode if step.event.endswith(mode.value)), None)
     if mode is not None:
-        within = hop.event.split("; ")[0].removesuffix(", for the last time that counts").split(" ")[-1]
-        on_the_way = "on the way into" in hop.event
-        again = 3 if "last time" in hop.event else 1
+        within = step.event.split("; ")[0].removesuffix(", at the last attempt").split(" ")[-1]
+        on_the_way = "on the way into" in step.event
+        again = 3 if "last time" in step.event else 1
         fault = Fault(
-            within, "way in" if on_the_way else point, number=number, mode=mode, reboots=POWER_LOST in hop.event
+            within, "way in" if on_the_way else point, number=number, mode=mode, reboots=POWER_LOST in step.event
         )
         yield from [fault] * again
-    elif hop.outcome not in ("done", "newer", "accepted"):
-        outcome = hop.outcome if not hop.steps or hop.outcome == TIMEOUT else FAILED
-        yield Fault(hop.state, point, outcome, number=number)
+    elif step.outcome not in ("done", "newer", "accepted"):
+        outcome = step.outcome if not step.steps or step.outcome == TIMEOUT else FAILED
+        yield Fault(step.state, point, outcome, number=number)
 
 
 def _draw(plan: Plan, chance: random.Random, count: int) -> Iterator[tuple[Fault, ...]]:

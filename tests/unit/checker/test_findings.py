@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orchestrator import graphs
+from orchestrator.checker.explanation import explain_finding, format_path
 from orchestrator.checker.findings import check_plan
 from orchestrator.checker.rules import RULES, Level
-from orchestrator.checker.telling import tell_finding, tell_path
 from orchestrator.cli import main
 from orchestrator.core.errors import PlanError
 from orchestrator.plan.load import load_plan, parse_plan
@@ -58,7 +58,7 @@ def test_the_plain_plan_is_lawful_and_the_checker_says_what_is_unwise_in_it() ->
 def test_without_a_snapshot_it_is_refused_for_lost_writes_with_a_short_path() -> None:
     plan = parse_plan(LOST, SOURCE, KINDS)
     assert find_errors(plan) == {"X2"}
-    paths = [tell_path(finding.path) for finding in check_plan(plan, KINDS) if finding.rule.id == "X2"]
+    paths = [format_path(finding.path) for finding in check_plan(plan, KINDS) if finding.rule.id == "X2"]
     assert list(paths[0]) == [
         "backup --done--> stop",
         "(users save something)",
@@ -119,7 +119,7 @@ def test_the_document_holds_every_finding_with_its_path(lost: Path) -> None:
         document = json.loads(found.stdout)
         assert found.exit_code == 2
         assert [one["rule"] for one in document["findings"]] == ["X2", "W1", "W2", "W3"]
-        assert [hop["outcome"] for hop in document["findings"][0]["path"]][-1] == "failed"
+        assert [step["outcome"] for step in document["findings"][0]["path"]][-1] == "failed"
         assert len(document["problems"]) == 1
 
 
@@ -147,7 +147,7 @@ def test_sarif_holds_what_the_loader_refuses_too(tmp_path: Path) -> None:
 
 def test_the_path_is_drawn_into_the_graph(lost: Path) -> None:
     plan = parse_plan(LOST, lost, KINDS)
-    path = [(hop.state, hop.to) for hop in check_plan(plan, KINDS)[0].path]
+    path = [(step.state, step.to) for step in check_plan(plan, KINDS)[0].path]
     assert lint(lost, "--format", "mermaid").stdout.rstrip() == graphs.render_mermaid(plan, path)
     assert graphs.render_mermaid(plan, path).count("linkStyle") == len({pair for pair in path if pair[0] != pair[1]})
     assert lint(lost, "--format", "dot").stdout.count("penwidth=3") == 4
@@ -161,7 +161,7 @@ def test_a_way_on_that_the_plan_has_no_transition_for_is_drawn_as_being_cut_off(
 def test_a_run_is_refused_with_the_same_text_and_nothing_is_touched(tmp_path: Path) -> None:
     changes = MORE["a failed migration goes on"][1]
     bench = Bench(tmp_path, write_machine(changes))
-    told = tuple(tell_finding(one, bench.plan.source) for one in check_plan(bench.plan, KINDS) if one.is_error)
+    told = tuple(explain_finding(one, bench.plan.source) for one in check_plan(bench.plan, KINDS) if one.is_error)
     with pytest.raises(PlanError) as refused:
         bench.run()
     assert refused.value.exit_code == 2
@@ -173,5 +173,5 @@ def test_a_run_is_refused_with_the_same_text_and_nothing_is_touched(tmp_path: Pa
 def test_every_rule_says_why_and_what_mends_it() -> None:
     for rule in RULES.values():
         assert rule.why.endswith(".")
-        assert rule.mend.endswith(".")
+        assert rule.remedy.endswith(".")
         assert rule.why.count(". ") == 0

@@ -28,7 +28,7 @@ class Sweep(StateKind[Options]):
     crash_rule = CrashRule.RESTORE
 
     @classmethod
-    def effects(cls, options: Options, setting: PlanTraits) -> Effects:
+    def effects(cls, options: Options, traits: PlanTraits) -> Effects:
         return Effects(needs=(Capability.SNAPSHOT,), steps=(Step.WRITE_DATABASE,))
 
     def describe(self, ctx: StateContext[Options]) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def test_a_run_that_is_cut_off_goes_on_as_the_plan_says() -> None:
 def test_being_cut_off_is_told_with_what_follows() -> None:
     (finding,) = check_plan(build_plan(lead("migrate.interrupted=rollback")), KINDS)
     assert finding.path[-1].event in {"killed in migrate; resume", "killed in migrate; recover"}
-    assert finding.trail == ("states", "migrate", "then", "interrupted")
+    assert finding.key_path == ("states", "migrate", "then", "interrupted")
 
 
 def test_an_app_without_a_database_needs_no_backup_and_no_copy() -> None:
@@ -145,6 +145,6 @@ def test_the_number_of_places_grows_with_the_states_and_not_faster() -> None:
             lines[f"step{number}"] = command("nothing", done=onward, failed="rollback")
         search = Search(build_plan(lines), KINDS, frozenset())
         search.explore()
-        return search.places
+        return search.nodes
 
     assert count(80) - count(40) <= 1.05 * (count(40) - count(20)) * 2

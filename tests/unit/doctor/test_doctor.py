@@ -11,9 +11,9 @@ import pytest
 from orchestrator.checker.findings import check_plan
 from orchestrator.core.deadline import Interruption
 from orchestrator.core.errors import DatabaseError, PlatformError, ReleaseError
-from orchestrator.doctor.check_runner import Check, examine
-from orchestrator.doctor.findings import Finding, Status, is_healthy, to_document
-from orchestrator.doctor.live_checks import Surgery
+from orchestrator.doctor.check_runner import Check, run_checks
+from orchestrator.doctor.findings import CheckResult, Status, is_healthy, to_document
+from orchestrator.doctor.live_checks import LiveChecks
 from orchestrator.doctor.remedies import choose_remedy
 from orchestrator.journal.journal import Journal
 from orchestrator.journal.lock import project_lock
@@ -24,15 +24,15 @@ from tests.tools.bench import Bench
 from tests.tools.build import RECOVERY, make_ports
 
 
-def look(bench: Bench, folder: Path) -> dict[str, Finding]:
+def look(bench: Bench, folder: Path) -> dict[str, CheckResult]:
     folder = folder / "trial"
     folder.mkdir()
-    dangers = check_plan(bench.plan, KINDS)
-    surgery = Surgery(bench.plan, KINDS, make_ports(bench.world), dangers, folder, Interruption())
-    return {finding.name: finding for finding in examine(bench.plan, RECOVERY, surgery.checks())}
+    plan_findings = check_plan(bench.plan, KINDS)
+    live_checks = LiveChecks(bench.plan, KINDS, make_ports(bench.world), plan_findings, folder, Interruption())
+    return {finding.name: finding for finding in run_checks(bench.plan, RECOVERY, live_checks.checks())}
 
 
-def find(found: dict[str, Finding], status: Status) -> set[str]:
+def find(found: dict[str, CheckResult], status: Status) -> set[str]:
     return {name for name, finding in found.items() if finding.status is status}
 
 
@@ -119,9 +119,9 @@ def test_a_run_that_is_at_work_and_one_that_was_cut_off_are_told(tmp_path: Path)
     with project_lock(bench.plan.target.project / ".orchestrator", run_id="r-other"):
         found = look(bench, tmp_path)
     assert find(found, Status.FAILED) == {"lock", "unfinished run"}
-    assert "r-other" in found["lock"].what
-    assert "r-cut" in found["unfinished run"].what
-    assert found["unfinished run"].mend == f"orchestrator recover {bench.plan.source}"
+    assert "r-other" in found["lock"].summary
+    assert "r-cut" in found["unfinished run"].summary
+    assert found["unfinished run"].remedy == f"orchestrator recover {bench.plan.source}"
 
 
 def test_a_journal_that_is_damaged_is_told(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_journal_that_others_may_write_is_not_trusted(tmp_path: Path) -> None:
     bench.plan.journal_directory.chmod(0o777)
     found = look(bench, tmp_path)
     assert found["journal"].code == "journal.not_private"
-    assert found["journal"].mend.startswith("chmod -R go-w ")
+    assert found["journal"].remedy.startswith("chmod -R go-w ")
 
 
 def test_a_clock_that_is_behind_is_a_warning(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_folder_of_backups_that_others_may_look_into_is_a_warning(tmp_path: Pa
     bench = Bench(tmp_path)
     bench.world.backup_directory.mkdir(exist_ok=True)
     bench.world.backup_directory.chmod(0o755)
-    assert look(bench, tmp_path)["backup folder"].mend == f"chmod 700 {bench.world.backup_directory}"
+    assert look(bench, tmp_path)["backup folder"].remedy == f"chmod 700 {bench.world.backup_directory}"
 
 
 def test_a_check_waits_for_what_it_needs(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_check_waits_for_what_it_needs(tmp_path: Path) -> None:
         raise PlatformError("engine.unreachable", "No.")
 
     checks = [Check("one", fail), Check("two", lambda: "well", ("one",)), Check("three", lambda: "well", ("two",))]
-    found = [(finding.status, finding.what) for finding in examine(Bench(tmp_path).plan, RECOVERY, checks)]
+    found = [(finding.status, finding.summary) for finding in run_checks(Bench(tmp_path).plan, RECOVERY, checks)]
     assert [status for status, _ in found] == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
     assert [what for _, what in found[1:]] == ["not tried: it needs one", "not tried: it needs two"]
 
@@ -183,10 +183,10 @@ def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_p
     mask.protect({"kinto": "database"})
     (tmp_path / "trial").mkdir()
     world = replace(make_ports(bench.world), mask=mask)
-    surgery = Surgery(bench.plan, KINDS, world, (), tmp_path / "trial", Interruption())
-    found = {finding.name: finding for finding in examine(bench.plan, RECOVERY, surgery.checks())}
+    live_checks = LiveChecks(bench.plan, KINDS, world, (), tmp_path / "trial", Interruption())
+    found = {finding.name: finding for finding in run_checks(bench.plan, RECOVERY, live_checks.checks())}
     assert found["secrets"].status is Status.WARNING
-    assert "password of service db is also the name of a database, kinto" in found["secrets"].what
+    assert "password of service db is also the name of a database, kinto" in found["secrets"].summary
     assert is_healthy(list(found.values()))
 
 
@@ -195,4 +195,4 @@ def test_a_variable_that_says_a_part_of_the_version_that_runs_is_told(tmp_path: 
     bench.world.pin = "v1.0"
     found = look(bench, tmp_path)["version"]
     assert (found.status, found.code) == (Status.FAILED, "refused.pin_differs")
-    assert found.mend == f"grep -n APP_VERSION {bench.plan.target.project}/.env"
+    assert found.remedy == f"grep -n APP_VERSION {bench.plan.target.project}/.env"

@@ -25,8 +25,8 @@ def test_plan_with_a_former_name_gets_the_current_kind_and_a_warning() -> None:
     plan = build_plan({"confirm": state("confirm", accepted="prefetch", declined="tidy", failed="tidy"), "tidy": tidy})
     assert plan.states["tidy"].kind == "drop_restored"
     found = find_one(plan, "W8")
-    assert found.trail == ("states", "tidy")
-    assert "`discard`, which is called `drop_restored` now" in found.what
+    assert found.key_path == ("states", "tidy")
+    assert "`discard`, which is called `drop_restored` now" in found.problem
 
 
 def test_options_are_checked_under_a_former_name() -> None:

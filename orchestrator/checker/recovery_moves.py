@@ -1,4 +1,4 @@
-"""What taking up a cut-off run does next: asked of the very function that `resume` and `recover` ask."""
+"""Find the next move of a run that was cut off, with the same function that `resume` and `recover` use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app
 from orchestrator.plan.schema import Plan, StateSpec
 
 _THEN = datetime(2026, 1, 1, tzinfo=UTC)
-_ELSEWHERE = "·"  # no state has this name
+_ELSEWHERE = "·"  # the name of no state
 
 
-class Cut(NamedTuple):
+class CutPoint(NamedTuple):
     """Where a run was cut off: in a state, or on the way into it from ``before``.
 
-    ``begun``: a state was entered before that may change the app; ``tried``: it is the last attempt that counts.
+    ``begun``: a state was entered before that may change the app. ``tried``: this was the last attempt allowed.
     """
 
     state: str
@@ -30,8 +30,8 @@ class Cut(NamedTuple):
     tried: bool = False
 
 
-class Next(NamedTuple):
-    """What follows: ``how`` with the state and its outcome; ``closes``: the database is closed first."""
+class RecoveryMove(NamedTuple):
+    """The next move: ``how``, with the state and its outcome. ``closes``: the database is closed first."""
 
     how: How
     state: str
@@ -40,15 +40,15 @@ class Next(NamedTuple):
 
 
 @dataclass
-class Moves:
-    """The moves of one plan; each case is asked once."""
+class RecoveryMoves:
+    """The recovery moves of one plan, each case computed once."""
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
     _known: dict[tuple[object, ...], tuple[How, bool, str, bool]] = field(default_factory=dict)
 
-    def find(self, cut: Cut, mode: Mode) -> Next:
-        """The next move after a cut."""
+    def find(self, cut: CutPoint, mode: Mode) -> RecoveryMove:
+        """Return the next move after a cut."""
         spec = self.plan.states[cut.state]
         key = (spec.kind, spec.interrupted is None, cut.before is None, *cut[1:3], *cut[4:], mode)
         if key not in self._known:
@@ -56,9 +56,9 @@ class Moves:
             rule = self.kinds[self.plan.states[move.state].kind].crash_rule
             self._known[key] = (move.how, move.state == cut.state, move.outcome, not rule.app_may_be_up)
         how, here, outcome, closes = self._known[key]
-        return Next(how, cut.state if here else str(cut.before), outcome, closes)
+        return RecoveryMove(how, cut.state if here else str(cut.before), outcome, closes)
 
-    def _write_journal(self, cut: Cut, spec: StateSpec) -> list[Record]:
+    def _write_journal(self, cut: CutPoint, spec: StateSpec) -> list[Record]:
         rows: list[tuple[str, str, Mapping[str, Any]]] = [("opened", "", {})]
         if cut.begun:
             rows.append(("entered", _ELSEWHERE, {"kind": self._find_changing()}))

@@ -1,4 +1,4 @@
-"""Findings as lines of text, and the refusal of a plan."""
+"""Explain findings as lines of text, and refuse an unsafe plan."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ UNSAFE = "plan.unsafe"
 
 
 def require_safe(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> tuple[Finding, ...]:
-    """Check a plan against the model; the warnings.
+    """Check a plan against the model and return the warnings.
 
     Raises:
-        PlanError: ``plan.unsafe``, with each error as `tell_finding` tells it.
+        PlanError: ``plan.unsafe``, with each error as `explain_finding` writes it.
     """
     findings = check_plan(plan, kinds)
     errors = [finding for finding in findings if finding.is_error]
@@ -29,31 +29,31 @@ def require_safe(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> tuple
     raise PlanError(
         UNSAFE,
         f"The plan {plan.source} could do harm: {amount} in which it goes wrong.",
-        problems=tuple(tell_finding(finding, plan.source) for finding in errors),
+        problems=tuple(explain_finding(finding, plan.source) for finding in errors),
         hint="Change the lines that are named; docs/rules.md explains each rule.",
     )
 
 
-def tell_finding(finding: Finding, source: Path) -> str:
-    """``file:line:column: level: rule: what``, and below it why, the path, the moment and what mends it."""
+def explain_finding(finding: Finding, source: Path) -> str:
+    """Write ``file:line:column: level rule: problem``, and below it the reason, path, moment and remedy."""
     place, rule = finding.position, finding.rule
-    lines = [f"{source}:{place.line}:{place.column}: {rule.level.value} {rule.title}: {finding.what}."]
+    lines = [f"{source}:{place.line}:{place.column}: {rule.level.value} {rule.title}: {finding.problem}."]
     lines.append(f"    why:  {rule.why}")
-    path = tell_path(finding.path)
+    path = format_path(finding.path)
     if path:
         lines += [f"    {'path: ' if not number else '      '}{line}" for number, line in enumerate(path)]
     if finding.moment:
         lines.append(f"    then: {finding.moment}.")
-    lines.append(f"    mend: {finding.mend}")
+    lines.append(f"    fix:  {finding.remedy}")
     return "\n".join(lines)
 
 
-def tell_path(hops: Sequence[TraceStep]) -> tuple[str, ...]:
-    """``state --outcome--> state``, one line each."""
-    return tuple(_tell_hop(hop) for hop in hops)
+def format_path(trace: Sequence[TraceStep]) -> tuple[str, ...]:
+    """Write each step as a line ``state --outcome--> state``."""
+    return tuple(_format_step(step) for step in trace)
 
 
-def _tell_hop(hop: TraceStep) -> str:
-    if hop.outcome == SAVED:
+def _format_step(step: TraceStep) -> str:
+    if step.outcome == SAVED:
         return "(users save something)"
-    return f"{hop.state} --{hop.outcome}--> {hop.to}{f'   ({hop.event})' if hop.event else ''}"
+    return f"{step.state} --{step.outcome}--> {step.to}{f'   ({step.event})' if step.event else ''}"
