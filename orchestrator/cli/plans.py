@@ -101,18 +101,18 @@ def graph(plan: Path | None, style: str, run_id: str | None) -> None:
     from orchestrator import graphs
     from orchestrator.wiring import read_plan, read_plan_of_run
 
-    draw: dict[str, Callable[[Plan, graphs.Course | None], str]] = {
+    draw: dict[str, Callable[[Plan, graphs.RunPath | None], str]] = {
         "text": graphs.render_text,
-        "mermaid": lambda found, course: graphs.render_mermaid(found, course=course),
-        "dot": lambda found, course: graphs.render_dot(found, course=course),
+        "mermaid": lambda found, run_path: graphs.render_mermaid(found, run_path=run_path),
+        "dot": lambda found, run_path: graphs.render_dot(found, run_path=run_path),
         "svg": graphs.render_svg,
     }
     with boundary(as_json=False):
-        found, course = read_plan(find_plan(plan)), None
+        found, run_path = read_plan(find_plan(plan)), None
         if run_id is not None:
             found, run, records = read_plan_of_run(found, run_id)
-            course = graphs.read_course(run, records)
-        click.echo(draw[style](found, course))
+            run_path = graphs.read_run_path(run, records)
+        click.echo(draw[style](found, run_path))
 
 
 @main.command()

@@ -1,20 +1,20 @@
-"""A plan for Graphviz."""
+"""Draw a plan for Graphviz."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from orchestrator.graphs.edges import COLOURS, WRONG, Pair, choose_arrows
-from orchestrator.graphs.run_path import Course
+from orchestrator.graphs.run_path import RunPath
 from orchestrator.plan.schema import Plan
 
 
-def render_dot(plan: Plan, path: Collection[Pair] = (), course: Course | None = None) -> str:
-    """A digraph; ``path`` and ``course`` as `render_mermaid` has them."""
-    arrows = choose_arrows(plan, path, course)
+def render_dot(plan: Plan, path: Collection[Pair] = (), run_path: RunPath | None = None) -> str:
+    """Render a digraph; ``path`` and ``run_path`` as in `render_mermaid`."""
+    arrows = choose_arrows(plan, path, run_path)
     ids = arrows.ids
     lines = ["digraph plan {", '  rankdir=TB; node [shape=box, fontname="sans-serif"];']
-    lines += [f'  {ids[name]} [label="{_label(name, course)}"{_outline(name, course)}];' for name in plan.states]
+    lines += [f'  {ids[name]} [label="{_label(name, run_path)}"{_outline(name, run_path)}];' for name in plan.states]
     lines += [
         f'  {ids[name]} [label="{name}", shape=oval, style=filled, fillcolor="{COLOURS[verdict]}", fontcolor=white];'
         for name, verdict in plan.ends.items()
@@ -26,10 +26,10 @@ def render_dot(plan: Plan, path: Collection[Pair] = (), course: Course | None = 
     return "\n".join([*lines, "}"])
 
 
-def _label(name: str, course: Course | None) -> str:
-    time = course.tell_time(name) if course else ""
+def _label(name: str, run_path: RunPath | None) -> str:
+    time = run_path.tell_time(name) if run_path else ""
     return f"{name}\\n{time}" if time else name
 
 
-def _outline(name: str, course: Course | None) -> str:
-    return f', color="{WRONG}", penwidth=4' if course and name == course.stuck else ""
+def _outline(name: str, run_path: RunPath | None) -> str:
+    return f', color="{WRONG}", penwidth=4' if run_path and name == run_path.stuck else ""

@@ -1,4 +1,4 @@
-"""What of a plan is drawn, whatever the form: its transitions, which of them go forward, the colours of its ends."""
+"""Choose what every format draws of a plan: its transitions, which of them go forward, the colours of its ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.state_kind import FAILED, TIMEOUT
-from orchestrator.graphs.run_path import Course
+from orchestrator.graphs.run_path import RunPath
 from orchestrator.machine.machine import Edge, choose_forward, edges
 from orchestrator.plan.schema import Plan
 
@@ -30,9 +30,9 @@ Group = tuple[str, str, list[str]]
 
 @dataclass(frozen=True)
 class Arrows:
-    """The transitions of a plan as arrows. ``cuts`` are the steps of the way that the plan has none for.
+    """The transitions of a plan as arrows. ``cuts`` are steps of a run that the plan has no transition for.
 
-    ``ids``: of our making, because not every name of a state is a legal one in each form. ``way`` is pointed out in
+    ``ids`` are generated, because not every name of a state is valid in each format. ``way`` is highlighted in
     ``colour``.
     """
 
@@ -44,17 +44,17 @@ class Arrows:
     colour: str
 
 
-def choose_arrows(plan: Plan, path: Collection[Pair], course: Course | None) -> Arrows:
-    """What is drawn of a plan and of the way of a run through it, or else of a ``path`` on which something is wrong."""
+def choose_arrows(plan: Plan, path: Collection[Pair], run_path: RunPath | None) -> Arrows:
+    """Choose what to draw of a plan and of the path of a run, or else of a ``path`` that shows a fault."""
     ids = {name: f"s{number}" for number, name in enumerate([*plan.states, *plan.ends])}
     groups = group_edges(shown_edges(plan))
-    way, colour = (course.steps, TAKEN) if course else (path, WRONG)
+    way, colour = (run_path.steps, TAKEN) if run_path else (path, WRONG)
     cuts = [cut for cut in find_cuts(way, groups) if {cut[0], cut[1]} <= ids.keys()]
     return Arrows(ids, set(itertools.pairwise(choose_forward(plan))), groups, cuts, way, colour)
 
 
 def shown_edges(plan: Plan) -> tuple[Edge, ...]:
-    """All transitions but those a reader takes for granted: a timeout that goes where failing goes."""
+    """Yield all transitions but the obvious: a timeout that leads where failing leads."""
     return tuple(
         edge
         for edge in edges(plan)
@@ -63,7 +63,7 @@ def shown_edges(plan: Plan) -> tuple[Edge, ...]:
 
 
 def group_edges(found: Iterable[Edge]) -> list[Group]:
-    """(source, target, outcomes): those that lead from one state to one other together."""
+    """Yield (source, target, outcomes): the transitions between two states together."""
     groups: dict[Pair, list[str]] = {}
     for edge in found:
         groups.setdefault((edge.source, edge.target), []).append(edge.outcome)
@@ -71,11 +71,11 @@ def group_edges(found: Iterable[Edge]) -> list[Group]:
 
 
 def tell_verdict(verdict: Verdict) -> str:
-    """A verdict as people read it."""
+    """Return a verdict as people read it."""
     return verdict.value.replace("_", " ")
 
 
 def find_cuts(path: Iterable[Pair], groups: Sequence[Group]) -> list[Group]:
-    """Steps of a way for which the plan has no transition: the run was cut off there, and went on elsewhere."""
+    """Return the steps without a transition in the plan: the run was cut off there, and continued elsewhere."""
     drawn = {(source, target) for source, target, _ in groups}
     return [(*pair, [CUT_OFF]) for pair in dict.fromkeys(path) if pair not in drawn and pair[0] != pair[1]]

@@ -1,8 +1,8 @@
-"""Where states, ends and transitions stand on a sheet: a small layered layout, used for SVG and by the run page.
+"""Place states, ends and transitions on a sheet: a small layered layout for SVG and the run page.
 
 The way forward goes straight down in one column, its good end below it. Left of it are the ends to which it can leave
-while that costs nothing, right of it the states of the way back, and right of those the ends that are theirs. Whatever
-leads to the same place runs together in one lane between two columns; what passes a column does so between two rows.
+at no cost, right of it the states of the way back, and right of those their ends. Lines to one target share a lane
+between two columns; a line that passes a column does so between two rows.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Line:
-    """Where one or more outcomes of a state lead.
+    """A line for one or more outcomes of a state.
 
-    ``path`` is SVG path data from the target to the source: so the dashes of lines that run together coincide.
-    ``way``: forward, aside (to an end), back, cut (no transition of the plan). ``anchor`` as `text-anchor` has it.
+    ``path`` is SVG path data from the target to the source, so that the dashes of lines that run together coincide.
+    ``way``: forward, aside (to an end), back, cut (no transition of the plan). ``anchor`` as in `text-anchor`.
     """
 
     source: str
@@ -76,7 +76,7 @@ class Drawing:
 def draw_plan(plan: Plan, notes: Mapping[str, str] | None = None, taken: Iterable[Pair] = ()) -> Drawing:
     """Place everything that `orchestrator graph` shows.
 
-    ``notes``: state → its second line. ``taken``: steps of a run; those that the plan does not have are drawn, too.
+    ``notes``: state → its second line. ``taken``: steps of a run; steps that the plan does not have are drawn, too.
     """
     groups = group_edges(shown_edges(plan))
     known = {*plan.states, *plan.ends}

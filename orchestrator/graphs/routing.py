@@ -1,4 +1,4 @@
-"""How lines run between the boxes of a layout: at right angles, in lanes that those with one target share."""
+"""Route lines between the boxes of a layout: at right angles, in lanes shared by lines with one target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Box:
-    """Where a node stands; ``below`` is the free height between it and the next row."""
+    """Place of a node; ``below`` is the free height between it and the next row."""
 
     column: int
     row: int
@@ -35,7 +35,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Route:
-    """A line as path data from target to source, where its words stand, and how far right it comes."""
+    """A line as path data from target to source, the place of its label, and its rightmost point."""
 
     source: str
     target: str
@@ -46,12 +46,12 @@ class Route:
 
 
 def is_straight(one: int, other: int, row: int, below: int) -> bool:
-    """Whether a line between these columns and rows is one that just goes down."""
+    """Tell whether a line between these columns and rows goes straight down."""
     return one == other and below == row + 1
 
 
 def measure_channels(groups: Sequence[Group], columns: Mapping[str, int], rows: Mapping[str, int]) -> dict[int, float]:
-    """How wide it must be right of each column for labels and lanes."""
+    """Measure the width that labels and lanes need right of each column."""
     widths = dict.fromkeys(columns.values(), 2 * _EDGE)
     for column in widths:
         leaving, lanes = {True: 0.0, False: 0.0}, set()
@@ -70,7 +70,7 @@ def measure_channels(groups: Sequence[Group], columns: Mapping[str, int], rows: 
 
 
 def draw_routes(groups: Sequence[Group], boxes: Mapping[str, Box]) -> list[Route]:
-    """Every line on its way."""
+    """Route every line."""
     columns = {name: box.column for name, box in boxes.items()}
     lanes = _choose_lanes(groups, boxes, columns)
     ports = _choose_ports(groups, boxes)
@@ -78,7 +78,7 @@ def draw_routes(groups: Sequence[Group], boxes: Mapping[str, Box]) -> list[Route
 
 
 def _channels(one: int, other: int, columns: Mapping[str, int]) -> list[int]:
-    """The channels in which a line from one column to another has a lane; each by the column left of it."""
+    """Return the channels in which a line from one column to another has a lane, each by the column left of it."""
     used = sorted(set(columns.values()))
     if one == other:
         return [one]
@@ -94,7 +94,7 @@ def _left_of(column: int, columns: Mapping[str, int]) -> int:
 def _choose_lanes(
     groups: Sequence[Group], boxes: Mapping[str, Box], columns: Mapping[str, int]
 ) -> dict[tuple[int, str, bool], float]:
-    """(channel, target, rightward) → x. Those that come from furthest above run nearest to the column they go to."""
+    """Map (channel, target, rightward) to x. Lines from furthest above run nearest to their target column."""
     tops: dict[tuple[int, str, bool], int] = {}
     for source, target, _ in groups:
         one, other = boxes[source], boxes[target]
@@ -121,7 +121,7 @@ def _choose_lanes(
 
 
 def _choose_ports(groups: Sequence[Group], boxes: Mapping[str, Box]) -> dict[Pair, float]:
-    """Where each line leaves its box, by its height; what goes up leaves above what goes down."""
+    """Choose where each line leaves its box, by its height; lines that go up leave above those that go down."""
     found: dict[Pair, float] = {}
     for name, box in boxes.items():
         for rightward in (True, False):
@@ -178,7 +178,7 @@ def _passage(column: int, source: Box, target: Box, boxes: Mapping[str, Box]) ->
 
 
 def _to_path(points: Sequence[Point]) -> str:
-    """Path data from the last point to the first, its corners rounded."""
+    """Write path data from the last point to the first, with rounded corners."""
     way = _simplify(points[::-1])
     text = f"M{_tell(way[0])}"
     for before, corner, after in zip(way, way[1:], way[2:], strict=False):

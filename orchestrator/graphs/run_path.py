@@ -1,4 +1,4 @@
-"""The way that a run took through its plan, read from its records."""
+"""Read the path that a run took through its plan from its records."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Course:
-    """``verdict`` is None for a run without an end; ``stuck`` is the state in which it is, or could not go on."""
+class RunPath:
+    """Path of a run. ``verdict`` is None for a run without an end; ``stuck`` is the state in which it is or stopped."""
 
     run_id: str
     verdict: Verdict | None
@@ -34,21 +34,21 @@ class Course:
 
     @property
     def steps(self) -> tuple[tuple[str, str], ...]:
-        """(state, state) in the order in which they were gone, each once."""
+        """(state, state) in the order of the run, each once."""
         return tuple(dict.fromkeys((visit.state, visit.to) for visit in self.visits if visit.to))
 
     @property
     def states(self) -> frozenset[str]:
-        """States and ends where the run came by."""
+        """States and ends that the run reached."""
         return frozenset(name for visit in self.visits for name in (visit.state, visit.to) if name)
 
     def went_wrong(self, state: str) -> bool:
-        """Whether the last stay in a state ended in its failure."""
+        """Whether the last stay in a state ended in failure."""
         stays = [visit.outcome for visit in self.visits if visit.state == state]
         return bool(stays) and stays[-1] in (FAILED, TIMEOUT)
 
     def tell_time(self, state: str) -> str:
-        """How long the run was in a state, all stays together; empty where it never was there."""
+        """Tell how long the run was in a state, all stays together; empty if it never was."""
         stays = [visit for visit in self.visits if visit.state == state]
         if not stays:
             return ""
@@ -64,8 +64,8 @@ class Course:
         return f"run {self.run_id}: {ended}"
 
 
-def read_course(run: Run, records: Sequence[Record]) -> Course:
-    """The course of a run, as far as it came."""
+def read_run_path(run: Run, records: Sequence[Record]) -> RunPath:
+    """Read the path of a run, as far as it came."""
     visits: list[Visit] = []
     for record in records:
         if record.record == "entered":
@@ -75,7 +75,7 @@ def read_course(run: Run, records: Sequence[Record]) -> Course:
                 visits.pop()
             payload = record.payload
             visits.append(Visit(record.state, payload["outcome"], payload["to"], payload["seconds"]))
-    return Course(run.id, run.verdict, tuple(visits), _find_stuck(run, visits))
+    return RunPath(run.id, run.verdict, tuple(visits), _find_stuck(run, visits))
 
 
 def _find_stuck(run: Run, visits: Sequence[Visit]) -> str | None:

@@ -1,4 +1,6 @@
-"""A plan as an SVG of its own, for a page, a wiki or a report: legible on light and on dark, told in words as well."""
+"""Draw a plan as a standalone SVG for a page, a wiki or a report: legible on light and dark, with a text
+description.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from html import escape
 
 from orchestrator.graphs.edges import COLOURS, tell_verdict
 from orchestrator.graphs.layout import Drawing, Line, Node, draw_plan
-from orchestrator.graphs.run_path import Course
+from orchestrator.graphs.run_path import RunPath
 from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
 
@@ -46,42 +48,42 @@ _STYLE = f"""
 _KEYS = {"forward": "way forward", "aside": "to an end", "back": "way back", "taken": "taken by the run"}
 
 
-def render_svg(plan: Plan, course: Course | None = None) -> str:
-    """The whole file; with a course the way that it took, the times, and where it is or could not go on."""
-    notes = {name: course.tell_time(name) for name in plan.states} if course else {}
-    drawing = draw_plan(plan, notes, course.steps if course else ())
+def render_svg(plan: Plan, run_path: RunPath | None = None) -> str:
+    """Render the whole file; with a run path its transitions, the times, and where it is or stopped."""
+    notes = {name: run_path.tell_time(name) for name in plan.states} if run_path else {}
+    drawing = draw_plan(plan, notes, run_path.steps if run_path else ())
     width, height = max(drawing.width, _NARROWEST), drawing.height + _HEAD
-    title = f"{plan.name}: {course.title}" if course else plan.name
+    title = f"{plan.name}: {run_path.title}" if run_path else plan.name
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
         f' height="{height:g}" role="img" aria-labelledby="title desc">',
         f'<title id="title">{escape(title)}</title>',
-        f'<desc id="desc">{escape(" ".join(_describe(plan, course)))}</desc>',
+        f'<desc id="desc">{escape(" ".join(_describe(plan, run_path)))}</desc>',
         f"<style>{_STYLE}</style>",
         f"<defs>{''.join(_tips())}</defs>",
         f'<rect class="sheet" width="{width:g}" height="{height:g}"/>',
         f'<text class="title" x="20" y="28">{escape(title)}</text>',
-        *_legend(with_taken=course is not None),
+        *_legend(with_taken=run_path is not None),
         f'<g transform="translate(0 {_HEAD:g})">',
-        *_draw_lines(drawing, course),
-        *(_draw_node(node, course) for node in drawing.nodes),
+        *_draw_lines(drawing, run_path),
+        *(_draw_node(node, run_path) for node in drawing.nodes),
         "</g>",
         "</svg>",
     ]
     return "\n".join(lines)
 
 
-def _describe(plan: Plan, course: Course | None) -> Iterator[str]:
+def _describe(plan: Plan, run_path: RunPath | None) -> Iterator[str]:
     path = choose_forward(plan)
     back = [name for name in plan.states if name not in path]
     yield f"A state machine. Way forward: {', '.join(path)}."
     if back:
         yield f"Way back: {', '.join(back)}."
     yield f"Ends: {', '.join(f'{name} ({tell_verdict(verdict)})' for name, verdict in plan.ends.items())}."
-    if course:
-        yield f"Taken by the run: {', '.join(f'{one} → {other}' for one, other in course.steps) or 'nothing yet'}."
-    if course and course.stuck:
-        yield f"It is, or could not go on, in {course.stuck}."
+    if run_path:
+        yield f"Taken by the run: {', '.join(f'{one} → {other}' for one, other in run_path.steps) or 'nothing yet'}."
+    if run_path and run_path.stuck:
+        yield f"It is, or could not go on, in {run_path.stuck}."
 
 
 def _tips() -> Iterator[str]:
@@ -103,11 +105,11 @@ def _legend(*, with_taken: bool) -> Iterator[str]:
 
 
 # Those that the run took lie above the others.
-def _draw_lines(drawing: Drawing, course: Course | None) -> Iterator[str]:
-    steps = set(course.steps) if course else set()
+def _draw_lines(drawing: Drawing, run_path: RunPath | None) -> Iterator[str]:
+    steps = set(run_path.steps) if run_path else set()
     for line in sorted(drawing.lines, key=lambda line: (line.source, line.target) in steps):
         taken = (line.source, line.target) in steps
-        yield _draw_line(line, taken=taken, dimmed=course is not None and not taken)
+        yield _draw_line(line, taken=taken, dimmed=run_path is not None and not taken)
     for line in drawing.lines:
         yield (
             f'<text class="word halo" x="{line.label_x:.1f}" y="{line.label_y:.1f}" text-anchor="{line.anchor}">'
@@ -124,11 +126,11 @@ def _draw_line(line: Line, *, taken: bool, dimmed: bool) -> str:
     )
 
 
-def _draw_node(node: Node, course: Course | None) -> str:
+def _draw_node(node: Node, run_path: RunPath | None) -> str:
     middle, fill = node.x + node.width / 2, ""
     if node.verdict:
         colour = next(colour for verdict, colour in COLOURS.items() if verdict.value == node.verdict)
-        missed = course is not None and node.name not in course.states
+        missed = run_path is not None and node.name not in run_path.states
         fill = f' style="{"fill:none;stroke" if missed else "fill"}:{colour}"'
     y = node.y + node.height / 2
     texts = f'<text x="{middle:.1f}" y="{y + (-2 if node.note else 5):.1f}" text-anchor="middle">{node.name}</text>'
@@ -139,15 +141,15 @@ def _draw_node(node: Node, course: Course | None) -> str:
         f'<rect class="box" x="{node.x:g}" y="{node.y:g}" width="{node.width:g}" height="{node.height:g}"'
         f' rx="{20 if node.verdict else 6}"{fill}/>'
     )
-    return f'<g class="{_classify(node, course)}">{shape}{texts}</g>'
+    return f'<g class="{_classify(node, run_path)}">{shape}{texts}</g>'
 
 
-def _classify(node: Node, course: Course | None) -> str:
+def _classify(node: Node, run_path: RunPath | None) -> str:
     kind = "filled" if node.verdict else "state"
-    if course is None:
+    if run_path is None:
         return kind
-    if node.name == course.stuck:
+    if node.name == run_path.stuck:
         return f"{kind} stuck"
-    if node.name not in course.states:
+    if node.name not in run_path.states:
         return "" if node.verdict else f"{kind} missed"
-    return f"{kind} {'wrong' if course.went_wrong(node.name) else 'came'}"
+    return f"{kind} {'wrong' if run_path.went_wrong(node.name) else 'came'}"

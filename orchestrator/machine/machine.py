@@ -1,6 +1,6 @@
-"""A plan becomes a machine: the table of transitions, held by the ``transitions`` library, which refuses the rest.
+"""Turn a plan into a machine: the table of transitions, held by the ``transitions`` library, which refuses all others.
 
-No effect lives in a callback: the engine acts, journals, and then fires the outcome as the trigger.
+No effect happens in a callback: the runner acts, journals, and then fires the outcome as the trigger.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class Edge:
 
 
 class _Position:
-    """The model object that the library moves; ``state`` is set by it."""
+    """The model object that the library moves; the library sets ``state``."""
 
     state: str
 
 
 class Machine:
-    """Where a run is, and where each outcome leads."""
+    """The position of a run, and the target of each outcome."""
 
     def __init__(self, plan: Plan, *, at: str | None = None) -> None:
         self._plan = plan
@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def state(self) -> str:
-        """Name of the state the run is in."""
+        """Name of the state of the run."""
         return self._position.state
 
     @property
@@ -54,7 +54,7 @@ class Machine:
         return self.state in self._plan.ends
 
     def move(self, outcome: str) -> str:
-        """Fire the outcome; the state it leads to.
+        """Fire the outcome and return the state it leads to.
 
         Raises:
             InvariantError: the plan has no such transition; the loader lets no such plan through.
@@ -71,19 +71,19 @@ class Machine:
 
 
 def edges(plan: Plan) -> Iterator[Edge]:
-    """All transitions of a plan, in its own order."""
+    """Yield all transitions of a plan, in its own order."""
     for state in plan.states.values():
         for outcome, target in state.then.items():
             yield Edge(state.name, outcome, target)
 
 
 def choose_forward(plan: Plan) -> tuple[str, ...]:
-    """The path that is taken when all goes well: the first outcome of each state, as the plan writes them."""
+    """Return the path when all goes well: the first outcome of each state, as the plan writes them."""
     return follow(plan, plan.initial)
 
 
 def follow(plan: Plan, name: str) -> tuple[str, ...]:
-    """The path that is taken from a state on when all goes well, that state first."""
+    """Return the path from a state on when all goes well, that state first."""
     path: dict[str, None] = {}
     while name not in path:
         path[name] = None

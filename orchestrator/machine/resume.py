@@ -1,7 +1,7 @@
-"""From the journal of a run that was cut off to its next move: one pure function, and the words for it.
+"""Choose the next move of a run that was cut off, from its journal: one pure function, and its explanation.
 
-Whatever it does not know it takes for "the database may have been written". What it decides holds for every prefix
-of the journal: the world is never more than one state ahead of it.
+Anything unknown is treated as "the database may have been written". The decision holds for every prefix of the
+journal: the world is never more than one state ahead of it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _CHANGES_NOTHING_OF_THE_APP = frozenset({EffectScope.NOTHING, EffectScope.FILES,
 
 
 class Mode(StrEnum):
-    """Who wants the run to go on: a person at a terminal, or a boot with nobody there."""
+    """Who continues the run: a person at a terminal, or a boot with nobody there."""
 
     RESUME = "resume"
     RECOVER = "recover"
 
 
 class How(StrEnum):
-    """What happens with the state in which the run is."""
+    """What happens with the state of the run."""
 
     ENTER = "enter"  # it is entered, again or for the first time
     FOLLOW = "follow"  # it is left by ``outcome``, without being entered
@@ -43,7 +43,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True)
 class ResumeAction:
-    """What comes next in ``state``; ``found`` and ``reason`` say in words what was found and why this follows."""
+    """The next move in ``state``; ``found`` and ``reason`` say what was found and why this follows."""
 
     how: How
     state: str
@@ -65,7 +65,7 @@ class _Cut:
 def choose_move(
     plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], mode: Mode
 ) -> ResumeAction:
-    """The next move of a run whose journal ends with ``records``."""
+    """Choose the next move of a run whose journal ends with ``records``."""
     if not any(record.record == "opened" for record in records):
         found = "It was cut off while it was being opened."
         return ResumeAction(
@@ -80,7 +80,7 @@ def choose_move(
 
 
 def count_attempts(records: Sequence[Record]) -> dict[str, int]:
-    """How often each state was entered so far."""
+    """Count how often each state was entered so far."""
     counted: dict[str, int] = {}
     for record in records:
         if record.record == "entered":
@@ -89,28 +89,28 @@ def count_attempts(records: Sequence[Record]) -> dict[str, int]:
 
 
 def count_transitions(records: Sequence[Record]) -> int:
-    """How many transitions the run took so far."""
+    """Count the transitions so far."""
     return sum(record.record == "left" for record in records)
 
 
 def limit_transitions(plan: Plan) -> int:
-    """How many it may take in all, however often it is taken up."""
+    """Return the most transitions that a run may take in all, however often it is resumed."""
     return max(TRANSITIONS_AT_MOST, 2 * len(plan.states))
 
 
 def is_touched(kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record]) -> bool:
-    """Whether a state was entered that changes the app or its database."""
+    """Tell whether a state was entered that changes the app or its database."""
     entered = (kinds[str(record.payload["kind"])] for record in records if record.record == "entered")
     return any(changes_app(kind) for kind in entered)
 
 
 def changes_app(kind: type[StateKind[Any]] | StateKind[Any]) -> bool:
-    """Whether a state of this kind may change the app or its database."""
+    """Tell whether a state of this kind may change the app or its database."""
     return kind.scope not in _CHANGES_NOTHING_OF_THE_APP
 
 
 def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> ResumeAction | None:
-    """What ends a run that was taken up or tried too often."""
+    """Return the move that ends a run which was resumed or tried too often."""
     if sum(record.record == "resumed" for record in records) >= RESUMPTIONS_AT_MOST:
         reason = f"It was taken up {RESUMPTIONS_AT_MOST} times already."
         return ResumeAction(How.GIVE_UP, cut.state, "", _tell(cut), reason)

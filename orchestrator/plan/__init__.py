@@ -1,1 +1,1 @@
-"""The plan: YAML text becomes a checked, frozen value, or a list of all that is wrong with it."""
+"""The plan: turn YAML text into a checked, frozen value, or into a list of all its problems."""

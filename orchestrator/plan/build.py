@@ -1,4 +1,4 @@
-"""From the tree of a document to a `Plan`, with all that is wrong in it told at once."""
+"""Build a `Plan` from the tree of a document, and report all its problems at once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from orchestrator.plan.schema import Kind, Plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.plan.states import States, read_states
 from orchestrator.plan.structure import check_gate_opens, check_graph
-from orchestrator.plan.tree import Entry, Node, Problems, plant, suggest
+from orchestrator.plan.tree import Entry, Node, Problems, build_node, suggest
 
 
 def build_plan(tree: Node, source: Path, text: str, kinds: Mapping[str, Kind], problems: Problems) -> Plan:
-    """The plan that ``tree`` describes.
+    """Build the plan that ``tree`` describes.
 
     Raises:
-        PlanError: ``plan.invalid``, with every problem that was found, those already in ``problems`` too.
+        PlanError: ``plan.invalid``, with every problem found, including those already in ``problems``.
     """
     if not isinstance(tree.value, Mapping):
         problems.add(tree.position, (), "a plan is a mapping that begins with `plan: 1`")
@@ -58,8 +58,8 @@ def build_plan(tree: Node, source: Path, text: str, kinds: Mapping[str, Kind], p
 def _with_standard_machine(tree: Node) -> Node:
     place = tree.position
     machine = {
-        "initial": Entry(place, plant(STANDARD_INITIAL, place)),
-        "states": Entry(place, plant(build_standard_states(), place)),
+        "initial": Entry(place, build_node(STANDARD_INITIAL, place)),
+        "states": Entry(place, build_node(build_standard_states(), place)),
     }
     return Node(place, {**tree.entries, **machine})
 
@@ -101,6 +101,6 @@ def _check_database(
         problems.add(tree.position, (), text)
         return
     for state in needing:
-        trail = ("states", state.name, "kind")
+        key_path = ("states", state.name, "kind")
         text = f"`{state.kind}` needs a database and the plan names none; add `database:` or leave the state out"
-        problems.add(tree.find(trail)[1].position, trail, text)
+        problems.add(tree.find(key_path)[1].position, key_path, text)

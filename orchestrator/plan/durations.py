@@ -1,4 +1,4 @@
-"""Durations as people write them: ``10s``, ``1h30m``, ``500ms``, ``30d``. A number without a unit is refused."""
+"""Parse durations as people write them: ``10s``, ``1h30m``, ``500ms``, ``30d``. A number without a unit is refused."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in a text such as ``1h30m``; units in falling order, each at most once.
+    """Parse a text such as ``1h30m`` to seconds; units in falling order, each at most once.
 
     Raises:
-        ValueError: the text is none; the message says how to write one.
+        ValueError: the text is no duration; the message says how to write one.
     """
     match = _PARTS.fullmatch(text)
     if not text or match is None:
@@ -30,7 +30,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest text that `parse_duration` reads back as these seconds (to the millisecond)."""
+    """Return the shortest text that `parse_duration` reads back as these seconds (to the millisecond)."""
     left, text = round(seconds * 1000), ""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
         amount, left = divmod(left, size)

@@ -1,4 +1,4 @@
-"""What a plan's author writes, before it is checked as a whole, and how its mistakes are told."""
+"""The form of a plan as its author writes it, before it is checked as a whole, and the messages for its problems."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class EndForm(Spec):
     """How the run ended."""
 
 
-def read_form(model: type[ModelT], node: Node, trail: KeyPath, problems: Problems, folder: Path) -> ModelT | None:
-    """The node as a ``model``, or None where it is none; everything that is wrong is added to ``problems``."""
+def read_form(model: type[ModelT], node: Node, key_path: KeyPath, problems: Problems, folder: Path) -> ModelT | None:
+    """Read the node as a ``model``; return None where it does not fit, and add all problems to ``problems``."""
     try:
         # Through JSON: only there do strict models take lists for tuples and texts for paths and enums.
         return model.model_validate_json(
@@ -102,21 +102,21 @@ def read_form(model: type[ModelT], node: Node, trail: KeyPath, problems: Problem
         )
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            _tell(detail, model, node, trail, problems)
+            _tell(detail, model, node, key_path, problems)
     return None
 
 
-def _tell(detail: ErrorDetails, model: type[BaseModel], node: Node, trail: KeyPath, problems: Problems) -> None:
+def _tell(detail: ErrorDetails, model: type[BaseModel], node: Node, key_path: KeyPath, problems: Problems) -> None:
     loc = detail["loc"]
     position, value = node.find(loc)
     if detail["type"] == "missing":
         text = f"`{loc[-1]}` is missing"
-        problems.add(position, (*trail, *loc[:-1]), text)
+        problems.add(position, (*key_path, *loc[:-1]), text)
     elif detail["type"] == "extra_forbidden":
         text = f"unknown key{suggest(str(loc[-1]), _keys(model, loc[:-1]))} (G14)"
-        problems.add(position, (*trail, *loc), text)
+        problems.add(position, (*key_path, *loc), text)
     else:
-        problems.add(value.position, (*trail, *loc), _explain(detail, value))
+        problems.add(value.position, (*key_path, *loc), _explain(detail, value))
 
 
 def _explain(detail: ErrorDetails, value: Node) -> str:
@@ -148,7 +148,7 @@ def _name(value: bool | int | float) -> str:
 
 
 def _keys(model: type[BaseModel], loc: KeyPath) -> list[str]:
-    """Keys that the part of the form at ``loc`` knows."""
+    """Return the keys that the part of the form at ``loc`` knows."""
     for step in loc:
         inner = _inner(model, step)
         if inner is None:

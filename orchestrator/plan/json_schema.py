@@ -1,4 +1,4 @@
-"""The JSON Schema by which an editor completes and checks a plan while it is written."""
+"""Build the JSON Schema by which an editor completes and checks a plan."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NAME = r"^[a-z][a-z0-9_]*$"
 
 
 def render_json_schema(kinds: Mapping[str, Kind]) -> str:
-    """The schema as the text of ``plans/plan.schema.json``."""
+    """Render the schema as the text of ``plans/plan.schema.json``."""
     return json.dumps(build_json_schema(kinds), indent=2, ensure_ascii=False) + "\n"
 
 
 def build_json_schema(kinds: Mapping[str, Kind]) -> Schema:
-    """The schema of a whole plan, each kind with its own outcomes and options."""
+    """Build the schema of a whole plan, each kind with its own outcomes and options."""
     definitions: Schema = {}
     plan = _model_schema(PlanForm, "", definitions)
     end = _model_schema(EndForm, "", definitions)
@@ -79,7 +79,7 @@ def _then_schema(kind: Kind) -> Schema:
 
 
 def _model_schema(model: type[BaseModel], prefix: str, definitions: Schema) -> Schema:
-    """The schema of one model; what it refers to goes to ``definitions`` under names with ``prefix``."""
+    """Build the schema of one model; definitions it refers to are added to ``definitions`` with ``prefix``."""
     schema: Schema = model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
     inner = schema.pop("$defs", {})
     if isinstance(inner, dict):

@@ -1,8 +1,8 @@
-"""From a plan's file to a `Plan`. This module is the only one that knows YAML.
+"""Load a `Plan` from a file. This module is the only one that knows YAML.
 
 YAML is read by the core rules of its version 1.2: ``true`` and ``false`` are the only booleans, and dates,
-octal and sexagesimal numbers are texts. What can surprise (tags, merge keys, keys that are no text, equal
-keys) is refused; what can explode (size, depth, aliases) is bounded.
+octal and sexagesimal numbers are texts. Surprises (tags, merge keys, keys that are no text, equal keys) are refused;
+size, depth and aliases are bounded.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parse_plan(text: str, source: Path, kinds: Mapping[str, Kind]) -> Plan:
 
 
 def read_tree(text: str, source: Path, problems: Problems) -> Node:
-    """The one document in ``text``; what is refused in it is added to ``problems``.
+    """Parse the one document in ``text``; refused parts are added to ``problems``.
 
     Raises:
         PlanError: ``plan.not_yaml``: it is no YAML, not one document, or beyond the bounds.
@@ -122,7 +122,7 @@ def _place(mark: _Mark | None) -> Position:
 
 
 class _Mark(Protocol):
-    """A place in the text as the parser counts it, from 0; the C parser has a class of its own for it."""
+    """A position in the text as the parser counts it, from 0; the C parser has a class of its own for it."""
 
     @property
     def line(self) -> int: ...
@@ -138,7 +138,7 @@ class _BoundsError(Exception):
 
 @dataclass
 class _Open:
-    """A mapping or list whose end has not come yet."""
+    """A mapping or list whose end was not read yet."""
 
     position: Position
     is_mapping: bool
@@ -149,7 +149,7 @@ class _Open:
 
 
 class TreeBuilder:
-    """Grows the tree from YAML's events with a stack of its own, so that no nesting can exhaust Python's."""
+    """Builds the tree from YAML's events with a stack of its own, so that no nesting can exhaust Python's."""
 
     def __init__(self, problems: Problems) -> None:
         self.root: Node | None = None
@@ -161,7 +161,7 @@ class TreeBuilder:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        """The next event of the parser."""
+        """Take the next event of the parser."""
         place = _place(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1

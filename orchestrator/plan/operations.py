@@ -1,7 +1,7 @@
-"""The machines behind `orchestrator rollback` and `orchestrator backups restore`, made from the operator's own plan.
+"""Derive the machines of `orchestrator rollback` and `orchestrator backups restore` from the operator's own plan.
 
-Both exchange the data, start the version that belongs to it and prove it as any upgrade does, and both go back to
-what served before when that fails. Deadlines and options of the states come from the plan, where it has such states.
+Both exchange the data, start the version that belongs to them and prove it as any upgrade does; when that fails, both
+go back to the version that served before. Deadlines and options of the states come from the plan, where it has them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 
 from orchestrator.plan.schema import Kind, Plan, StateSpec
 from orchestrator.plan.states import read_states
-from orchestrator.plan.tree import Entry, Json, Position, Problems, plant
+from orchestrator.plan.tree import Entry, Json, Position, Problems, build_node
 
 _NOWHERE = Position(1, 1)
 _INHERITED = frozenset({"backup", "stop", "start", "health", "commit", "restore", "rollback"})
 
 
 def derive_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
-    """Back to the version and the data that the last upgrade replaced."""
+    """Derive the machine back to the version and the data that the last upgrade replaced."""
     return _derive(
         plan,
         kinds,
@@ -34,7 +34,7 @@ def derive_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
 
 
 def derive_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign: bool) -> Plan:
-    """Another state of the data, from a backup; the version stays."""
+    """Derive the machine that brings the data of a backup; the version stays."""
     options: dict[str, Json] = {"file": str(file), "foreign": foreign}
     return _derive(
         plan,
@@ -80,7 +80,7 @@ def _name_as_recorded(plan: Plan, kinds: Mapping[str, Kind], recorded: Set[str])
 
 
 def _exchange(*, before: str) -> dict[str, Json]:
-    """From the stop to an end; ``before`` is where it goes on once the version of before serves again."""
+    """Build the states from the stop to an end; ``before`` follows once the version of before serves again."""
     return {
         "stop": _state("stop", done="swap_in", failed="rollback") | {"with": {"snapshot": False}},
         "swap_in": _state("swap_in", done="start", failed="restore"),
@@ -102,7 +102,7 @@ def _state(kind: str, **then: Json) -> dict[str, Json]:
 
 def _derive(plan: Plan, kinds: Mapping[str, Kind], initial: str, states: dict[str, Json]) -> Plan:
     problems = Problems()
-    found = read_states(Entry(_NOWHERE, plant(states, _NOWHERE)), kinds, problems, plan.source.absolute().parent)
+    found = read_states(Entry(_NOWHERE, build_node(states, _NOWHERE)), kinds, problems, plan.source.absolute().parent)
     problems.raise_if_any(plan.source)
     own = {spec.kind: spec for spec in plan.states.values() if spec.kind in _INHERITED}
     derived = {name: _inherit(spec, own.get(spec.kind), states[name]) for name, spec in found.states.items()}

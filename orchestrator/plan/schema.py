@@ -1,4 +1,4 @@
-"""The typed shape of a plan. The models here are the single truth: they validate, and the editor's JSON Schema
+"""Define the typed shape of a plan. These models are the single truth: they validate, and the editor's JSON Schema
 and the reference are made from their field docs.
 
 A checked plan is frozen; its paths are absolute, its durations seconds.
@@ -40,7 +40,7 @@ COMMON_OUTCOMES: Mapping[str, str] = {
 
 
 class Kind(Protocol):
-    """What the plan language needs to know of a kind of state; the classes of ``states/`` are such objects."""
+    """The part of a kind of state that the plan language needs; the classes of ``states/`` satisfy it."""
 
     @property
     def kind(self) -> str:
@@ -52,11 +52,11 @@ class Kind(Protocol):
 
     @property
     def summary(self) -> str:
-        """What it does, one sentence."""
+        """Its effect in one sentence."""
 
     @property
     def outcomes(self) -> Mapping[str, str]:
-        """Each outcome of its own, and what it means."""
+        """Each of its own outcomes, with its meaning."""
 
     @property
     def timeout_s(self) -> float:
@@ -68,7 +68,7 @@ class Kind(Protocol):
 
     @property
     def provides(self) -> tuple[type[Fact], ...]:
-        """What it proves."""
+        """The facts that it proves."""
 
     @property
     def compensation(self) -> bool:
@@ -87,11 +87,11 @@ class Kind(Protocol):
         """Whether users reach the new version once it is done."""
 
     def closes_gate(self, options: BaseModel) -> bool:
-        """Whether with these options it leaves the new version where no user reaches it."""
+        """Tell whether with these options it leaves the new version where no user reaches it."""
 
 
 def check_image(text: str) -> str:
-    """An image name without tag and digest.
+    """Check an image name without tag and digest.
 
     Raises:
         ValueError: it has one of them, or is no image name.
@@ -104,7 +104,7 @@ def check_image(text: str) -> str:
 
 
 def check_url(text: str) -> str:
-    """An http or https address.
+    """Check an http or https address.
 
     Raises:
         ValueError: it is none.
@@ -206,7 +206,7 @@ class HealthSpec(Spec):
 
     @property
     def version_url(self) -> str | None:
-        """Where to ask for the version, None where the app is not asked."""
+        """Address to ask for the version, None where the app is not asked."""
         return (self.version.url or self.url) if self.version else None
 
     @model_validator(mode="after")
@@ -364,9 +364,9 @@ class StateSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan without a known mistake. ``text`` is what stands in ``source``.
+    """A plan without a known problem. ``text`` is the content of ``source``.
 
-    ``maintenance_window_s``: how long the app may be down, None where nobody has said so.
+    ``maintenance_window_s``: how long the app may be down, None where the plan does not say.
     """
 
     name: str

@@ -8,7 +8,7 @@ STANDARD_INITIAL = "check"
 
 
 def build_standard_states() -> dict[str, Json]:
-    """Its states as a plan writes them."""
+    """Build its states as a plan writes them."""
     return {
         "check": _state("check", newer="preflight", current="unchanged", failed="refused"),
         "preflight": _state("preflight", done="confirm", failed="refused"),

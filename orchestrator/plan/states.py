@@ -1,4 +1,4 @@
-"""The states of a plan, each judged by itself: its kind, its outcomes, its deadline and its options."""
+"""Check the states of a plan, each by itself: its kind, its outcomes, its deadline and its options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.core.model.verdict import Verdict
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, StateForm, read_form
 from orchestrator.plan.schema import COMMON_OUTCOMES, EXHAUSTED, FAILED, INTERRUPTED, TIMEOUT, Kind, StateSpec
-from orchestrator.plan.tree import Entry, KeyPath, Node, Position, Problems, plant, suggest
+from orchestrator.plan.tree import Entry, KeyPath, Node, Position, Problems, build_node, suggest
 
 MAX_TIMEOUT_S: Final = 24 * 3600.0
 
@@ -27,7 +27,7 @@ _RESERVED_BEGINNINGS: Final = ("is_", "to_", "may_", "on_enter_", "on_exit_")
 
 @dataclass
 class States:
-    """What could be read. ``sound``: nothing was wrong, so that the states can be judged as a graph."""
+    """The states that could be read. ``sound``: no problem was found, so that they can be checked as a graph."""
 
     states: dict[str, StateSpec] = field(default_factory=dict)
     ends: dict[str, Verdict] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class States:
 
 
 def read_states(states: Entry | None, kinds: Mapping[str, Kind], problems: Problems, folder: Path) -> States:
-    """Every state and end of a plan; what is wrong with one is added to ``problems`` and it is left out."""
+    """Read every state and end of a plan; a state with a problem is left out, and the problem is added."""
     if states is None:
         return States(sound=False)
     before = len(problems.found)
@@ -61,27 +61,27 @@ class _Reader:
     names: frozenset[str]
 
     def check_name(self, name: str, position: Position) -> None:
-        trail = ("states", name)
+        key_path = ("states", name)
         if not _STATE_NAME.fullmatch(name):
             text = "a state's name is small letters, digits and `_`, begins with a letter and has at most 63"
-            self.problems.add(position, trail, text)
+            self.problems.add(position, key_path, text)
         elif keyword.iskeyword(name) or name in _RESERVED or name.startswith(_RESERVED_BEGINNINGS):
-            self.problems.add(position, trail, f"`{name}` is a reserved word; give the state another name")
+            self.problems.add(position, key_path, f"`{name}` is a reserved word; give the state another name")
 
     def read(self, name: str, entry: Entry) -> StateSpec | None:
-        node, trail = entry.node, ("states", name)
+        node, key_path = entry.node, ("states", name)
         if not isinstance(node.value, Mapping):
-            self.problems.add(node.position, trail, "a state is `{kind: …, then: {…}}` and an end is `{end: …}`")
+            self.problems.add(node.position, key_path, "a state is `{kind: …, then: {…}}` and an end is `{end: …}`")
             return None
-        kind = self._find_kind(node, trail)
-        form = read_form(StateForm, node, trail, self.problems, self.folder)
+        kind = self._find_kind(node, key_path)
+        form = read_form(StateForm, node, key_path, self.problems, self.folder)
         if kind is not None and "then" in node.entries and isinstance(node.entries["then"].node.value, Mapping):
-            self._check_then(node, kind, trail)
-        options = self._read_options(entry, kind, trail)
+            self._check_then(node, kind, key_path)
+        options = self._read_options(entry, kind, key_path)
         if kind is None or form is None or options is None:
             return None
         timeout_s = kind.timeout_s if form.timeout_s is None else form.timeout_s
-        self._check_timeout(timeout_s, node, trail)
+        self._check_timeout(timeout_s, node, key_path)
         return StateSpec(
             name=name,
             kind=kind.kind,
@@ -93,62 +93,62 @@ class _Reader:
             former_kind=form.kind if form.kind != kind.kind else "",
         )
 
-    def _find_kind(self, node: Node, trail: KeyPath) -> Kind | None:
+    def _find_kind(self, node: Node, key_path: KeyPath) -> Kind | None:
         entry = node.entries.get("kind")
         if entry is None or not isinstance(entry.node.value, str):
             return None  # the form says that it is missing or no text
         word = entry.node.value
         if word not in self.kinds:
             self.problems.add(
-                entry.node.position, (*trail, "kind"), f"there is no kind `{word}`{suggest(word, self.kinds)}"
+                entry.node.position, (*key_path, "kind"), f"there is no kind `{word}`{suggest(word, self.kinds)}"
             )
         return self.kinds.get(word)
 
-    def _check_then(self, node: Node, kind: Kind, trail: KeyPath) -> None:
+    def _check_then(self, node: Node, kind: Kind, key_path: KeyPath) -> None:
         then = node.entries["then"]
-        trail = (*trail, "then")
+        key_path = (*key_path, "then")
         allowed = {*kind.outcomes, TIMEOUT, INTERRUPTED} | ({EXHAUSTED} & {*kind.outcomes})
         if "attempts" in node.entries:
             allowed.add(EXHAUSTED)
         for outcome, target in then.node.entries.items():
             if outcome == EXHAUSTED and outcome not in allowed:
                 text = "`exhausted` needs `attempts: N` beside `then`, or it can never be (G7)"
-                self.problems.add(target.position, (*trail, outcome), text)
+                self.problems.add(target.position, (*key_path, outcome), text)
             elif outcome not in allowed:
                 text = f"`{kind.kind}` has no outcome `{outcome}`{suggest(outcome, allowed)} (G2)"
-                self.problems.add(target.position, (*trail, outcome), text)
+                self.problems.add(target.position, (*key_path, outcome), text)
             word = target.node.value
             if isinstance(word, str) and word not in self.names:
                 text = f"there is no state `{word}`{suggest(word, self.names)} (G1)"
-                self.problems.add(target.node.position, (*trail, outcome), text)
-        self._check_completeness(node, kind, then, trail)
+                self.problems.add(target.node.position, (*key_path, outcome), text)
+        self._check_completeness(node, kind, then, key_path)
 
-    def _check_completeness(self, node: Node, kind: Kind, then: Entry, trail: KeyPath) -> None:
+    def _check_completeness(self, node: Node, kind: Kind, then: Entry, key_path: KeyPath) -> None:
         written = then.node.entries
         for outcome, impact in kind.outcomes.items():
             if outcome not in written:
                 text = f"the outcome `{outcome}` ({impact}) leads nowhere; write `{outcome}: …` (G2)"
-                self.problems.add(then.position, trail, text)
+                self.problems.add(then.position, key_path, text)
         if FAILED not in kind.outcomes and TIMEOUT not in written:
             text = f"`{kind.kind}` has no `failed` that `timeout` could follow; write `timeout: …` (G2)"
-            self.problems.add(then.position, trail, text)
+            self.problems.add(then.position, key_path, text)
         if "attempts" in node.entries and EXHAUSTED not in written:
             text = f"`attempts` needs `exhausted: …` ({COMMON_OUTCOMES[EXHAUSTED]}) (G7)"
-            self.problems.add(then.position, trail, text)
+            self.problems.add(then.position, key_path, text)
 
-    def _check_timeout(self, timeout_s: float, node: Node, trail: KeyPath) -> None:
+    def _check_timeout(self, timeout_s: float, node: Node, key_path: KeyPath) -> None:
         if not 0 < timeout_s <= MAX_TIMEOUT_S:
             text = f"a deadline of {format_duration(timeout_s)} is not between 1ms and 24h (G10)"
-            self.problems.add(node.find(("timeout",))[1].position, (*trail, "timeout"), text)
+            self.problems.add(node.find(("timeout",))[1].position, (*key_path, "timeout"), text)
 
-    def _read_options(self, entry: Entry, kind: Kind | None, trail: KeyPath) -> BaseModel | None:
+    def _read_options(self, entry: Entry, kind: Kind | None, key_path: KeyPath) -> BaseModel | None:
         if kind is None:
             return None
         written = entry.node.entries.get("with")
         if written is not None and not isinstance(written.node.value, Mapping | None):
             return None  # the form says that it is no mapping
-        node = written.node if written and written.node.value is not None else plant({}, entry.position)
-        return read_form(kind.Options, node, (*trail, "with"), self.problems, self.folder)
+        node = written.node if written and written.node.value is not None else build_node({}, entry.position)
+        return read_form(kind.Options, node, (*key_path, "with"), self.problems, self.folder)
 
 
 def _complete(then: Mapping[str, str]) -> dict[str, str]:

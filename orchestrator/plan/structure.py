@@ -1,4 +1,4 @@
-"""The plan as a graph: what is reached, what ends, what could go round for ever, and how long it can take."""
+"""Check the plan as a graph: what is reached, what ends, what may loop for ever, and how long a run can take."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_graph(written: Node, initial: str, states: States, problems: Problems)
 
 
 def check_gate_opens(written: Node, states: States, kinds: Mapping[str, Kind], problems: Problems) -> None:
-    """Add to ``problems`` where a gate that was closed stays so up to an end that says the new version serves (X1)."""
+    """Add to ``problems`` where a closed gate stays closed up to an end that says the new version serves (X1)."""
     graph: Graph = {
         name: [to for outcome, to in state.then.items() if outcome != DONE or not kinds[state.kind].opens_gate]
         for name, state in states.states.items()
@@ -57,7 +57,7 @@ def check_gate_opens(written: Node, states: States, kinds: Mapping[str, Kind], p
 
 
 def longest_path_s(plan: Plan, start: str | None = None) -> float:
-    """Seconds that a run can take at most from entering ``start`` (left out: the initial state) to its end.
+    """Return the most seconds that a run can take from ``start`` (left out: the initial state) to its end.
 
     The sum of the deadlines along the longest path. States that can repeat count as often as `attempts` lets
     them. An upper bound: exact where no state can be entered twice.
@@ -66,7 +66,7 @@ def longest_path_s(plan: Plan, start: str | None = None) -> float:
 
 
 def longest_path_transitions(plan: Plan) -> int:
-    """Transitions that a run can take at most; an upper bound as `longest_path_s`, counting each `exhausted` too."""
+    """Return the most transitions of a run; an upper bound as in `longest_path_s`, counting each `exhausted` too."""
     return round(_longest(plan, plan.initial, _group_transitions))
 
 
@@ -93,7 +93,9 @@ def _group_transitions(states: list[StateSpec]) -> float:
 
 
 def _group_s(states: list[StateSpec]) -> float:
-    """States that lead to each other: between two bounded entries each of the others is entered at most once."""
+    """Bound the seconds in states that lead to each other: between two bounded entries, each other one is entered
+    once.
+    """
     rounds = sum(state.attempts or 0 for state in states)
     if len(states) == 1 and states[0].name not in states[0].then.values():
         return states[0].timeout_s
@@ -105,7 +107,7 @@ def _build_graph(states: Mapping[str, StateSpec]) -> dict[str, Collection[str]]:
 
 
 def _build_unbounded_graph(states: Mapping[str, StateSpec]) -> dict[str, set[str]]:
-    """What is left when every bounded state has used up its attempts: only its `exhausted` exit still moves."""
+    """Build the graph in which every bounded state has used its attempts: only `exhausted` leaves it."""
     return {
         name: {state.then[EXHAUSTED]} if state.attempts else {t for t in state.then.values() if t in states}
         for name, state in states.items()
@@ -113,7 +115,7 @@ def _build_unbounded_graph(states: Mapping[str, StateSpec]) -> dict[str, set[str
 
 
 def _find_ending(graph: Graph, ends: Collection[str]) -> set[str]:
-    """All from which an end can be reached."""
+    """Return all states from which an end can be reached."""
     sources: dict[str, list[str]] = {}
     for source, targets in graph.items():
         for target in targets:
@@ -132,7 +134,7 @@ def _reach(graph: Graph, *starts: str) -> set[str]:
 
 
 def _find_cycles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
-    """Cycles that share no state, each beginning with the state that the plan names first."""
+    """Return cycles that share no state, each beginning with the state that the plan names first."""
     order = list(graph)
     while True:
         predecessors: dict[str, set[str]] = {name: set() for name in graph}

@@ -1,4 +1,4 @@
-"""What states need to know of a plan's target."""
+"""Build what the states need to know of a plan's target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.plan.schema import Plan
 
 
 def build_target(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> AppSpec:
-    """What the states need to know of the plan's target."""
+    """Build the spec of the app from the plan's target."""
     health, migrate = plan.target.health, plan.target.migrate
     found = (kinds[spec.kind].find_commands(spec.name, spec.options, migrate) for spec in plan.states.values())
     version = health.version

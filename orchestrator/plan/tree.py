@@ -1,4 +1,4 @@
-"""A document as a tree that knows where each key and value was written, and what is wrong with it."""
+"""Keep a document as a tree that knows the position of each key and value, and the problems found in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its place. ``written`` is the text of an unquoted scalar; ``size`` and ``height`` count nodes."""
+    """A value and its position. ``written`` is the text of an unquoted scalar; ``size`` and ``height`` count nodes."""
 
     position: Position
     value: Scalar | tuple[Node, ...] | Mapping[str, Entry]
@@ -40,7 +40,7 @@ class Node:
         return self.value if isinstance(self.value, Mapping) else {}
 
     def to_json(self) -> Json:
-        """The plain value."""
+        """Return the plain value."""
         if isinstance(self.value, Mapping):
             return {key: entry.node.to_json() for key, entry in self.value.items()}
         if isinstance(self.value, tuple):
@@ -48,13 +48,13 @@ class Node:
         return self.value
 
     def without(self, key: str) -> Node:
-        """The same mapping, one key left out."""
+        """Return the same mapping without one key."""
         return Node(self.position, {name: entry for name, entry in self.entries.items() if name != key})
 
-    def find(self, trail: KeyPath) -> tuple[Position, Node]:
-        """Where the last step of a trail is written and what is there; for a missing step, what should hold it."""
+    def find(self, key_path: KeyPath) -> tuple[Position, Node]:
+        """Return the position and node of the last step of a path; for a missing step, of what should hold it."""
         position, node = self.position, self
-        for step in trail:
+        for step in key_path:
             if isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
                 node = node.value[step]
                 position = node.position
@@ -73,41 +73,41 @@ class Entry:
     node: Node
 
 
-def plant(value: Json, position: Position) -> Node:
-    """A tree for a value that nobody wrote; all of it stands at ``position``."""
+def build_node(value: Json, position: Position) -> Node:
+    """Build a tree for a value that is in no file; all of it has this ``position``."""
     if isinstance(value, dict):
-        return Node(position, {key: Entry(position, plant(item, position)) for key, item in value.items()})
+        return Node(position, {key: Entry(position, build_node(item, position)) for key, item in value.items()})
     if isinstance(value, list):
-        return Node(position, tuple(plant(item, position) for item in value))
+        return Node(position, tuple(build_node(item, position) for item in value))
     return Node(position, value, written=json.dumps(value))
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong, where, and what to write instead."""
+    """One problem: where it is, and what to write instead."""
 
     position: Position
-    trail: str
+    key_path: str
     text: str
 
     def line(self, source: Path) -> str:
-        """``file:line:column: trail: text``."""
-        trail = f"{self.trail}: " if self.trail else ""
-        return f"{source}:{self.position.line}:{self.position.column}: {trail}{self.text}"
+        """``file:line:column: path: text``."""
+        key_path = f"{self.key_path}: " if self.key_path else ""
+        return f"{source}:{self.position.line}:{self.position.column}: {key_path}{self.text}"
 
 
 @dataclass
 class Problems:
-    """Everything that is wrong with one plan, collected before anybody is told."""
+    """All problems of one plan, collected before any is reported."""
 
     found: set[Problem] = field(default_factory=set)
 
-    def add(self, position: Position, trail: KeyPath, text: str) -> None:
-        """Note one problem; the same one twice is one."""
-        self.found.add(Problem(position, ".".join(str(step) for step in trail), text))
+    def add(self, position: Position, key_path: KeyPath, text: str) -> None:
+        """Add one problem; the same one twice counts once."""
+        self.found.add(Problem(position, ".".join(str(step) for step in key_path), text))
 
     def raise_if_any(self, source: Path, *, code: str = "plan.invalid") -> None:
-        """Return if nothing is wrong.
+        """Return if there is no problem.
 
         Raises:
             PlanError: with all problems in the order of the file.
@@ -125,7 +125,7 @@ class Problems:
 
 
 def suggest(word: str, valid: Iterable[str]) -> str:
-    """`` ; did you mean …?`` with the closest valid word, or all of them where none is close."""
+    """Return ``; did you mean …?`` with the closest valid word, or all of them where none is close."""
     words = sorted(set(valid))
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if close:

@@ -1,4 +1,4 @@
-"""``${NAME}`` in a plan: values that the project's ``.env`` knows and that nobody wants to write twice."""
+"""Replace ``${NAME}`` in a plan with values of the project's ``.env``, so that they need not be written twice."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def resolve_variables(plan: Plan, environment: Mapping[str, str]) -> Plan:
-    """The plan with ``${NAME}`` replaced in the image, the health and the release addresses and the repository.
+    """Return the plan with ``${NAME}`` replaced in the image, the health and release addresses and the repository.
 
-    ``environment`` is what the project's ``.env`` says; the environment of this process plays no part.
+    ``environment`` holds the project's ``.env``; the environment of this process plays no part.
 
     Raises:
-        PlanError: ``plan.invalid``: a variable is missing or empty, or what comes out has not the right form.
+        PlanError: ``plan.invalid``: a variable is missing or empty, or the result has not the right form.
     """
     resolver = _Resolver(plan, environment, Problems())
     target, releases = resolver.target(plan.target), resolver.releases(plan.releases)
@@ -50,19 +50,19 @@ class _Resolver:
             update["version"] = health.version.model_copy(update={"url": url})
         return health.model_copy(update=update)
 
-    def _replace(self, text: str | None, trail: KeyPath, check: Callable[[str], str]) -> str | None:
+    def _replace(self, text: str | None, key_path: KeyPath, check: Callable[[str], str]) -> str | None:
         if text is None or "${" not in text:
             return text
         mistakes = [mistake for match in _VARIABLE.finditer(text) if (mistake := self._find_mistake(match))]
         for mistake in mistakes:
-            self._add(trail, mistake)
+            self._add(key_path, mistake)
         if mistakes:
             return text
         resolved = _VARIABLE.sub(lambda match: self.environment[match[1]], text)
         try:
             return check(resolved)
         except ValueError as error:
-            self._add(trail, f"with its variables replaced: {error}")
+            self._add(key_path, f"with its variables replaced: {error}")
             return text
 
     def _find_mistake(self, match: re.Match[str]) -> str:
@@ -73,6 +73,6 @@ class _Resolver:
             return f"the project's .env has no `{name}`{suggest(name, self.environment)}"
         return "" if self.environment[name] else f"`{name}` is empty in the project's .env; give it a value"
 
-    def _add(self, trail: KeyPath, text: str) -> None:
+    def _add(self, key_path: KeyPath, text: str) -> None:
         tree = read_tree(self.plan.text, self.plan.source, Problems())
-        self.problems.add(tree.find(trail)[1].position, trail, text)
+        self.problems.add(tree.find(key_path)[1].position, key_path, text)

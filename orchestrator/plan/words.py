@@ -1,4 +1,6 @@
-"""Words of a plan that reach a command line or a program's environment, where none of them may mean something else."""
+"""Check texts of a plan that reach a command line or a program's environment, so that none has another meaning
+there.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,10 @@ _OBEYED_FAMILY = re.compile(
 
 
 def check_version_variable(name: str) -> str:
-    """A variable that says a version, and that nothing but the compose file reads.
+    """Check a variable that holds a version and is read by the compose file alone.
 
     Raises:
-        ValueError: programs that are run with it would do something else.
+        ValueError: programs that run with it would behave differently.
     """
     if _OBEYED.fullmatch(name) or _OBEYED_FAMILY.fullmatch(name):
         raise ValueError(f"{name!r} changes what programs do that see it; name a variable of the app, as APP_VERSION")
@@ -39,7 +41,7 @@ def check_version_variable(name: str) -> str:
 
 
 def check_migration(words: tuple[str, ...]) -> tuple[str, ...]:
-    """A service, and what is run in it.
+    """Check a service and the program that is run in it.
 
     Raises:
         ValueError: the first word is no name of a service.
@@ -50,10 +52,10 @@ def check_migration(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_program(words: tuple[str, ...]) -> tuple[str, ...]:
-    """A program and its arguments.
+    """Check a program and its arguments.
 
     Raises:
-        ValueError: the first word would be an option of what runs it.
+        ValueError: the first word would be taken for an option.
     """
     if words and (words[0].startswith("-") or not words[0].strip()):
         raise ValueError(f"{words[0]!r} is no program; the first word of `run` is one")
@@ -61,7 +63,7 @@ def check_program(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_place(name: str) -> str:
-    """`host`, or a service.
+    """Check `host`, or a service.
 
     Raises:
         ValueError: it is no name of a service.
@@ -72,7 +74,7 @@ def check_place(name: str) -> str:
 
 
 def check_database_name(name: str) -> str:
-    """A role or a database, by its name alone.
+    """Check the plain name of a role or a database.
 
     Raises:
         ValueError: a client would take it for an option or for the address of another server.

@@ -9,7 +9,7 @@ from orchestrator import graphs
 from orchestrator.cli import main
 from orchestrator.core.errors import DatabaseError
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.graphs import Course, Visit
+from orchestrator.graphs import RunPath, Visit
 from orchestrator.run.past_runs import read_run
 from orchestrator.wiring import read_plan_of_run
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
@@ -24,51 +24,51 @@ def bench(tmp_path: Path) -> Bench:
     return bench
 
 
-def read_course(bench: Bench, run_id: str) -> Course:
-    return graphs.read_course(*read_run(bench.plan, run_id))
+def read_run_path(bench: Bench, run_id: str) -> RunPath:
+    return graphs.read_run_path(*read_run(bench.plan, run_id))
 
 
 def test_a_way_back_is_told_step_by_step_with_its_times(bench: Bench) -> None:
-    course = read_course(bench, bench.run("v1.3.0").run.id)
-    assert course.verdict is Verdict.ROLLED_BACK
-    assert [visit.state for visit in course.visits] == bench.path()
-    assert course.steps[-3:] == (("health", "restore"), ("restore", "rollback"), ("rollback", "rolled_back"))
-    assert course.went_wrong("health")
-    assert not course.went_wrong("migrate")
-    assert course.tell_time("migrate") == "2.00 s"
-    assert course.tell_time("commit") == ""
-    assert course.stuck is None
+    run_path = read_run_path(bench, bench.run("v1.3.0").run.id)
+    assert run_path.verdict is Verdict.ROLLED_BACK
+    assert [visit.state for visit in run_path.visits] == bench.path()
+    assert run_path.steps[-3:] == (("health", "restore"), ("restore", "rollback"), ("rollback", "rolled_back"))
+    assert run_path.went_wrong("health")
+    assert not run_path.went_wrong("migrate")
+    assert run_path.tell_time("migrate") == "2.00 s"
+    assert run_path.tell_time("commit") == ""
+    assert run_path.stuck is None
 
 
 def test_where_an_operator_is_needed_the_state_that_could_not_go_on_is_marked(bench: Bench) -> None:
     bench.world.fail("database.swap", DatabaseError("database.unreachable", "The server is gone."), times=1000)
-    course = read_course(bench, bench.run("v1.3.0").run.id)
-    assert course.verdict is Verdict.NEEDS_OPERATOR
-    assert course.stuck == "restore"
-    assert "▶ restore" in graphs.render_text(bench.plan, course)
-    assert "stroke-width:4px" in graphs.render_mermaid(bench.plan, course=course)
-    assert graphs.render_dot(bench.plan, course=course).count("penwidth=4") == 1
-    assert 'class="state stuck"' in graphs.render_svg(bench.plan, course)
+    run_path = read_run_path(bench, bench.run("v1.3.0").run.id)
+    assert run_path.verdict is Verdict.NEEDS_OPERATOR
+    assert run_path.stuck == "restore"
+    assert "▶ restore" in graphs.render_text(bench.plan, run_path)
+    assert "stroke-width:4px" in graphs.render_mermaid(bench.plan, run_path=run_path)
+    assert graphs.render_dot(bench.plan, run_path=run_path).count("penwidth=4") == 1
+    assert 'class="state stuck"' in graphs.render_svg(bench.plan, run_path)
 
 
 def test_a_run_that_is_at_work_is_where_it_has_not_left() -> None:
     visits = (Visit("check", "newer", "preflight", 0.25), Visit("preflight", "", "", None))
-    course = Course("r-1", None, visits, "preflight")
-    assert course.tell_time("preflight") == "at work"
-    assert course.steps == (("check", "preflight"),)
-    assert "without an end" in course.title
+    run_path = RunPath("r-1", None, visits, "preflight")
+    assert run_path.tell_time("preflight") == "at work"
+    assert run_path.steps == (("check", "preflight"),)
+    assert "without an end" in run_path.title
 
 
 def test_several_stays_are_told_together() -> None:
     visits = (Visit("wait", "again", "wait", 60.0), Visit("wait", "done", "end", 75.5))
-    assert Course("r-1", Verdict.COMMITTED, visits, None).tell_time("wait") == "2m16s in 2 stays"
+    assert RunPath("r-1", Verdict.COMMITTED, visits, None).tell_time("wait") == "2m16s in 2 stays"
 
 
 def test_what_the_plan_has_no_transition_for_is_drawn_as_cut_off(bench: Bench) -> None:
-    course = Course("r-1", Verdict.ROLLED_BACK, (Visit("start", "interrupted", "rollback", 1.0),), None)
-    assert "cut off" in graphs.render_mermaid(bench.plan, course=course)
-    assert "cut off" in graphs.render_dot(bench.plan, course=course)
-    assert "start: cut off → rollback" in graphs.render_svg(bench.plan, course)
+    run_path = RunPath("r-1", Verdict.ROLLED_BACK, (Visit("start", "interrupted", "rollback", 1.0),), None)
+    assert "cut off" in graphs.render_mermaid(bench.plan, run_path=run_path)
+    assert "cut off" in graphs.render_dot(bench.plan, run_path=run_path)
+    assert "start: cut off → rollback" in graphs.render_svg(bench.plan, run_path)
 
 
 @pytest.mark.parametrize("style", FORMS)
@@ -89,7 +89,7 @@ def test_a_rollback_on_request_is_drawn_with_its_own_machine(bench: Bench) -> No
     report = bench.service.roll_back(assume_yes=True, listener=bench.recorder)
     plan, run, records = read_plan_of_run(bench.plan, report.run.id)
     assert "find_previous" in plan.states
-    assert graphs.read_course(run, records).states <= {*plan.states, *plan.ends}
+    assert graphs.read_run_path(run, records).states <= {*plan.states, *plan.ends}
 
 
 def test_a_run_that_is_not_there_is_a_usage_error(bench: Bench) -> None:
