@@ -1,1 +1,1 @@
-"""Errors, deadlines, facts, values, ports and the contract of a kind: what all of the program is written in."""
+"""The words of the whole program: errors, deadlines, facts, values, ports and the contract of a kind."""

@@ -1,4 +1,4 @@
-"""Users and groups of this host: their names, and who else is in a group or on an access list."""
+"""Look up users and groups of this host: their names, and the other members of a group or an access list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_ACL = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def find_name(number: int, *, group: bool = False) -> str:
-    """``bob (1000)`` of a user or a group; the number alone where this host knows no name."""
+    """Return ``bob (1000)`` for a user or a group, or the number alone where this host knows no name."""
     try:
         name = grp.getgrgid(number).gr_name if group else pwd.getpwuid(number).pw_name
     except KeyError:
@@ -28,14 +28,15 @@ def find_name(number: int, *, group: bool = False) -> str:
 
 
 def find_user(text: str) -> int:
-    """The id of a user who is given by name or number. Raises `KeyError`: this host knows no such name."""
+    """Return the id of a user given by name or number. Raises `KeyError`: this host knows no such name."""
     return int(text) if text.isascii() and text.isdigit() else pwd.getpwnam(text).pw_uid
 
 
 def is_own_group(gid: int, users: Collection[int]) -> bool:
-    """Whether a group has nobody but these users in it: the private one of one of them, or a system's that is empty.
+    """Tell whether a group has no member but these users: their private one, or an empty one of the system.
 
-    A private group has the name of its user. Where its name is not known, as in a container, its number is theirs.
+    A private group has the name of its user. Where its name is not known, as in a container, its number is that of the
+    user.
     """
     try:
         group = grp.getgrgid(gid)
@@ -48,7 +49,7 @@ def is_own_group(gid: int, users: Collection[int]) -> bool:
 
 
 def find_acl_writer(path: Path, users: Collection[int]) -> str:
-    """Somebody else whom an access list lets write, in words; empty where it lets nobody, or there is none."""
+    """Name another user whom an access list lets write; empty where there is none."""
     try:
         content = os.getxattr(path, _ACL)[_ACL_VERSION_BYTES:]
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files replaced as a whole and durably: no reader ever sees half of one."""
+"""Replace files as a whole and durably: no reader ever sees half of one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None, fol
 
 
 def explain_unwritable(path: Path) -> str | None:
-    """Why `write_atomically` could not replace the file, as the end of a sentence; None if it could."""
+    """Explain why `write_atomically` could not replace the file, as the end of a sentence; None if it could."""
     target = path.resolve()
     if not os.access(target.parent, os.W_OK | os.X_OK):
         return f"no file can be created in {target.parent}"

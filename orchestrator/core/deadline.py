@@ -1,7 +1,7 @@
-"""Time that is allowed, and the wish to stop: every wait in the program ends here.
+"""Bound every wait in the program: by time, and by a request to stop.
 
-Deadlines are monotonic, so a clock that jumps changes nothing. Each state has its own; one for going back
-never inherits what going forward has left.
+Deadlines are monotonic, so a clock that jumps changes nothing. Each state has its own; the deadline for going back
+never inherits the rest of the one for going forward.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Timer(Protocol):
     """The part of a clock that deadlines need."""
 
     def monotonic(self) -> float:
-        """Seconds that only go forward."""
+        """Return seconds that only go forward."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Sleep until the event is set (True) or the seconds are over (False)."""
 
 
 def build_left(what: str) -> CheckpointError:
-    """What is said of a run that a signal has made leave ``what``."""
+    """Build the error for a run that a signal has made leave ``what``."""
     return CheckpointError(
         "run.left",
         f"{what} was left by a signal, as it was.",
@@ -40,17 +40,17 @@ def build_left(what: str) -> CheckpointError:
 
 @dataclass(frozen=True)
 class Deferral:
-    """What must not be cut off, and how many seconds it may still take."""
+    """Work that must not be cut off, and how many seconds it may still take."""
 
     what: str
     remaining_s: Callable[[], float]
 
 
 class Interruption:
-    """The operator's wish that the current state stops; ``deferred`` holds it back where stopping would harm.
+    """The operator's request that the current state stops; ``deferred`` holds it back where stopping would harm.
 
     ``may_leave``: the app was changed, so that a SIGTERM no longer waits for the way back, which can take minutes
-    that a host which shuts down does not give. Leaving is never held back: what was left is taken up again.
+    that a host which shuts down does not give. Leaving is never held back: recovery resumes the run.
     """
 
     def __init__(self) -> None:
@@ -69,11 +69,11 @@ class Interruption:
 
     @property
     def deferral(self) -> Deferral | None:
-        """What must not be cut off at this moment, if something is under way that must not."""
+        """Work under way that must not be cut off at this moment, if any."""
         return self._deferral
 
     def request(self, signal_number: int) -> bool:
-        """Ask to stop. Returns whether the wish takes effect now (False: it is deferred)."""
+        """Ask to stop. Return whether the request takes effect now (False: it is deferred)."""
         with self._lock:
             self._told_to_leave = self._told_to_leave or signal_number == signal.SIGTERM
             self.signal = signal_number
@@ -87,7 +87,7 @@ class Interruption:
 
     @contextmanager
     def deferred(self, deferral: Deferral) -> Iterator[None]:
-        """Hold back every wish but to leave for as long as what must not be cut off is under way."""
+        """Hold back every request but to leave while work is under way that must not be cut off."""
         with self._lock:
             before, self._deferral = self._deferral, deferral
             if not self.leaving:
@@ -99,12 +99,12 @@ class Interruption:
                 self._deferral = before
 
     def subscribe(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` when a wish takes effect."""
+        """Call ``listener`` when a request takes effect."""
         with self._lock:
             self._listeners.append(listener)
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
-        """Do not call it any more."""
+        """Stop calling the listener."""
         with self._lock:
             self._listeners.remove(listener)
 
@@ -125,11 +125,11 @@ class Deadline:
         self._interruption = interruption or Interruption()
 
     def remaining_s(self) -> float:
-        """Seconds left, never below zero."""
+        """Return the seconds left, never below zero."""
         return max(0.0, self._ends_at - self._timer.monotonic())
 
     def check(self) -> None:
-        """Return if there is time left and nobody asked to stop.
+        """Return if there is time left and no stop was requested.
 
         Raises:
             DeadlineExceededError: the time is over.
@@ -155,7 +155,7 @@ class Deadline:
         self.check()
 
     def poll(self, probe: Callable[[], T | None], *, every_s: float) -> T:
-        """Ask again and again until ``probe`` returns something that is not None.
+        """Repeat ``probe`` until it returns something that is not None.
 
         Raises:
             DeadlineExceededError, InterruptedByOperatorError: as `check`.
@@ -167,7 +167,7 @@ class Deadline:
             self.pause(every_s)
 
     def sooner(self, seconds: float, *, what: str = "") -> Deadline:
-        """A deadline for a part of the work: ``seconds`` from now, never later than this one."""
+        """Return a deadline for a part of the work: ``seconds`` from now, never later than this one."""
         return Deadline(
             self._timer,
             min(seconds, self.remaining_s()),
@@ -180,7 +180,7 @@ class Deadline:
         """Run a blocking call that knows no time limit: ``abort`` ends it from outside when time is over.
 
         ``abort`` may be called from another thread or a signal handler, and at most a few times; it must make
-        the blocked call return or raise. Whatever the call raised then is replaced by the error of `check`.
+        the blocked call return or raise. An error that the call raised then is replaced by the error of `check`.
         """
         watchdog = threading.Timer(self.remaining_s(), abort)
         watchdog.daemon = True

@@ -36,7 +36,7 @@ UNTOUCHED = "Nothing was changed; the app runs as before."
 
 
 class OrchestratorError(Exception):
-    """Root of the tree. ``code`` is stable and dotted, ``exit_code`` is what the process ends with."""
+    """Root of the tree. ``code`` is stable and dotted, ``exit_code`` is that of the process."""
 
     exit_code = 70
 
@@ -53,11 +53,11 @@ class OrchestratorError(Exception):
         return find_category(self.code)
 
     def sentences(self) -> tuple[str, ...]:
-        """What happened, what it means for the app, what to do; the empty ones left out."""
+        """Return summary, impact and hint, without the empty ones."""
         return tuple(text for text in (self.summary, self.impact, self.hint) if text)
 
     def message(self) -> str:
-        """The sentences as one text: on one line, or each on its own where one is longer than a line."""
+        """Return the sentences as one text: on one line, or each on its own where one is longer than a line."""
         return ("\n" if "\n" in self.summary else " ").join(self.sentences())
 
 
@@ -100,17 +100,17 @@ class JournalError(OrchestratorError):
 
 
 class TrustError(OrchestratorError):
-    """Somebody whom the operator has not named can change the plan, the project or another file that is obeyed."""
+    """A user whom the operator has not named can change the plan, the project or another file that is obeyed."""
 
 
 class InvariantError(OrchestratorError):
-    """Something that can never be so, is so: a bug. The run stops where it is."""
+    """An impossible condition: a bug. The run stops where it is."""
 
 
 class StateError(OrchestratorError):
     """A state could not do its work; it reports ``failed`` and the plan's way back is taken.
 
-    ``log_tail`` is the last log lines of what has failed.
+    ``log_tail`` is the last log lines of the failed program.
     """
 
     exit_code = 10
@@ -120,7 +120,7 @@ class StateError(OrchestratorError):
         self.log_tail = log_tail
 
     def message(self) -> str:
-        """The sentences on one line, the log lines below it: `orchestrator.reports.report` takes them apart again."""
+        """Return the sentences on one line, the log lines below it; `orchestrator.reports.report` parses them again."""
         told = super().message()
         return f"{told}\n{self.log_tail}" if self.log_tail else told
 
@@ -134,7 +134,7 @@ class DatabaseError(StateError):
 
 
 class ReleaseError(StateError):
-    """The release source cannot be read, or has no such release; ``retry_at`` (UTC) is when it wants to be asked."""
+    """The release source cannot be read, or has no such release; ``retry_at`` (UTC) is the earliest next request."""
 
     def __init__(
         self, code: str, summary: str, *, impact: str = "", hint: str = "", retry_at: datetime | None = None
@@ -144,7 +144,7 @@ class ReleaseError(StateError):
 
 
 class BackupError(StateError):
-    """A backup cannot be written, or is not what its receipt says."""
+    """A backup cannot be written, or differs from its manifest."""
 
 
 class MigrationError(StateError):
@@ -152,7 +152,7 @@ class MigrationError(StateError):
 
 
 class HealthError(StateError):
-    """The app is not healthy, or is not the version that it should be."""
+    """The app is not healthy, or is not the expected version."""
 
 
 class CommandError(StateError):

@@ -1,4 +1,4 @@
-"""Names in what a run has proven: versions, images, databases, roles, services, files. They are no secrets. Pure."""
+"""Find names in the facts of a run: versions, images, databases, roles, services, files. They are no secrets. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAMES = {
 
 
 def find_fact_names(facts: Facts) -> dict[str, str]:
-    """Name → what is called so."""
+    """Map each name to the thing that has it."""
     return dict(_find(facts.to_json(), ""))
 
 

@@ -1,7 +1,7 @@
-"""The one door to files that a plan, an option, the environment or a project names.
+"""Open files that a plan, an option, the environment or a project names: the one door to them.
 
-Only a regular file is opened, and opening it never waits: a named pipe without a writer would hold a run, and its lock
-with it, for ever, and merely opening a device can do something. A file system that hangs, as NFS can, is out of reach.
+Only a regular file is opened, and opening it never waits: a named pipe without a writer would hold a run and its lock
+for ever, and merely opening a device can have an effect. A file system that hangs, as NFS can, is out of reach.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 class NotRegularError(OSError):
-    """There is something at the path, and it is no regular file."""
+    """The path names something that is no regular file."""
 
 
 class TooLargeError(OSError):
@@ -37,7 +37,7 @@ class TooLargeError(OSError):
 
 @contextmanager
 def opened(path: Path, *, follow: bool = True) -> Iterator[int]:
-    """A descriptor of the file, for reading; without ``follow`` a symbolic link is refused.
+    """Open the file for reading and return its descriptor; without ``follow`` a symbolic link is refused.
 
     Raises:
         NotRegularError: it is a pipe, a device, a folder or the like, or lies in ``/proc`` or ``/sys``.
@@ -57,7 +57,7 @@ def opened(path: Path, *, follow: bool = True) -> Iterator[int]:
 
 
 def read_file(path: Path, at_most: int = MIB, *, follow: bool = True) -> bytes:
-    """The whole file.
+    """Read the whole file.
 
     Raises:
         TooLargeError: it has more than ``at_most`` bytes.
@@ -70,7 +70,7 @@ def read_file(path: Path, at_most: int = MIB, *, follow: bool = True) -> bytes:
 
 
 def read_beginning(path: Path, at_most: int, *, follow: bool = True) -> bytes:
-    """The first ``at_most`` bytes of the file, or all that there are. Raises as `opened`."""
+    """Read the first ``at_most`` bytes of the file, or all there are. Raises as `opened`."""
     with opened(path, follow=follow) as descriptor:
         return b"".join(_read(descriptor, at_most))
 

@@ -1,4 +1,4 @@
-"""The words in which a look ahead is asked for and answered, before anything is touched."""
+"""Values of the checks that look ahead, before anything is touched."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Obstacle(FrozenModel):
 
 
 class PlannedUse(FrozenModel):
-    """What a plan wants of a project, to be looked up before anything is touched.
+    """The parts of a project that a plan uses, to be looked up before anything is touched.
 
     ``named``: place in the plan → services that it names there. ``pin`` is the version that it is to become.
     ``rehearsed``: the app is to be tried on a stage.

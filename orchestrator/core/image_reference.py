@@ -1,4 +1,4 @@
-"""The name of an image, taken apart: repository, tag and digest are compared whole, never as parts of a text."""
+"""Parse the name of an image: repository, tag and digest are compared whole, never as parts of a text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Take a reference apart. A colon before the last slash is that of a port: ``host:5000/app`` has no tag."""
+        """Parse a reference. A colon before the last slash is that of a port: ``host:5000/app`` has no tag."""
         if text.startswith("sha256:"):
             return cls(image_id=text)
         name, _, digest = text.partition("@")
@@ -26,7 +26,7 @@ class Reference:
 
     @property
     def pin(self) -> str:
-        """What a version variable says of it: ``tag`` or ``tag@digest``; empty where it has no tag."""
+        """Value of a version variable for it: ``tag`` or ``tag@digest``; empty where it has no tag."""
         if not self.tag:
             return ""
         return f"{self.tag}@{self.digest}" if self.digest else self.tag

@@ -1,7 +1,7 @@
-"""What a kind of state needs, may change and ensures: a small vocabulary that the checker reads, and nobody else.
+"""Declare what a kind of state needs, may change and ensures: a small vocabulary that only the checker reads.
 
-A kind says it in its own module; the model world in ``orchestrator.checker`` says what each word does. What a kind
-does is a row of steps: it may fail, run out of time or be killed before the first, between any two, and after the last.
+A kind declares it in its own module; ``orchestrator.checker.model`` defines the effect of each step. The work of a
+kind is a row of steps: it may fail, run out of time or be killed before the first, between any two, and after the last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import IntFlag, StrEnum, auto
 
 
 class Capability(IntFlag):
-    """What a run can have proven so far."""
+    """A thing that a run can have proven so far."""
 
     CURRENT = auto()  # which version runs
     TARGET = auto()  # which release to go to
@@ -34,7 +34,7 @@ NO_CAPABILITY = Capability(0)
 
 
 class Step(StrEnum):
-    """One change of the world; its value says in words what has happened once it is made."""
+    """One change of the world; its value describes the change once it is made."""
 
     STOP_APP = "stopped the app"
     CLOSE_DATABASE = "closed the database"
@@ -54,13 +54,13 @@ class Step(StrEnum):
     PROVE_OLD = "seen that the old version serves"
     COMMIT = "committed"
     OPEN_GATE = "opened the gate"
-    DISCARD = "let go of what earlier runs have kept"
+    DISCARD = "removed what earlier runs have kept"
     CHANGE_APP = "changed the app in a way of its own"
 
 
 @dataclass(frozen=True)
 class PlanTraits:
-    """What of a plan a kind has to know to say what it does.
+    """Traits of a plan that a kind needs to declare its effects.
 
     ``database``: the plan names one. ``migrates``: it names a migration, so that the app need not migrate as it starts.
     """
@@ -71,14 +71,14 @@ class PlanTraits:
 
 @dataclass(frozen=True)
 class Effects:
-    """What a state needs, may change and ensures.
+    """Declaration of what a state needs, may change and ensures.
 
-    ``needs``: of each entry at least one thing must be proven before, or the state cannot do its work.
+    ``needs``: of each entry at least one capability must be proven before, or the state cannot do its work.
     ``prepares`` is known from before the first step on, ``ensures`` once the state reports ``success``, which it does
-    after all steps; every other outcome may come before or after any of them. ``learns``: other outcomes that prove
-    something. ``judges``: it is asked whether to go on, so any outcome but ``success`` is a no.
-    ``network``: it cannot succeed without the network. ``hopes``: it only looks whether this is there.
-    ``outlives``: what it has started goes on when the run is killed, and nobody can find it then.
+    after all steps; every other outcome may come before or after any of them. ``on_outcome``: other outcomes that prove
+    something. ``judges``: it is asked whether to go on, so any outcome but ``success`` is a refusal.
+    ``network``: it cannot succeed without the network. ``assumes``: it only checks that this is there.
+    ``survives_kill``: a program that it started goes on when the run is killed, and cannot be found then.
     """
 
     needs: tuple[Capability, ...] = ()

@@ -1,4 +1,4 @@
-"""What is worth a line in a log and holds up nobody. structlog costs a third of a start: the first line imports it."""
+"""Log warnings without waiting. structlog costs a third of the start-up time: the first line imports it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orchestrator.redaction.redactor import PROCESS_MASK
 
 
 def warn(event: str, **facts: object) -> None:
-    """One line without secrets, on stderr unless the program has configured structlog: stdout is for documents."""
+    """Log one line without secrets, on stderr unless the program has configured structlog: stdout is for documents."""
     import structlog  # noqa: PLC0415 (see above)
 
     if not structlog.is_configured():

@@ -1,6 +1,6 @@
-"""Whose a failure is: one owner for each error code, so that nobody is told to wait for somebody else's mistake.
+"""Assign each error code an owner, so that nobody is told to wait for a fault that is not the release's.
 
-Only what is the release's own is remembered against it. A code that is new gets its line here; a test compares.
+Only failures of the release itself are remembered against it. A new code gets its line here; a test compares.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Owner(StrEnum):
-    """Who can make right what went wrong."""
+    """Who can correct a failure."""
 
     RELEASE = "release"  # its author: the image, its migration, its health
     PLAN = "plan"  # the plan and the project's own files: a line to correct
@@ -109,5 +109,5 @@ OWNERS: Mapping[str, Owner] = {code: owner for owner, codes in _CODES.items() fo
 
 
 def find_owner(code: str) -> Owner | None:
-    """Whose a failure with this code is; None for a code that is not known here, as of a newer version."""
+    """Return the owner of a failure with this code; None for a code not known here, as of a newer version."""
     return OWNERS.get(code)

@@ -1,12 +1,12 @@
-"""What a state kind offers to the engine, to the checker and to the reader of a plan.
+"""The contract between a kind of state and the runner, the checker and the reader of a plan.
 
 A kind is one class in one module of ``states/``. It reaches the world through the ports in its context only;
-the engine journals, counts time and moves on. Four calls, in this order:
+the runner journals, counts time and moves on. Four calls, in this order:
 
 ``describe``  one sentence or two for a dry run; reads nothing but its context
-``prepare``   looks, changes nothing, returns what undoing will need; durable before ``perform`` begins
-``perform``   does it; raises `StateError` to report ``failed``
-``observe``   asks the world, not memory, whether it is done
+``prepare``   reads, changes nothing, returns the facts that undoing needs; durable before ``perform`` begins
+``perform``   makes the changes; raises `StateError` to report ``failed``
+``observe``   asks the world, not memory, whether they are made
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ INTERRUPTED = "interrupted"
 
 
 class CrashRule(StrEnum):
-    """What a run that was cut off inside this kind may do next."""
+    """The next move of a run that was cut off inside this kind."""
 
     RUN_AGAIN = "run_again"  # it only reads
     OBSERVE = "observe"  # app down, data untouched: look, then go on or undo
@@ -71,7 +71,7 @@ class CrashRule(StrEnum):
 
 
 class Observation(StrEnum):
-    """What the world shows of a state's effect. "Could not look" is an error and none of these."""
+    """The effect of a state as the world shows it. A failed look is an error and none of these."""
 
     ABSENT = "absent"
     PARTIAL = "partial"
@@ -103,10 +103,10 @@ class Result:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """How to tell that the app serves: where to ask, and where it says which version it is.
+    """Where to ask whether the app serves, and where it reports its version.
 
     ``version_field`` is a dotted path into the JSON answer of ``version_url``. ``gives_up_early``: an app that the
-    engine steadily calls unhealthy has failed, and the deadline is not waited for.
+    engine steadily calls unhealthy has failed, without waiting for the deadline.
     """
 
     url: str | None
@@ -182,11 +182,11 @@ class StateContext(Generic[OptionsT]):
     rehearsed: bool = False
 
     def find(self, kind: type[FactT]) -> FactT | None:
-        """What an earlier state has proven, if it has."""
+        """Return the fact that an earlier state has proven, if any."""
         return self.facts.find(kind)
 
     def require(self, kind: type[FactT]) -> FactT:
-        """What an earlier state must have proven.
+        """Return the fact that an earlier state must have proven.
 
         Raises:
             InvariantError: the plan let this state be entered without it.
@@ -254,44 +254,46 @@ class StateKind(ABC, Generic[OptionsT]):
 
     @classmethod
     def closes_gate(cls, options: BaseModel) -> bool:
-        """Whether these options say ``gate: closed``: it leaves the new version where no user reaches it."""
+        """Tell whether these options say ``gate: closed``: it leaves the new version where no user reaches it."""
         return getattr(options, "gate", Gate.OPEN) is Gate.CLOSED
 
     @classmethod
     def find_commands(cls, name: str, options: OptionsT, migrate: tuple[str, ...]) -> tuple[PlannedCommand, ...]:
-        """The programs that a state of this ``name`` runs; ``migrate`` is the migration of the plan's target."""
+        """Return the programs that a state of this ``name`` runs; ``migrate`` is the plan's migration."""
         return ()
 
     @classmethod
     @abstractmethod
     def effects(cls, options: OptionsT, traits: PlanTraits) -> Effects:
-        """What it needs, may change and ensures with these options: all that the checker knows of it."""
+        """Declare what it needs, may change and ensures with these options: all that the checker knows of it."""
 
     @abstractmethod
     def describe(self, ctx: StateContext[OptionsT]) -> tuple[str, ...]:
-        """What it would do, for a person; uses the facts that are there and does without those that are not."""
+        """Describe the effect for a person, with the facts that are there."""
 
     def prepare(self, ctx: StateContext[OptionsT]) -> tuple[Fact, ...]:
-        """Look, change nothing; what undoing will need."""
+        """Read, change nothing, and return the facts that undoing needs."""
         return ()
 
     @abstractmethod
     def perform(self, ctx: StateContext[OptionsT]) -> Result:
-        """Do it. ``ctx.facts`` holds what `prepare` returned.
+        """Make the changes. ``ctx.facts`` holds what `prepare` returned.
 
         Raises:
-            StateError: it could not be done; the engine reports ``failed`` (or ``timeout``) with its sentences.
+            StateError: it failed; the runner reports ``failed`` (or ``timeout``) with its sentences.
         """
 
     def reconcile(self, ctx: StateContext[OptionsT]) -> Result | None:
-        """After a run was cut off in ``perform``: what the world shows that it has completed, None if it has not.
+        """Return the result that the world shows after a run was cut off in ``perform``; None if it is not complete.
 
-        Whatever it left at work is ended first. ``ctx.facts`` holds what `prepare` returned.
+        Remaining work is ended first. ``ctx.facts`` holds what `prepare` returned.
         """
         return None
 
     def observe(self, ctx: StateContext[OptionsT]) -> Observation:
-        """Whether it is done. ``ctx.facts`` holds what ``perform`` has proven. A kind that only reads is done."""
+        """Observe whether it is done. ``ctx.facts`` holds what ``perform`` has proven. A kind that only reads is
+        done.
+        """
         return Observation.DONE
 
 

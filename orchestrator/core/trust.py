@@ -1,9 +1,10 @@
-"""Whose files are obeyed. A plan can run programs, so whoever can write it, or a folder above it, is as good as us.
+"""Check who can change the files that are obeyed. A plan can run programs, so write access to it, or to a folder above
+it, is as good as our own rights.
 
 Trusted are this process's own user, root, the person who called `sudo`, and users that the operator has named with
 ``--trust-owner``. A file is right when it, every folder above it up to the root and every link on the way belong to one
 of them, and nobody else can write any of these. Two things are ordinary and right: a folder such as ``/tmp`` whose
-sticky bit keeps what is in it from being renamed by others, and a group that has nobody else in it.
+sticky bit keeps its entries from being renamed by others, and a group that has nobody else in it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SHOWN_AT_MOST = 5
 
 @dataclass(frozen=True)
 class Distrust:
-    """What is wrong with a path: in words, its owner where that is the fault, and the command that corrects it."""
+    """A fault of a path: in words, its owner where that is the fault, and the command that corrects it."""
 
     path: Path
     problem: str
@@ -44,12 +45,12 @@ class Trust:
         self.accepted.add(uid)
 
     def find_users(self, environment: Mapping[str, str] | None = None) -> frozenset[int]:
-        """User ids of everybody who is trusted."""
+        """Return the user ids of everybody who is trusted."""
         caller = find_caller(os.environ if environment is None else environment)
         return frozenset({0, os.geteuid(), *self.accepted, *([] if caller is None else [caller])})
 
     def find_distrust(self, path: Path, *, folder: bool = False) -> Distrust | None:
-        """The first thing on the way to ``path`` that somebody else can change; None where nobody can.
+        """Return the first thing on the way to ``path`` that another user can change; None if there is none.
 
         With ``folder`` nobody else may even create a file in it, or create it where it is not there yet.
 
@@ -62,7 +63,7 @@ class Trust:
         return next(filter(None, judged), None)
 
     def find_all(self, files: Iterable[Path], folders: Iterable[Path]) -> tuple[Distrust, ...]:
-        """Each fault once, in the order in which it was met."""
+        """Return each fault once, in the order in which it was found."""
         found = [self.find_distrust(path, folder=True) for path in folders] + [*map(self.find_distrust, files)]
         return tuple({one.path: one for one in found if one is not None}.values())
 
@@ -72,7 +73,7 @@ TRUST = Trust()
 
 
 def find_caller(environment: Mapping[str, str]) -> int | None:
-    """The user who called `sudo`, as it says itself; None without `sudo`.
+    """Return the user who called `sudo`, as it reports; None without `sudo`.
 
     Only root asks: for anybody else the variable is one of their own, and would let them obey a third person.
     """
@@ -83,10 +84,10 @@ def find_caller(environment: Mapping[str, str]) -> int | None:
 
 
 def require_trusted(*files: Path, folders: tuple[Path, ...] = ()) -> None:
-    """See that nobody but a trusted user can change one of these.
+    """Check that nobody but a trusted user can change one of these.
 
     Raises:
-        TrustError: ``trust.other_owner``, ``trust.writable``, ``trust.not_readable``; says what corrects it.
+        TrustError: ``trust.other_owner``, ``trust.writable``, ``trust.not_readable``; with the correction.
     """
     try:
         found = TRUST.find_all(files, folders)
@@ -102,7 +103,7 @@ def require_trusted(*files: Path, folders: tuple[Path, ...] = ()) -> None:
 
 
 def explain_distrust(found: tuple[Distrust, ...]) -> TrustError:
-    """The error that tells what is wrong, and how it is corrected."""
+    """Build the error that explains the fault and its correction."""
     others = sorted({one.owner for one in found if one.owner is not None})
     told = "; ".join(f"{one.path} {one.problem}" for one in found[:_SHOWN_AT_MOST])
     more = f"; and {len(found) - _SHOWN_AT_MOST} more" if len(found) > _SHOWN_AT_MOST else ""
@@ -130,7 +131,7 @@ def _judge(path: Path, found: os.stat_result, users: frozenset[int], *, strict: 
 
 
 def _find_writer(path: Path, found: os.stat_result, users: frozenset[int]) -> tuple[str, str]:
-    """Somebody else who may write there, in words, and the command that takes that right away; empty for nobody."""
+    """Name another user who may write there, and the command that removes that right; empty for nobody."""
     if found.st_mode & stat.S_IWOTH:
         return f"everybody (mode {stat.S_IMODE(found.st_mode):04o})", "chmod o-w"
     if not found.st_mode & stat.S_IWGRP:  # with an access list these bits are its mask
@@ -143,7 +144,7 @@ def _find_writer(path: Path, found: os.stat_result, users: frozenset[int]) -> tu
 
 
 def _walk(path: Path) -> list[tuple[Path, os.stat_result]]:
-    """Each folder, link and file that leads to ``path``, from the root on, up to the last that is there for us."""
+    """Yield each folder, link and file that leads to ``path``, from the root on, up to the last that exists for us."""
     here, links = Path("/"), 0
     met = [(here, look(here))]
     waiting = _split(path.absolute())
@@ -170,7 +171,7 @@ def _walk(path: Path) -> list[tuple[Path, os.stat_result]]:
 
 
 def look(path: Path) -> os.stat_result:
-    """What the file system says of a path, links not followed. Raises `OSError`."""
+    """Return the file system's status of a path, links not followed. Raises `OSError`."""
     return path.lstat()
 
 

@@ -1,4 +1,4 @@
-"""`orchestrator init`: from a compose file to a plan that lints clean. Surveys, settles what is open, proposes, writes.
+"""`orchestrator init`: turn a compose file into a plan that lints clean. Survey, settle questions, propose, write.
 
-Pure but for `writing`; a rendering of the project and the texts of its files go in, a proposal comes out.
+Pure but for `writing`: a rendering of the project and the texts of its files go in, a proposal comes out.
 """

@@ -1,4 +1,4 @@
-"""Which services are the app, and which one its database; pure."""
+"""Choose the services of the app and the one of its database; pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class App:
 
 
 def choose_app(services: Services, interview: Interview) -> App:
-    """The services of one image that are the app.
+    """Choose the services of one image that are the app.
 
     Raises:
         UsageError: ``usage.no_app``, ``usage.app_is_built``, ``usage.app_images``; as `Interview.settle`.
@@ -63,7 +63,7 @@ def choose_app(services: Services, interview: Interview) -> App:
 
 
 def choose_database(services: Services, app: App, interview: Interview) -> str:
-    """The service with the app's database.
+    """Choose the service with the app's database.
 
     Raises:
         UsageError: ``usage.no_database``, and as `Interview.settle`.
@@ -88,7 +88,7 @@ def choose_database(services: Services, app: App, interview: Interview) -> str:
 
 
 def choose_account(services: Services, app: App, database: str) -> tuple[str | None, str | None]:
-    """Role and database name where they are not what the server's own POSTGRES_USER and POSTGRES_DB say."""
+    """Choose role and database name where they differ from the server's own POSTGRES_USER and POSTGRES_DB."""
     own = services[database].environment
     user = own.get("POSTGRES_USER")
     spoken_user = None if user else own.get("POSTGRESQL_USERNAME")
@@ -101,13 +101,13 @@ def choose_account(services: Services, app: App, database: str) -> tuple[str | N
 
 
 def find_poolers(services: Services, database: str) -> tuple[str, ...]:
-    """Services that stay up and whose connections may be ended."""
+    """Find services that stay up and whose connections may be ended."""
     found = [name for name, one in services.items() if one.role is Role.POOLER]
     return tuple(name for name in found if services[name].says(database) or database in services[name].depends_on)
 
 
 def is_one_shot(service: Service, services: Services) -> bool:
-    """Whether it does something once and ends."""
+    """Tell whether it does something once and ends."""
     awaited = any(one.depends_on.get(service.name) == "service_completed_successfully" for one in services.values())
     return awaited or (not service.restarts and not service.ports and bool(MIGRATES.search(" ".join(service.command))))
 
@@ -133,7 +133,7 @@ def _app_of(services: Services, names: list[str], interview: Interview) -> App:
 
 
 def _in_order(services: Services, names: list[str]) -> tuple[str, ...]:
-    """Who is depended on starts first, and who publishes a port before who does not."""
+    """Order services: dependencies start first, and services that publish a port before those that do not."""
     left, ordered = sorted(names, key=lambda name: not services[name].ports), []
     while left:
         free = next((name for name in left if not set(services[name].depends_on) & (set(left) - {name})), left[0])
@@ -158,7 +158,7 @@ def _rank(group: list[Service], services: Services) -> int:
 
 
 def _reaches(services: Services, app: App, database: str) -> bool:
-    """Whether the app names it, itself or by way of a pooler."""
+    """Tell whether the app names it, itself or through a pooler."""
     members = [services[name] for name in app.services]
     if any(one.says(database) for one in members):
         return True

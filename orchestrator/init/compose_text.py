@@ -1,6 +1,6 @@
-"""Where a compose file says which image a service runs, to the character, and putting another text there.
+"""Find, to the character, where a compose file names the image of a service, and replace that text.
 
-Edits go by the marks of the YAML parser: every other byte, comments and layout among them, stays as it is.
+Edits follow the marks of the YAML parser: every other byte, comments and layout included, stays as it is.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Written:
 
 
 def find_image(files: Mapping[Path, str], service: str) -> Written | None:
-    """What gives a service its image: of several files the last one that does; None where none does.
+    """Find the text that gives a service its image, of several files in the last one that does; None where none does.
 
-    Aliases, merge keys and ``extends`` are followed to where the text is written.
+    Aliases, merge keys and ``extends`` are followed to the place of the text.
 
     Raises:
         UsageError: ``usage.compose_text``: a file is no YAML.
@@ -46,7 +46,7 @@ def find_image(files: Mapping[Path, str], service: str) -> Written | None:
 
 
 def list_services(text: str, path: Path, files: Collection[Path]) -> frozenset[str] | None:
-    """Names of the services in one file; None where there may be others: an include is not among ``files``.
+    """List the services in one file; None where there may be others: an include is not among ``files``.
 
     Raises:
         UsageError: ``usage.compose_text``: it is no YAML.
@@ -59,7 +59,7 @@ def list_services(text: str, path: Path, files: Collection[Path]) -> frozenset[s
 
 
 def find_includes(text: str, path: Path) -> Iterator[Path]:
-    """Files that a compose file includes, as it writes them, relative to its folder."""
+    """Find the files that a compose file includes, as it writes them, relative to its folder."""
     for node in _items(_get(_read(text, path), "include")):
         inner = _get(node, "path") if isinstance(node, yaml.MappingNode) else node
         for one in _items(inner):
@@ -68,7 +68,7 @@ def find_includes(text: str, path: Path) -> Iterator[Path]:
 
 
 def find_extended(text: str, path: Path) -> Iterator[Path]:
-    """Files that services of a compose file extend."""
+    """Find the files that services of a compose file extend."""
     services = _get(_read(text, path), "services")
     for _, node in services.value if isinstance(services, yaml.MappingNode) else []:
         file = _get(_get(node, "extends"), "file")
@@ -77,7 +77,7 @@ def find_extended(text: str, path: Path) -> Iterator[Path]:
 
 
 def replace_scalar(text: str, written: Written, value: str) -> str:
-    """The text with another value at that place, in the quotes that are there.
+    """Return the text with another value at that place, in the same quotes.
 
     Raises:
         UsageError: ``usage.compose_text``: more than this value would change.
@@ -119,7 +119,7 @@ def _locate(path: Path, text: str, scalar: yaml.ScalarNode) -> Written:
 
 
 def _is_in_flow(text: str, start: int) -> bool:
-    """Whether a bracket is open before ``start``."""
+    """Tell whether a bracket is open before ``start``."""
     depth = 0
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         if token.start_mark.index >= start:
@@ -160,7 +160,7 @@ def _read(text: str, path: Path) -> yaml.Node | None:
 
 
 def _get(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    """The value of a key, its own before those that are merged in; None where there is none."""
+    """Return the value of a key, its own before merged ones; None where there is none."""
     if not isinstance(node, yaml.MappingNode):
         return None
     own: yaml.Node | None = next((value for name, value in node.value if name.value == key), None)

@@ -1,4 +1,4 @@
-"""What is open is settled here: by an option, by a guess that can do no harm, or by asking; never by hanging."""
+"""Settle open questions: by an option, by a harmless guess, or by asking; never by hanging."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from orchestrator.core.errors import UsageError
 
 @dataclass(frozen=True)
 class Open:
-    """One thing that a plan needs to know. ``option`` is how it is given; ``why`` is what makes it uncertain.
+    """One open question of a plan. ``option`` answers it on the command line; ``why`` is the reason for the doubt.
 
     ``guess`` is empty where there is none; ``safe``: taking it unasked can do no harm. ``choices``: the only
-    answers, or empty for free text; ``example`` stands for the answer until all that is missing is told.
+    answers, or empty for free text; ``example`` stands for the answer until all missing answers are reported.
     """
 
     option: str
@@ -33,7 +33,7 @@ Ask = Callable[[Open], str | None]
 class Interview:
     """``given``: option → answer from the command line. ``ask`` returns None where nobody can be asked.
 
-    What nobody has answered is in ``missing``, to be told at once by `require_answers`.
+    Unanswered questions are in ``missing``, to be reported at once by `require_answers`.
     """
 
     given: Mapping[str, str]
@@ -42,7 +42,7 @@ class Interview:
     answers: dict[str, str] = field(default_factory=dict)
 
     def settle(self, topic: Open) -> str:
-        """The answer. Raises `UsageError`, ``usage.answer_invalid``, where it is none of the choices."""
+        """Return the answer. Raises `UsageError`, ``usage.answer_invalid``, where it is none of the choices."""
         answer = self._find(topic)
         if topic.choices and any(part not in topic.choices for part in answer.split(",")):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""The services that a plan names, looked up in the compose files as they are written; starts nothing."""
+"""Look up the services that a plan names in the compose files as they are written; start nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orchestrator.plan.tree import KeyPath, Problems, suggest
 
 
 def require_known_services(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> None:
-    """See that the project has every service that the plan names, where its compose files are at hand.
+    """Check that the project has every service that the plan names, where its compose files are at hand.
 
     Raises:
         PlanError: ``plan.unknown_service``, one problem for each place in the plan.

@@ -1,4 +1,4 @@
-"""The text of a plan that `init` proposes: short, commented, and with the standard machine; pure."""
+"""Write the text of a plan that `init` proposes: short, commented, and with the standard machine; pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 @dataclass(frozen=True)
 class Draft:
-    """What is settled. ``project`` and ``backups`` are as the plan's folder sees them."""
+    """The settled answers. ``project`` and ``backups`` are relative to the plan's folder."""
 
     name: str
     project: str
@@ -37,7 +37,7 @@ class Draft:
 
 
 def write_plan(draft: Draft) -> str:
-    """The whole file."""
+    """Return the whole file."""
     return "\n".join([*_head(draft), *_target(draft), *_rest(draft), *([] if draft.gate_closed else _machine()), ""])
 
 
@@ -97,7 +97,7 @@ def _rest(draft: Draft) -> list[str]:
 
 
 def _machine() -> list[str]:
-    """The standard machine with an open gate, one state a line."""
+    """Return the standard machine with an open gate, one state a line."""
     states = build_standard_states()
     start = states["start"]
     if isinstance(start, dict):

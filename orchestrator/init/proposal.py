@@ -1,4 +1,4 @@
-"""What `init` proposes to write, and nothing written yet; pure."""
+"""Propose what `init` writes, without writing it; pure."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Project:
 
 @dataclass(frozen=True)
 class Change:
-    """One file: ``before`` is None where it is made."""
+    """A change of one file: ``before`` is None where it is created."""
 
     path: Path
     before: str | None
     after: str
 
     def diff(self) -> str:
-        """As `diff -u` shows it."""
+        """Return it as `diff -u` shows it."""
         old = (self.before or "").splitlines(keepends=True)
         new = self.after.splitlines(keepends=True)
         source = "/dev/null" if self.before is None else str(self.path)
@@ -55,9 +55,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Proposal:
-    """``changes`` to files of the project, the ``plan`` to be made, the backup ``folder`` to be made if need be.
+    """``changes`` to files of the project, the ``plan`` and the backup ``folder`` to create.
 
-    ``image`` and ``variable`` are what the plan says of them, ``answers`` what was settled: option → answer.
+    ``image`` and ``variable`` are those of the plan, ``answers`` the settled questions: option → answer.
     """
 
     changes: tuple[Change, ...]
@@ -69,10 +69,10 @@ class Proposal:
 
 
 def propose(project: Project, plan: Path, interview: Interview) -> Proposal:
-    """Settle what is open and put it into words.
+    """Settle the open questions and build the proposal.
 
     Raises:
-        UsageError: something cannot be guessed and nobody answers, or the project is none that can be upgraded.
+        UsageError: something cannot be guessed and nobody answers, or the project cannot be upgraded.
     """
     services = survey(project.rendering)
     app = choose_app(services, interview)

@@ -1,4 +1,4 @@
-"""The files that Compose reads a project from, as texts."""
+"""Read the files of a Compose project as texts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _MAX_FILES = 100
 
 
 def read_env(folder: Path) -> str | None:
-    """The text of the project's ``.env``, None without one. Raises `UsageError`."""
+    """Return the text of the project's ``.env``, None without one. Raises `UsageError`."""
     path = folder / ".env"
     return _read(path) if path.exists() else None
 
 
 def read_compose_files(folder: Path, named: Sequence[str]) -> dict[Path, str]:
-    """Path → text of each file, what is included or extended before what does so, overrides last.
+    """Map path to text of each file, included or extended files first, overrides last.
 
     Raises:
         UsageError: ``usage.not_readable``, ``usage.compose_text``.

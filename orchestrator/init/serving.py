@@ -1,4 +1,4 @@
-"""How to tell that the app serves, whether it migrates by itself, and whether its gate can be closed; pure."""
+"""Settle how to see that the app serves, whether it migrates by itself, and whether its gate can be closed; pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Health:
 
 
 def settle_health(app: App, services: Mapping[str, Service], interview: Interview) -> Health:
-    """Where to ask whether the app serves.
+    """Settle where to ask whether the app serves.
 
     Raises:
         UsageError: as `Interview.settle`; ``usage.answer_invalid``.
@@ -67,7 +67,7 @@ def settle_health(app: App, services: Mapping[str, Service], interview: Intervie
 
 
 def settle_migration(app: App, services: Mapping[str, Service], interview: Interview) -> tuple[str, ...]:
-    """Service and arguments that migrate, empty where the app does it as it starts.
+    """Settle service and arguments of the migration; empty where the app migrates as it starts.
 
     Raises:
         UsageError: as `Interview.settle`; ``usage.answer_invalid``: it does not begin with a service.
@@ -114,7 +114,9 @@ def _migrates_on_start(service: Service) -> bool:
 
 
 def _read_url(service: Service) -> str:
-    """The address that the health check asks inside the container, as the host reaches it; empty if it does not."""
+    """Return the address that the health check asks inside the container, as the host reaches it; empty if it does
+    not.
+    """
     match = _ASKED.search(service.health_test)
     if match is None or match["scheme"] == "https":
         return ""

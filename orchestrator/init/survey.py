@@ -1,4 +1,4 @@
-"""What a rendered project says of its services, in the words that `init` decides with; pure."""
+"""Survey the services of a rendered project in the terms that `init` decides by; pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REFERENCE = re.compile(
 
 
 class Role(StrEnum):
-    """What a service is for, as far as its image tells."""
+    """Purpose of a service, as far as its image tells."""
 
     APP = "app"
     POSTGRES = "postgres"
@@ -70,7 +70,7 @@ class Service:
 
     @property
     def role(self) -> Role:
-        """Decided by the last part of the image's name, which is what its author calls it."""
+        """Role by the last part of the image's name, which its author chose."""
         base = self.repository.rpartition("/")[2] or self.name
         if _POOLER.search(base):
             return Role.POOLER
@@ -82,11 +82,11 @@ class Service:
 
     @property
     def is_other_database(self) -> bool:
-        """Whether it is a database server that is no PostgreSQL."""
+        """Whether it is a database server other than PostgreSQL."""
         return bool(_OTHER_DATABASES.search(self.repository.rpartition("/")[2]))
 
     def says(self, word: str) -> bool:
-        """Whether a value of its environment, or its command, names ``word`` as a host would be named."""
+        """Tell whether a value of its environment, or its command, names ``word`` as a host would be named."""
         return any(_names(text, word) for text in (*self.environment.values(), *self.command))
 
     def _keeps_postgres_data(self) -> bool:
@@ -95,7 +95,7 @@ class Service:
 
 
 def _names(text: str, host: str) -> bool:
-    """Whether a host stands in a text by itself, and not as a part of another name."""
+    """Tell whether a host stands in a text by itself, and not as a part of another name."""
     start = text.find(host)
     while start >= 0:
         if not (_PART_BEFORE.match(text, start - 1) if start else None) and not _PART_AFTER.match(
@@ -107,12 +107,12 @@ def _names(text: str, host: str) -> bool:
 
 
 def survey(rendering: str) -> dict[str, Service]:
-    """Name → service, in the order of the rendering."""
+    """Map name to service, in the order of the rendering."""
     return {name: _read(name, found) for name, found in read_services(parse_rendering(rendering)).items()}
 
 
 def split_reference(image: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image as it is written; empty where it has none."""
+    """Split an image as it is written into repository, tag and digest; empty where it has none."""
     match = _REFERENCE.match(image)
     return (match["name"], match["tag"] or "", match["digest"] or "") if match else (image, "", "")
 

@@ -1,4 +1,4 @@
-"""How the image of the app comes to take its tag from one variable of ``.env``; pure."""
+"""Settle how the image of the app takes its tag from one variable of ``.env``; pure."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def settle_pinning(
 
 
 def find_variable(image: str) -> str | None:
-    """The variable that is the whole tag of an image as it is written, with or without a default; None if none is."""
+    """Return the variable that is the whole tag of an image as written, with or without a default; None if none is."""
     match = _TAIL.search(image)
     return (match["bare"] or match["name"]) if match else None
 
 
 def is_fixed_version(tag: str) -> bool:
-    """Whether a tag names one release, and not what is newest or one flavour of it."""
+    """Tell whether a tag names one release, and not the newest or one flavour of it."""
     return is_comparable(tag) and bool(_PRERELEASE.search(tag)) and ("." in tag or len(tag.lstrip("v")) > _YEAR)
 
 
@@ -124,7 +124,7 @@ def _settle_text(first: Service, interview: Interview) -> str:
 
 
 def _find_flavour(tag: str) -> frozenset[str]:
-    """The words of a tag that are no number and no name for what is newest: ``fpm``, ``alpine``, ``postgresql``."""
+    """Return the words of a tag that are no number and no name for the newest: ``fpm``, ``alpine``, ``postgresql``."""
     words = (word.lower() for word in _BETWEEN_WORDS.split(tag))
     return frozenset(word for word in words if word and not _NUMBERED.fullmatch(word) and word not in _MOVING)
 

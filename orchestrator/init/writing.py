@@ -1,4 +1,4 @@
-"""Carrying out a proposal: all of it, or nothing."""
+"""Carry out a proposal: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def require_new(plan: Path) -> None:
 
 
 def write(proposal: Proposal, schema: str, render: Callable[[], str]) -> None:
-    """Edit the project's files, make the backup folder, the schema and the plan.
+    """Edit the project's files, and create the backup folder, the schema and the plan.
 
-    ``render`` asks Compose for the project: edited, it must say what it said before, but for the image's tag.
+    ``render`` asks Compose for the project: but for the image's tag, the edited project must render as before.
 
     Raises:
         UsageError: ``usage.edited_meanwhile``, ``usage.not_written``, ``usage.other_project``; nothing has changed.
@@ -104,7 +104,9 @@ def _refuse_other(before: str, after: str, proposal: Proposal) -> None:
 
 
 def _shape(rendering: str, proposal: Proposal) -> Json:
-    """The project without what is meant to change: the tag of the app's image, and the variable in an environment."""
+    """Return the project without the intended changes: the tag of the app's image, and the variable in an
+    environment.
+    """
     # What begins with x- is for anchors in the file: Compose prints it, and makes nothing of it.
     project = {key: value for key, value in parse_rendering(rendering).items() if not key.startswith("x-")}
     for service in read_services(project).values():

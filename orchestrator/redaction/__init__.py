@@ -1,1 +1,1 @@
-"""Secrets taken out of what is kept or told, and control characters out of text from outside."""
+"""Remove secrets from everything kept or reported, and control characters from text from outside."""

@@ -1,4 +1,4 @@
-"""All ways in which a secret is written: as JSON, Compose, a URL, HTML, hexadecimal or base64 write it. Pure."""
+"""Spell a secret in every way in which it is written: as JSON, Compose, a URL, HTML, hexadecimal or base64. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _DISTINCT = 16
 
 
 def spell(secret: str) -> Iterator[tuple[bytes, bool]]:
-    """Each way to write it, and whether it counts only where it stands alone; none is shorter than `SHORTEST`.
+    """Return each spelling, and whether it counts only where it stands alone; none is shorter than `SHORTEST`.
 
-    A short word could be a part of many others, so that looking for it inside them would destroy what is told.
+    A short word could be a part of many others, so that looking for it inside them would destroy the text.
     """
     alone = is_like_a_word(secret)
     for form in _write(secret):
@@ -28,7 +28,7 @@ def spell(secret: str) -> Iterator[tuple[bytes, bool]]:
 
 
 def is_like_a_word(secret: str) -> bool:
-    """Whether it is made of letters, digits and underscores, and not long or mixed enough to be no part of a word."""
+    """Tell whether it is letters, digits and underscores, and short or plain enough to be a part of a word."""
     if not all(char.isalnum() or char == "_" for char in secret):
         return False
     mixed = any(char.isdigit() for char in secret) and any(char.isalpha() for char in secret)
@@ -36,7 +36,7 @@ def is_like_a_word(secret: str) -> bool:
 
 
 def encode(text: str) -> bytes:
-    """The bytes that a text was read from; what never was bytes is written in its own way."""
+    """Return the bytes that a text was read from; text that never was bytes is written in its own way."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
-"""Secrets taken out of everything that leaves this program: logs, journal, reports, error texts, support files.
+"""Remove secrets from everything that leaves this program: logs, journal, reports, error texts, support files.
 
-A secret is masked wherever its *value* stands (`spellings`), and wherever a name or a form speaks of one
+A secret is masked wherever its *value* stands (`spellings`), and wherever a name or a form reveals one
 (`given_away`), known or not. Names of services, images, databases and files are never masked: a secret that equals
-one of them is no secret that masking could keep.
+one of them cannot be kept by masking.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Needle = tuple[bytes, bool]
 
 
 class Redactor:
-    """What is known to be secret, and the means to take it out. Safe to learn and to mask from several threads.
+    """The known secrets, and the means to remove them. Safe to learn and to mask from several threads.
 
     Secrets of fewer than `SHORTEST` characters, and numbers of fewer than `SHORTEST_NUMBER` digits, are not looked for
-    by value; a name still gives them away.
+    by value; a name still reveals them.
     """
 
     def __init__(self, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
@@ -50,7 +50,7 @@ class Redactor:
         self.protect(dict.fromkeys(names, "name"))
 
     def register(self, secrets: Iterable[str], owner: str = "") -> None:
-        """Mask these too from now on; ``owner`` is whose they are."""
+        """Mask these too from now on; ``owner`` is the service that they belong to."""
         found = {secret for secret in secrets if _is_sought(secret)}
         with self._lock:
             if owner:
@@ -60,7 +60,7 @@ class Redactor:
                 self._prepare()
 
     def protect(self, names: Mapping[str, str]) -> None:
-        """Never mask these names, each with what it is: ``service``, ``image``, ``database``, ``role``, ``file`` …"""
+        """Never mask these names, each with its type: ``service``, ``image``, ``database``, ``role``, ``file`` …"""
         found = {name: what for name, what in names.items() if len(name) >= SHORTEST}
         with self._lock:
             if found.keys() - self._names.keys():
@@ -68,7 +68,7 @@ class Redactor:
                 self._prepare()
 
     def find_open_secrets(self) -> dict[str, tuple[str, str]]:
-        """Those that are names too, and so cannot be kept: name → whose secret it is, and what is called so."""
+        """Find secrets that are names too, and so cannot be masked: name → owner of the secret, type of the name."""
         with self._lock:
             found = sorted(self._known & self._names.keys())
             return {name: (self._owners.get(name, ""), self._names[name]) for name in found}
@@ -83,16 +83,16 @@ class Redactor:
         )
 
     def text(self, text: str) -> str:
-        """The text without secrets: neither known ones, nor what a name or a form gives away."""
+        """Return the text without known secrets and without values that a name or a form reveals."""
         covered = self._cover(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
         return hide_given_away(covered, self._names)
 
     def content(self, content: bytes) -> bytes:
-        """A whole file as `text` does it, whatever its bytes are."""
+        """Redact a whole file as `text` does, whatever its bytes are."""
         return self.text(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def stream(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """A log as it comes as `content` does it, also where a secret lies across two chunks or two lines."""
+        """Redact a log as it comes, as `content` does, also where a secret lies across two chunks or two lines."""
         before, held = b"", b""
         for chunk in chunks:
             held += chunk
@@ -108,7 +108,7 @@ class Redactor:
             yield self._hide(self._split(before, held, len(held))[0])
 
     def document(self, document: Any) -> Any:
-        """A JSON document as `text` does it, and whole values under keys and options that speak of a secret."""
+        """Redact a JSON document as `text` does, and whole values under keys and options that name a secret."""
         if isinstance(document, str):
             return self.text(document)
         if isinstance(document, Mapping):
@@ -135,7 +135,9 @@ class Redactor:
         return content
 
     def _split(self, before: bytes, content: bytes, upto: int) -> tuple[bytes, bytes]:
-        """What begins before ``upto`` with its secrets masked, and the rest, which may begin with a part of one."""
+        """Return the redacted part that begins before ``upto``, and the rest, which may begin with a part of a
+        secret.
+        """
         if upto <= 0:
             return b"", content
         known = len(before)
@@ -167,7 +169,7 @@ def _find(content: bytes, needles: Sequence[Needle]) -> Iterator[tuple[int, int]
 
 
 def _stands_alone(content: bytes, start: int, end: int) -> bool:
-    """Whether no letter, digit or underscore is beside it; a number is no part of a fraction either."""
+    """Tell whether no letter, digit or underscore is beside it; a number is no part of a fraction either."""
     if content[end - 1] in _DIGITS and _is_fraction(content, end, 1):
         return False
     if content[start] in _DIGITS and _is_fraction(content, start - 1, -1):

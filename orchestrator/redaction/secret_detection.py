@@ -1,8 +1,8 @@
-"""Which settings are secret: by their name, by what they look like, or as the password inside an address. Pure.
+"""Detect secret settings: by their name, by their form, or as the password inside an address. Pure.
 
-A value is taken for a secret unless it looks like something that is written in many places anyway: a word, a number,
-a path, a host, an image, a version, an address without a login. Under a name that speaks of a secret that does not
-save it. Of ``user:password`` the password is a secret of its own.
+A value is taken for a secret unless it looks like something common: a word, a number, a path, a host, an image, a
+version, an address without a login. Under a name of a secret that does not save it. Of ``user:password`` the password
+is a secret of its own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _OPTION = re.compile(r"--?([A-Za-z][\w-]*)")
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable, key or option of this name holds a secret, and not where it is, or for how long."""
+    """Tell whether a variable, key or option of this name holds a secret, and not its place or its lifetime."""
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in _ABOUT:
         return False
@@ -69,7 +69,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether this value of this setting is to be shown nowhere."""
+    """Tell whether this value of this setting is shown nowhere."""
     if _TRIVIAL.fullmatch(value) or (_NUMBER.fullmatch(value) and _is_measure(name)):
         return False
     if is_secret_name(name) or (_read_words(name) & _LOGINS and any(_find_passwords(name, value))):
@@ -78,7 +78,7 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def find_secrets(name: str, value: str) -> Iterator[str]:
-    """The secrets in one setting: the value, its lines, and whatever is one in it, as a password in an address."""
+    """Find the secrets in one setting: the value, its lines, and secrets inside it, as a password in an address."""
     if is_secret(name, value.strip()):
         yield from (value, value.strip())
         yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _LINE)
@@ -96,7 +96,7 @@ def _find_passwords(name: str, value: str) -> Iterator[str]:
 
 
 def find_inner(text: str) -> Iterator[str]:
-    """Passwords inside a text: in addresses, in their queries, in connection strings."""
+    """Find passwords inside a text: in addresses, in their queries, in connection strings."""
     for password in _LOGIN.findall(text):
         yield from (password, unquote(password))
     for key, value in _PAIR.findall(text):
@@ -106,14 +106,14 @@ def find_inner(text: str) -> Iterator[str]:
 
 
 def find_in_environment(environment: Mapping[str, str | None]) -> Iterator[str]:
-    """The secrets of a mapping of variables."""
+    """Find the secrets of a mapping of variables."""
     for name, value in environment.items():
         if value is not None:
             yield from find_secrets(name, value)
 
 
 def find_in_document(document: object) -> Iterator[str]:
-    """The secrets in what Compose has rendered, or in any other tree: by the names of its keys and options."""
+    """Find the secrets in a rendering of Compose, or in any other tree: by the names of its keys and options."""
     if isinstance(document, Mapping):
         for key, value in document.items():
             if key == "environment" and isinstance(value, Mapping):
@@ -132,7 +132,7 @@ def find_in_document(document: object) -> Iterator[str]:
 
 
 def read_option(word: object) -> str:
-    """The name of the option that the next word of a command line is the value of; empty if there is none."""
+    """Return the name of the option whose value is the next word of a command line; empty if there is none."""
     found = _OPTION.fullmatch(word) if isinstance(word, str) else None
     return found[1] if found else ""
 

@@ -1,4 +1,4 @@
-"""Secrets that a name or a form gives away, known or not: ``password=…``, a login in an address, a private key. Pure.
+"""Find secrets that a name or a form reveals, known or not: ``password=…``, a login in an address, a private key. Pure.
 
 Every pattern takes time in proportion to the text, whatever the text is.
 """
@@ -34,7 +34,7 @@ _SEEN = 256
 
 
 def hide_given_away(text: str, names: Collection[str] = ()) -> str:
-    """The text without what a name or a form gives away; ``names`` of services and images speak of no secret."""
+    """Hide values that a name or a form reveals; ``names`` of services and images reveal no secret."""
     for form, replacement in ((_KEY, MARK), (_LOGIN, rf"\1{MARK}@"), (_BEARER, rf"\1{MARK}"), (_TOKEN, MARK)):
         text = form.sub(replacement, text)
     return _hide_named(text, names)

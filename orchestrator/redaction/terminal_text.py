@@ -1,7 +1,7 @@
-"""Text from outside (release notes, container logs, error bodies) made harmless for a terminal.
+"""Make text from outside (release notes, container logs, error bodies) harmless for a terminal.
 
-What stays: printable characters, newline and tab. What goes: everything that moves the cursor, sets a title or
-the clipboard, hides text, or turns its direction.
+Printable characters, newline and tab stay. Removed is everything that moves the cursor, sets a title or the
+clipboard, hides text, or turns its direction.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
 def sanitize(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
-    """The text without anything a terminal would obey, at most ``max_lines`` lines of ``max_width`` characters.
+    """Return the text without control sequences, at most ``max_lines`` lines of ``max_width`` characters.
 
-    What is cut leaves a visible mark, which is not counted. The limits must be at least 1.
+    A cut leaves a visible mark, which is not counted. The limits must be at least 1.
     """
     if len(text) > _MOST:
         text = f"{text[:_MOST]}\n{CUT_MARK}"
@@ -38,7 +38,9 @@ def sanitize(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
 
 
 def cut_text(text: str, longest: int) -> str:
-    """The beginning of a text up to the end of a line or a word: no half of a secret is left that nobody would know."""
+    """Return the beginning of a text up to the end of a line or a word, so that no unrecognised half of a secret is
+    left.
+    """
     if len(text) <= longest:
         return text
     begun = text[:longest]
@@ -47,7 +49,7 @@ def cut_text(text: str, longest: int) -> str:
 
 
 def keep_end(text: str, longest: int) -> str:
-    """The end of a text from the beginning of a line or a word, for the same reason."""
+    """Return the end of a text from the beginning of a line or a word, for the same reason."""
     if len(text) <= longest:
         return text
     left = text[-longest:]

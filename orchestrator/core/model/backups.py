@@ -8,7 +8,7 @@ from orchestrator.core.model.base import FrozenModel
 
 
 class FolderFacts(FrozenModel):
-    """A folder for backups: how much room it has, and in ``problem`` why it cannot be used, if so."""
+    """A folder for backups: its free room, and in ``problem`` the reason why it cannot be used, if any."""
 
     path: Path
     free_bytes: int

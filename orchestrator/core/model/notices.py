@@ -1,4 +1,4 @@
-"""Messages to a person who is not at the terminal."""
+"""Notifications for a person who is not at the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orchestrator.core.model.base import FrozenModel
 
 
 class NoticeLevel(StrEnum):
-    """How urgent a notification is."""
+    """Urgency of a notification."""
 
     SUCCESS = "success"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class NoticeLevel(StrEnum):
 
 
 class Notice(FrozenModel):
-    """A message to somebody who is not at the terminal."""
+    """A notification for a person who is not at the terminal."""
 
     title: str
     body: str

@@ -1,4 +1,4 @@
-"""How far a state is, and what the operator is asked."""
+"""Progress of a state, and the question to the operator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orchestrator.core.model.base import FrozenModel
 
 
 class Question(FrozenModel):
-    """What the operator is asked before anything is changed."""
+    """The question that the operator answers before anything is changed."""
 
     title: str
     lines: tuple[str, ...]
@@ -17,7 +17,7 @@ class Question(FrozenModel):
 
 
 class Progress(FrozenModel):
-    """How far a state is. ``total`` is None while it is unknown; ``unit`` is ``bytes`` or a plural noun.
+    """Progress of a state. ``total`` is None while it is unknown; ``unit`` is ``bytes`` or a plural noun.
 
     ``estimated``: the total is a guess. ``expected_s``: how long all of it takes, where a rehearsal has measured it.
     """

@@ -1,4 +1,4 @@
-"""How a run ended."""
+"""The end of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a run ended."""
+    """The end of a run."""
 
     COMMITTED = "committed"
     UP_TO_DATE = "up_to_date"
