@@ -1,4 +1,4 @@
-"""The web's face: which version there is, for the app's own page, and what a run does, for its operator.
+"""The web face: the version for the app's own page, and the progress of a run for its operator.
 
     from webapi import GitHubFeed, version_blueprint
 

@@ -1,4 +1,4 @@
-"""Who may look at the run page: this machine, or whoever has the token."""
+"""Restrict the run page to this machine, or to clients with the token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHALLENGE = 'Basic realm="orchestrator", charset="UTF-8"'
 
 
 def require_token(token: str) -> Callable[[], Response | None]:
-    """A check before each request: the token as a bearer, or as the password of any user, as browsers ask for it."""
+    """Check each request for the token: as a bearer, or as the password of any user, as browsers ask for it."""
     wanted = token.encode()
 
     def check() -> Response | None:
@@ -27,14 +27,14 @@ def require_token(token: str) -> Callable[[], Response | None]:
 
 
 def require_loopback_name() -> Response | None:
-    """A check before each request: a name that leads here from elsewhere (DNS rebinding) is not answered."""
+    """Check each request: a name that leads here from elsewhere (DNS rebinding) is not answered."""
     if is_loopback_host(urlsplit(f"//{request.host}").hostname or ""):
         return None
     return Response("This page is for this machine only.\n", 421, mimetype="text/plain")
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether an address or a name to bind to is reached from this machine only."""
+    """Tell whether an address or a name to bind to is reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""The app of ``orchestrator serve``: the version endpoint for an app that cannot mount it, and the run page."""
+"""Build the app of ``orchestrator serve``: the version endpoint for an app that cannot mount it, and the run page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def create_app(
     stopping: threading.Event,
     recovery: Recovery,
 ) -> Flask:
-    """The app for the plan. Without ``token`` it answers to names of this machine only.
+    """Create the app for the plan. Without ``token`` it answers to names of this machine only.
 
     ``stopping`` ends the streams that are open; ``recovery`` has the commands of runbooks.
     """
@@ -49,7 +49,7 @@ def create_app(
 
 
 def describe_all() -> bytes:
-    """The OpenAPI description of the whole app."""
+    """Return the OpenAPI description of the whole app."""
     whole: dict[str, Any] = json.loads(read_description())
     more: dict[str, Any] = json.loads((_FOLDER / "runs.openapi.json").read_bytes())
     whole["paths"] |= more["paths"]

@@ -1,4 +1,4 @@
-"""The blueprint that an app mounts: ``GET /api/version``, its notes as HTML, its health, and the web components.
+"""Build the blueprint that an app mounts: ``GET /api/version``, its notes as HTML, its health, and the web components.
 
 An app that wants to show its version to its own users only protects the blueprint as it protects its other pages:
 ``blueprint.before_request(require_login)``.
@@ -51,11 +51,11 @@ def version_blueprint(
     name: str = "version",
     url_prefix: str = "/api",
 ) -> Blueprint:
-    """The blueprint, with a cache of its own; it asks ``feed`` when somebody asks it first.
+    """Build the blueprint, with a cache of its own; the first request makes it ask ``feed``.
 
-    ``current`` is what runs, or how to find out each time; without it, ``APP_VERSION`` of the environment.
-    ``health``: also answer ``GET /api/health``, for an app that has no such route itself. ``description`` replaces the
-    OpenAPI description, for an app that has a larger one.
+    ``current`` is the running version, or a function that finds it each time; without it, ``APP_VERSION`` of the
+    environment. ``health``: also answer ``GET /api/health``, for an app that has no such route itself. ``description``
+    replaces the OpenAPI description, for an app that has a larger one.
     """
     said = os.environ.get("APP_VERSION") if current is None else current
     says = _Says(said if callable(said) else lambda: said, feed, clock or SystemClock(), description)
@@ -70,10 +70,10 @@ def version_blueprint(
 
 
 class _Whole(Response):
-    """An answer that knows its length: where it is sent as it was built, nothing about it is worked out once more."""
+    """An answer that knows its length: it is sent as it was built, and nothing about it is computed again."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        """Those it has; copying them costs as much as all else that makes this answer different from a constant."""
+        """Return its headers; copying them costs as much as the rest of this answer."""
         if self.status_code == HTTPStatus.OK and "Content-Length" in self.headers:
             return self.headers
         return super().get_wsgi_headers(environ)
@@ -89,7 +89,7 @@ class _Rendered:
 
 
 class _Says:
-    """The views; what they answer is built once for each finding."""
+    """The views; each answer is built once for each finding."""
 
     def __init__(
         self, current: Callable[[], str | None], feed: ReleaseFeed, clock: Clock, description: bytes | None
@@ -161,5 +161,5 @@ class _Says:
 
 
 def read_description() -> bytes:
-    """The OpenAPI description of these routes."""
+    """Read the OpenAPI description of these routes."""
     return (_FOLDER / "openapi.json").read_bytes()

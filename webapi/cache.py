@@ -1,6 +1,6 @@
-"""What the release source has said, kept in memory, and asked again by one caller for all of them.
+"""Cache the answer of the release source in memory; one caller asks again for all of them.
 
-The source is asked on a thread of its own, so that it can be as slow as it likes: whoever has older data to show
+The source is asked on a thread of its own, so that it can be as slow as it likes: a caller with older data to show
 never waits for it, and nobody waits longer than `PATIENCE_S` after the question was sent.
 """
 
@@ -35,10 +35,11 @@ Start = Callable[[Callable[[], None]], None]
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known. ``releases`` and ``checked_at`` are None where the source has never given an answer.
+    """The cached answer. ``releases`` and ``checked_at`` are None where the source has never given one.
 
-    ``problem`` says in a word why the source has given none since; empty where it has. ``retry_at`` (UTC) is when it
-    may be asked again after that.
+    ``problem`` is the reason, in a word, why there was no answer since; empty where there was one. ``retry_at`` (UTC)
+    is
+    when the source may be asked again after that.
     """
 
     releases: tuple[Release, ...] | None = None
@@ -49,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Look:
-    """A finding, and whether it took a question of this very caller to the source."""
+    """A finding, and whether this very caller's request made the source be asked."""
 
     finding: Finding
     asked: bool = False
@@ -79,7 +80,7 @@ class ReleaseCache:
         self._asked_s: deque[float] = deque(maxlen=QUESTIONS_AN_HOUR)
 
     def look(self, *, force: bool = False) -> Look:
-        """The newest finding; the source is asked where four hours are over, or now with ``force``.
+        """Return the newest finding; the source is asked after four hours, or now with ``force``.
 
         ``force`` has no effect within a minute of the last one, nor while the source has asked for a pause, nor once
         the questions of the hour are used up.

@@ -1,4 +1,4 @@
-"""Memory of a process that stays: what an answer of a source took is given back once it was read."""
+"""Return memory of a long-lived process to the system once an answer of a source was read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BLOCK_BYTES = 64 * 1024
 
 
 def give_back_large_blocks() -> None:
-    """Have the C library map blocks from 64 KiB on by themselves, so that freeing one gives it back at once.
+    """Have the C library map blocks from 64 KiB on by themselves, so that freeing one returns it at once.
 
     By default glibc raises that size with each such block that is freed, up to 32 MiB, and keeps the next ones in a
     heap of each thread: 16 MiB of answers held 200 MiB. Without effect where the C library has no such setting.

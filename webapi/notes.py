@@ -1,6 +1,6 @@
-"""Release notes as HTML. They come from outside: Markdown is read without raw HTML, and then sanitized all the same.
+"""Render release notes as HTML. They come from outside: Markdown is read without raw HTML, and sanitized all the same.
 
-What may be left is in `ALLOWED`; a link leads to https and nowhere else, and an image is told by its description.
+`ALLOWED` lists what may be left; a link leads to https and nowhere else, and an image is replaced by its description.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NESTING_MAX = 20
 
 
 def render_notes(markdown: str) -> str:
-    """HTML of these notes, for a place under a heading of the second level."""
+    """Render these notes as HTML, for a place under a heading of the second level."""
     tokens = _MARKDOWN.parse(markdown)
     _lower_headings(tokens)
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})

@@ -1,4 +1,4 @@
-"""What the run page shows of a journal: documents for programs and people, and a stream of them while a run goes on.
+"""Read runs of a journal for the run page: documents for programs and people, and a stream of them during a run.
 
 The journal is opened for reading alone, and only for as long as it takes to read it.
 """
@@ -37,7 +37,7 @@ class Runs:
         self._ended: dict[str, Document] = {}  # what is over does not change, and there may be hundreds
 
     def overview(self) -> Document:
-        """All runs in short, newest first, and the newest one in full; empty where there was none yet."""
+        """Return all runs in short, newest first, and the newest one in full; empty where there was none yet."""
         journal = Journal.open_existing(self._directory)
         if journal is None:
             return {"runs": [], "newest": None}
@@ -48,7 +48,7 @@ class Runs:
         return {"runs": summaries, "newest": newest}
 
     def find(self, run_id: str) -> Document | None:
-        """One run in full."""
+        """Return one run in full."""
         journal = Journal.open_existing(self._directory)
         if journal is None:
             return None
@@ -66,7 +66,7 @@ class Runs:
         return _detail(build_report(run, records, self._recovery), records)
 
     def count(self) -> tuple[int, int, int] | None:
-        """Changes whenever something is written; None where there is no journal."""
+        """Return a number that changes with every write; None where there is no journal."""
         journal = Journal.open_existing(self._directory)
         if journal is None:
             return None
@@ -75,7 +75,7 @@ class Runs:
 
 
 class Stream:
-    """Server-sent events: the overview, whenever something was written. Bounded in number and in time.
+    """Server-sent events: the overview after every write. Bounded in number and in time.
 
     No client takes all the places: the oldest stream of an address that opens too many ends in favour of the new one.
     """
@@ -87,7 +87,9 @@ class Stream:
         self._seats: list[_Seat] = []
 
     def open(self, client: str = "") -> Iterator[bytes] | None:
-        """The events, from what is there now, for the address ``client``; None where too many clients look on."""
+        """Return the events, from the present state on, for the address ``client``; None where too many clients
+        listen.
+        """
         with self._lock:
             own = [seat for seat in self._seats if seat.client == client]
             if len(own) >= STREAMS_EACH:
@@ -100,14 +102,14 @@ class Stream:
         return seat
 
     def leave(self, seat: _Seat) -> None:
-        """Give the place back; repeating is harmless."""
+        """Free the place; repeating is harmless."""
         with self._lock:
             if seat in self._seats:
                 self._seats.remove(seat)
 
     # A comment now and then finds out whether somebody still listens; after a while the browser comes back by itself.
     def events(self, ended: threading.Event) -> Iterator[bytes]:
-        """What one client is sent, until ``ended`` is set, the server stops or the time of a stream is over."""
+        """Yield the events of one client, until ``ended`` is set, the server stops or the time of a stream is over."""
         yield b"retry: 2000\n\n"
         seen: object = ()
         for look in range(int(STREAM_S / _LOOK_EVERY_S)):
@@ -125,7 +127,7 @@ class Stream:
 
 
 class _Seat:
-    """An iterator that gives its place back when it is over or its listener is gone."""
+    """An iterator that frees its place when it is over or its listener is gone."""
 
     def __init__(self, client: str, stream: Stream) -> None:
         self.client = client
@@ -140,7 +142,7 @@ class _Seat:
         return next(self._events)
 
     def close(self) -> None:
-        """Called by the server, whatever happened."""
+        """Free the place; the server calls this in any case."""
         self._stream.leave(self)
 
 

@@ -1,4 +1,4 @@
-"""What every answer carries so that a browser lets nothing in that is not ours."""
+"""Add the headers by which a browser loads nothing foreign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAGE_HEADERS = (("Content-Security-Policy", PAGE_POLICY), ("Referrer-Policy", "
 
 
 def guard(response: Response) -> Response:
-    """Add what keeps a browser from letting anything in; an answer that is guarded already stays as it is."""
+    """Add the security headers; an answer that has them stays as it is."""
     headers = response.headers
     if "X-Content-Type-Options" not in headers:
         for name, value in _PAGE_HEADERS if response.mimetype == "text/html" else DATA_HEADERS:

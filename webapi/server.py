@@ -1,4 +1,4 @@
-"""Serves an app until a signal ends it: waitress, which has no debugger to show."""
+"""Serve an app until a signal ends it: waitress, which has no debugger to show."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ def serve(app: Flask, host: str, port: int, *, stopping: threading.Event, announ
 
 
 def build_server(app: Flask, listening: socket.socket) -> BoundedServer:
-    """The server on a socket that listens already, not yet running."""
+    """Build the server on a socket that listens already, not yet running."""
     settings = Adjustments(sockets=[listening], **_LIMITS)
     address = (listening.family, listening.type, listening.proto, listening.getsockname())
     return BoundedServer(app, _sock=listening, adj=settings, sockinfo=address, bind_socket=False)
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows since when the request that is still arriving has been on its way."""
+    """A connection that knows when the request that is still arriving has begun."""
 
     began_s: float | None = None
 
     def received(self, data: bytes) -> bool:
-        """Take in what was sent."""
+        """Take in the next bytes."""
         taken: bool = super().received(data)
         if self.request is None:
             self.began_s = None
@@ -86,7 +86,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def waits(self) -> bool:
-        """Whether it is the client's turn: no request is answered, and no answer is on its way."""
+        """Tell whether it is the client's turn: no request is answered, and no answer is on its way."""
         return not self.requests and not self.total_outbufs_len
 
 

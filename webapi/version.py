@@ -1,4 +1,4 @@
-"""What is said about versions: a finding becomes the document of ``GET /api/version``. Pure."""
+"""Turn a finding into the document of ``GET /api/version``. Pure."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ class View:
 
     @cached_property
     def etag(self) -> str:
-        """The answer's mark, quoted as in HTTP."""
+        """The answer's ETag, quoted as in HTTP."""
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
     @cached_property
     def notes_body(self) -> bytes:
-        """The notes as HTML that went through the sanitizer, in the document of ``GET /api/version/notes``."""
+        """The notes as sanitized HTML, in the document of ``GET /api/version/notes``."""
         return _encode({"version": self.latest, "html": render_notes(self.notes)})
 
 
 def read_current(text: str | None) -> str:
-    """The version that an app says it is, without ``v``; ``dev`` where it says none that could be shown."""
+    """Return the version that an app reports, without ``v``; ``dev`` where it reports none that could be shown."""
     bare = (text or "").strip().removeprefix("v")
     return bare if _SHOWN.fullmatch(bare) else DEVELOPMENT
 
 
 def build_view(current: str, finding: Finding) -> View:
-    """The document for an app that is ``current``, a version without ``v``."""
+    """Build the document for an app that is ``current``, a version without ``v``."""
     if finding.releases is None or finding.checked_at is None:
         return _build_absence(current, finding)
     newest = newest_release(finding.releases)
@@ -81,7 +81,7 @@ def build_view(current: str, finding: Finding) -> View:
 
 
 def format_moment(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the second."""
+    """Format in ISO 8601, in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,4 +1,4 @@
-"""The folder of backups: gzip files that ``zcat`` reads, which appear under their names only when whole."""
+"""Keep a folder of backups: gzip files that ``zcat`` reads, visible under their names only when whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class ProvenBackup:
-    """What a full reading of a backup has shown; sizes in bytes, SHA-256 of the file in hex."""
+    """Result of a full reading of a backup; sizes in bytes, SHA-256 of the file in hex."""
 
     sha256: str
     size_bytes: int
@@ -64,8 +64,9 @@ class BackupFolder:
     ) -> tuple[Path, str, int]:
         """Let ``produce`` write a dump; compress it on the way into ``name``.
 
-        Returns path, SHA-256 of the file (hex), number of bytes before compression. What ``produce`` raises is
-        raised, and nothing is left of the file.
+        Returns path, SHA-256 of the file (hex), number of bytes before compression. An error of ``produce`` is raised,
+        and
+        nothing is left of the file.
 
         Raises:
             BackupError: ``backup.exists``, ``backup.no_space``, ``backup.not_writable``, ``backup.name``.
@@ -118,10 +119,11 @@ class BackupFolder:
         return ProvenBackup(digest.hexdigest(), done, scanner.size_bytes, rows)
 
     def read(self, path: Path, *, sha256: str | None = None) -> Iterable[bytes]:
-        """The dump, decompressed, in chunks; raises as `prove`, ``backup.damaged`` also in the middle.
+        """Yield the dump, decompressed, in chunks; raises as `prove`, ``backup.damaged`` also in the middle.
 
-        With ``sha256`` (hex) it is ``backup.damaged`` too, before anything of it is given, when the file is not the
-        one with that hash; and again in place of the end, when it was written to meanwhile.
+        With ``sha256`` (hex) a file with another hash is ``backup.damaged`` before the first chunk; and in place of the
+        end,
+        if it was written to meanwhile.
         """
         digest = hashlib.sha256()
         with _reading(path) as file:
@@ -135,7 +137,7 @@ class BackupFolder:
             _refuse_damaged(path)
 
     def remove(self, path: Path) -> None:
-        """Delete a file of the folder and what a process that was killed has left of it, if they are there.
+        """Delete a file of the folder and the remains of it that a killed process has left, if they exist.
 
         ``backup.outside``, ``backup.not_writable``.
         """

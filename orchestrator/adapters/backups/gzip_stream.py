@@ -1,4 +1,4 @@
-"""A dump on its way into a gzip file and out of it, at the speed of a disk."""
+"""Write a dump into a gzip file and read it again, at the speed of a disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ISAL_ERROR: type[Exception] = vars(isal_zlib)["error"]  # the stub declares it 
 
 
 class DecodingError(Exception):
-    """What was read is not what a `GzipWriter` has written."""
+    """The content is not what a `GzipWriter` has written."""
 
 
 class Digest(Protocol):
@@ -31,7 +31,7 @@ class Digest(Protocol):
 
 
 class GzipWriter:
-    """Compresses into a file that it owns, and knows the SHA-256 of all that went into it."""
+    """Compresses into a file that it owns, and computes the SHA-256 of its content."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -41,7 +41,7 @@ class GzipWriter:
 
     @property
     def sha256(self) -> str:
-        """Of the file, in hex."""
+        """SHA-256 of the file, in hex."""
         return self._digest.hexdigest()
 
     def write(self, chunk: bytes) -> None:
@@ -54,7 +54,7 @@ class GzipWriter:
         self._batch.clear()
 
     def finish(self) -> None:
-        """Write what is held back; the file is whole and on the disk then."""
+        """Flush the rest; then the file is whole and on the disk."""
         self._put(self._compressor.compress(self._batch))
         self._put(self._compressor.flush())
         os.fsync(self._descriptor)
@@ -71,7 +71,7 @@ class GzipWriter:
 
 
 def decode(file: int, digest: Digest) -> Iterator[tuple[int, bytes]]:
-    """Pieces of a file: how many of its bytes were read, and what they decode to. ``digest`` is fed with the bytes.
+    """Yield pieces of a file: number of its bytes read, and their decoded content. ``digest`` is fed with the bytes.
 
     A piece that decodes to much is followed by some of no bytes.
 

@@ -1,4 +1,4 @@
-"""Blocking calls that know no time limit, run aside so that a deadline or a signal can leave them."""
+"""Run blocking calls that know no time limit aside, so that a deadline or a signal can leave them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Flow(Generic[T]):
-    """What ``produce`` yields, handed over from a thread of its own.
+    """Hands over the items that ``produce`` yields, from a thread of its own.
 
     A call that hangs in the kernel is left behind when the time is over; ``cancel`` may end it where that
     is possible. The thread is a daemon: it never keeps the process from ending.
@@ -26,11 +26,11 @@ class Flow(Generic[T]):
         self._arrived: queue.SimpleQueue[tuple[T] | BaseException | None] = queue.SimpleQueue()
 
     def read(self, deadline: Deadline) -> Generator[T, None, None]:
-        """Yield what arrives.
+        """Yield the items as they arrive.
 
         Raises:
             DeadlineExceededError, InterruptedByOperatorError: as `Deadline.check`.
-            BaseException: whatever ``produce`` raised.
+            BaseException: any error of ``produce``.
         """
         threading.Thread(target=self._run, daemon=True).start()
         with deadline.guarding(self._abort):
@@ -55,7 +55,7 @@ class Flow(Generic[T]):
 
 
 def run_aside(call: Callable[[], T]) -> Future[T]:
-    """Begin a call on a thread that holds nothing up, not even the end of this process."""
+    """Begin a call on a daemon thread, which does not keep this process from ending."""
     future: Future[T] = Future()
 
     def work() -> None:

@@ -1,7 +1,7 @@
-"""What is taken over from the caller's environment: where programs and Docker's own settings are looked for.
+"""Take over from the caller's environment only trusted places of programs and of Docker's own settings.
 
-Docker runs programs from its plugin folder, and Compose is one of them. So a folder there that somebody else can write
-is as bad as a plan that somebody else can write.
+Docker runs programs from its plugin folder, and Compose is one of them. So a folder there that another user can write
+is as bad as a plan that another user can write.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def keep_trusted(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with those folders of PATH alone in which only trusted users can put a program.
+    """Return the environment with only those folders of PATH in which only trusted users can put a program.
 
-    A relative one leads elsewhere in each folder, so it is left out for everybody; what others can write, for root.
+    A relative folder leads elsewhere in each working directory, so it is left out for everybody; a folder that others
+    can
+    write is left out for root.
 
     Raises:
-        TrustError: somebody else can change Docker's settings or plugins there.
+        TrustError: another user can change Docker's settings or plugins there.
     """
     require_trusted_settings(environment)
     folders = [folder for folder in environment.get("PATH", _DEFAULT_PATH).split(os.pathsep) if _is_kept(folder)]
@@ -32,7 +34,7 @@ def keep_trusted(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def require_trusted_settings(environment: Mapping[str, str]) -> None:
-    """See that only trusted users can change Docker's settings and plugins, and the certificates that are believed.
+    """Check that only trusted users can change Docker's settings, plugins and trusted certificates.
 
     Raises:
         TrustError: as `orchestrator.core.trust.require_trusted`.

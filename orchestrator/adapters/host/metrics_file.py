@@ -1,4 +1,4 @@
-"""The file that node_exporter's textfile collector reads."""
+"""Write the file that node_exporter's textfile collector reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a run that are for nobody else, with errors for the operator."""
+"""Write private files of a run, with errors for the operator."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ class SystemClock:
     """Implements `orchestrator.core.ports.clock.Clock`."""
 
     def now(self) -> datetime:
-        """Aware, UTC."""
+        """Return the time, aware and in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that only go forward."""
+        """Return seconds that only go forward."""
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""Where an address leads, and whether a secret may go there."""
+"""Judge addresses: where they lead, and whether a secret may go there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOW_32 = 0xFFFF_FFFF
 
 
 class Zone(IntEnum):
-    """How near an address is; each trusts the ones above it, and nobody is led to ``FORBIDDEN``."""
+    """Distance of an address; a server may redirect only to its own zone or further, and never to ``FORBIDDEN``."""
 
     PUBLIC = 0
     PRIVATE = 1
@@ -25,7 +25,7 @@ class Zone(IntEnum):
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the host of the URL is this machine by name or address, however that is written."""
+    """Tell whether the host of the URL is this machine by name or address, however that is written."""
     host = read_host(url)
     address = read_literal(host)
     if address is not None:
@@ -34,7 +34,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_literal(url: str) -> bool:
-    """Whether the host of the URL is an address and no name."""
+    """Tell whether the host of the URL is an address and no name."""
     try:
         ipaddress.ip_address(urlsplit(url).hostname or "")
     except ValueError:
@@ -43,13 +43,13 @@ def is_literal(url: str) -> bool:
 
 
 def is_private_address(url: str) -> bool:
-    """Whether the host of the URL is a literal address of a private network; no proxy leads there."""
+    """Tell whether the host of the URL is a literal address of a private network; no proxy leads there."""
     address = read_literal(read_host(url))
     return address is not None and _unwrap(address).is_private
 
 
 def is_private_channel(url: str) -> bool:
-    """Whether a secret may be sent there: encrypted, or not leaving this machine."""
+    """Tell whether a secret may be sent there: encrypted, or not leaving this machine."""
     try:
         return urlsplit(url).scheme == "https" or is_loopback(url)
     except ValueError:
@@ -57,12 +57,12 @@ def is_private_channel(url: str) -> bool:
 
 
 def is_same_origin(one: str, other: str) -> bool:
-    """Whether scheme, host and port are the same."""
+    """Tell whether scheme, host and port are the same."""
     return urlsplit(one.lower())[:2] == urlsplit(other.lower())[:2]
 
 
 def read_host(url: str) -> str:
-    """The host of the URL without brackets, zone and the dot at its end; empty where it has none."""
+    """Return the host of the URL without brackets, zone and final dot; empty where it has none."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -71,7 +71,7 @@ def read_host(url: str) -> str:
 
 
 def read_literal(host: str) -> Address | None:
-    """The address that a host is, also where it is short (``127.1``), hexadecimal, octal or one number; else None."""
+    """Return the address that a host is, also if short (``127.1``), hexadecimal, octal or one number; else None."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -85,7 +85,7 @@ def read_literal(host: str) -> Address | None:
 
 
 def find_zone(address: Address) -> Zone:
-    """How near it is; what carries an address of version 4 inside is judged by that."""
+    """Return the zone of an address; one that embeds an address of version 4 is judged by that."""
     inner = _unwrap(address)
     if inner.is_loopback or inner.is_unspecified:
         return Zone.LOOPBACK
@@ -97,14 +97,14 @@ def find_zone(address: Address) -> Zone:
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, in the order of the resolver. Raises `OSError`."""
+    """Resolve a host to addresses, in the order of the resolver. Raises `OSError`."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     texts = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
     return [ipaddress.ip_address(text) for text in texts]
 
 
 def choose_admitted(addresses: Iterable[Address], asker: Iterable[Address]) -> Address | None:
-    """The first of ``addresses`` that a server at ``asker`` may lead us to: none that is nearer to us than itself."""
+    """Return the first of ``addresses`` that a server at ``asker`` may lead us to: none nearer to us than itself."""
     reach = max(map(find_zone, asker), default=Zone.PUBLIC)
     return next((one for one in addresses if find_zone(one) <= min(reach, Zone.LOOPBACK)), None)
 

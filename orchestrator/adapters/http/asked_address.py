@@ -1,4 +1,4 @@
-"""What a request says of the address that users ask at, when it goes to a container's own address; pure.
+"""Build the headers that name the address users ask, for a request to a container's own address; pure.
 
 An app that answers to its own host name only, or that builds links from it, is asked as its users or the proxy in
 front of it would ask. ``X-Forwarded-For`` is left out: an app that trusts no proxy refuses a request that has it.
@@ -13,7 +13,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def build_headers(asked: str) -> Mapping[str, str]:
-    """The headers for a request that stands for one to the address ``asked``; a login in it is left out.
+    """Build the headers of a request that stands for one to the address ``asked``; a login in it is left out.
 
     Raises:
         ValueError: it is no address of HTTP.
@@ -33,7 +33,7 @@ def build_headers(asked: str) -> Mapping[str, str]:
 
 
 def name_host(url: str) -> str:
-    """The host of an address as a browser sends it: ASCII, an IPv6 address in brackets and without its zone."""
+    """Return the host of an address as a browser sends it: ASCII, IPv6 in brackets and without its zone."""
     host = (urlsplit(url).hostname or "").partition("%")[0]
     if ":" in host:
         return f"[{host}]"

@@ -1,4 +1,4 @@
-"""What one question to a server may cost us, all its pages, redirects, repetitions and logins together."""
+"""Bound the cost of one question to a server, with all its pages, redirects, retries and logins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.adapters.host.system_clock import SystemClock
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a server may cost us.
+    """The most that a server may cost us.
 
     For each answer: ``connect_s``, ``read_s`` (of silence), ``body_bytes`` (after decompression), ``values`` and
     ``depth`` of its JSON. For the whole question: ``total_s``, ``total_bytes``, ``requests``, and how many ``entries``
@@ -34,11 +34,11 @@ DEFAULT_LIMITS = Limits()
 
 
 class SpentError(Exception):
-    """A question has cost more than it may; the text says what, as the end of a sentence."""
+    """A question has exceeded its budget; the text names the limit, as the end of a sentence."""
 
 
 class Budget:
-    """What is left for one question."""
+    """The rest of the budget of one question."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
@@ -51,7 +51,7 @@ class Budget:
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left; 0 where there are none."""
+        """Return the seconds left, 0 where there are none."""
         return max(0.0, self.ends_at - self._clock.monotonic())
 
     def pause(self, seconds: float) -> None:
@@ -60,11 +60,11 @@ class Budget:
 
     @property
     def next_body_bytes(self) -> int:
-        """How large the next answer may be."""
+        """Return the most bytes that the next answer may have."""
         return min(self.limits.body_bytes, self._bytes)
 
     def take_request(self) -> None:
-        """One more request. Raises `SpentError`, also where no time is left."""
+        """Count one more request. Raises `SpentError`, also where no time is left."""
         self._requests -= 1
         if self._requests < 0:
             raise SpentError(f"needs more than {self.limits.requests} requests for one question")
@@ -72,7 +72,7 @@ class Budget:
             raise SpentError(f"did not answer in full within {self.limits.total_s:g} s")
 
     def take_bytes(self, count: int) -> None:
-        """So many more bytes. Raises `SpentError`."""
+        """Count so many more bytes. Raises `SpentError`."""
         if count > self.limits.body_bytes:
             raise SpentError(f"sent more than {self.limits.body_bytes} bytes")
         self._bytes -= count
@@ -80,13 +80,13 @@ class Budget:
             raise SpentError(f"sent more than {self.limits.total_bytes} bytes for one question")
 
     def take_entries(self, count: int) -> None:
-        """So many more releases or tags. Raises `SpentError`."""
+        """Count so many more releases or tags. Raises `SpentError`."""
         self._entries -= count
         if self._entries < 0:
             raise SpentError(f"lists more than {self.limits.entries} entries")
 
     def take_notes(self, count: int) -> bool:
-        """Whether so many more characters of notes may be kept; those of older releases are left out first."""
+        """Tell whether so many more characters of notes may be kept; notes of older releases are left out first."""
         if count > self._notes:
             return False
         self._notes -= count

@@ -1,6 +1,6 @@
-"""HTTP as this program speaks it: bounded in time, size and depth, and never led to another host.
+"""Speak HTTP: bounded in time, size and depth, and never led to another host.
 
-What a server sends is untrusted; none of it appears in an error, nor does anything that we sent.
+Answers are untrusted; no error contains any part of them, nor of what we sent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PAUSE_AT_MOST_S = 10.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said; ``url`` is where it was said, after redirects."""
+    """Answer of a server; ``url`` is its address after redirects."""
 
     url: str
     status: int
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Document:
-    """Parsed JSON, of any shape, and where its next page is."""
+    """Parsed JSON, of any shape, and the address of its next page."""
 
     content: object
     next_url: str | None
@@ -87,7 +87,7 @@ def fetch_json(line: Line, url: str, headers: Mapping[str, str]) -> Document:
 
 
 def fetch(line: Line, url: str, headers: Mapping[str, str]) -> Answer:
-    """GET whatever the status is; redirects are followed on the same host only. All of it counts for the question.
+    """GET with any status; redirects are followed on the same host only. All of it counts for the question.
 
     Raises:
         ReleaseError: ``releases.unreachable``, ``releases.hostile``.
@@ -104,7 +104,7 @@ def fetch(line: Line, url: str, headers: Mapping[str, str]) -> Answer:
 
 
 def read_document(answer: Answer, limits: Limits = DEFAULT_LIMITS) -> Document:
-    """The JSON of an answer. Raises `ReleaseError` as `fetch_json`."""
+    """Parse the JSON of an answer. Raises `ReleaseError` as `fetch_json`."""
     require_success(answer.url, answer.status, answer.headers)
     try:
         return Document(read_json(answer.body, values=limits.values, depth=limits.depth), answer.next_url)
@@ -113,7 +113,7 @@ def read_document(answer: Answer, limits: Limits = DEFAULT_LIMITS) -> Document:
 
 
 def new_session(url: str, doors: Doors | None = None) -> requests.Session:
-    """A session for one server: no login of its own, no cookies, no proxy to reach loopback."""
+    """Make a session for one server: no login of its own, no cookies, no proxy to reach loopback."""
     session = Session()
     session.trust_env = not is_loopback(url)
     session.auth = _NoCredentials()
@@ -129,7 +129,7 @@ def run_bounded(call: Callable[[], T], seconds: float, cancel: Callable[[], None
     """Run a blocking call that cannot bound itself (name resolution, a header sent a byte a second).
 
     Raises:
-        TimeoutError: it was not over in time; it is cancelled, and left to end on a thread that holds nothing up.
+        TimeoutError: it was not over in time; it is cancelled, and left to end on a daemon thread.
     """
     try:
         return run_aside(call).result(timeout=seconds)
@@ -139,10 +139,10 @@ def run_bounded(call: Callable[[], T], seconds: float, cancel: Callable[[], None
 
 
 def read_body(response: requests.Response, limit_bytes: int, ends_at: float) -> bytes:
-    """At most ``limit_bytes`` of the body, decompressed, until ``ends_at`` of the monotonic clock.
+    """Read at most ``limit_bytes`` of the body, decompressed, until ``ends_at`` of the monotonic clock.
 
     Raises:
-        TimeoutError: the clock was quicker.
+        TimeoutError: that time is over.
     """
     body = bytearray()
     while len(body) < limit_bytes:

@@ -1,4 +1,4 @@
-"""The connections of one question: each address judged before it is connected to, all of them ended with its time."""
+"""Keep the connections of one question: each address is judged before the connection, all of them end with its time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COOKIES = ("Set-Cookie", "Set-Cookie2")
 
 
 class Doors:
-    """What a question has open; `close` ends it from any thread, also where a server keeps it waiting."""
+    """The open connections of a question; `close` ends them from any thread, also where a server keeps it waiting."""
 
     def __init__(self, choose: Choose | None = None) -> None:
         self._choose = choose
@@ -27,16 +27,16 @@ class Doors:
         self._responses: list[requests.Response] = []
 
     def find_address(self, connection: HTTPConnection, host: str) -> str:
-        """Where to connect to for a host; a proxy is the operator's own."""
+        """Find the address to connect to for a host; a proxy is the operator's own."""
         self._connections.append(connection)
         return host if self._choose is None or connection.proxy is not None else self._choose(host, connection.port)
 
     def keep(self, response: requests.Response) -> None:
-        """Remember an answer that is read now."""
+        """Remember an answer that is being read."""
         self._responses.append(response)
 
     def close(self) -> None:
-        """End whatever is open: a thread that reads it wakes up."""
+        """End every open connection: a thread that reads one wakes up."""
         for connection in self._connections:
             with suppress(OSError, AttributeError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
@@ -46,26 +46,26 @@ class Doors:
 
 
 class Adapter(HTTPAdapter):
-    """Sends through `Doors`; cookies are dropped before anybody reads them."""
+    """Sends through `Doors`; cookies are dropped before they are parsed."""
 
     def __init__(self, doors: Doors) -> None:
         self._pools = _build_pools(doors)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As the base does it, with connections of ours."""
+        """Do as the base does, with connections of ours."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """As the base does it, with connections of ours."""
+        """Do as the base does, with connections of ours."""
         manager = super().proxy_manager_for(proxy, **kwargs)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = self._pools
         return manager
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """As the base does it; what parses cookies takes its time for long ones."""
+        """Do as the base does, without cookies: parsing long ones takes long."""
         message = getattr(getattr(resp, "_original_response", None), "msg", None)
         if message is not None:
             for name in _COOKIES:
@@ -77,7 +77,7 @@ class Session(requests.Session):
     """A session that follows no redirect by itself: the library would read all of its body first."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None, whatever the answer says."""
+        """Return None, whatever the answer says."""
 
 
 def _build_pools(doors: Doors) -> dict[str, type[HTTPConnectionPool]]:

@@ -1,4 +1,4 @@
-"""What went wrong between us and a server, in words for an operator; nothing that a server sent is in them."""
+"""Build the errors of requests, in words for an operator; no text of a server is in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REFUSALS = (401, 403)
 
 
 def untrusted_response(url: str, what: str) -> ReleaseError:
-    """The server's answer is not what such a server sends."""
+    """Build the error for an answer that such a server does not send."""
     return ReleaseError(
         "releases.hostile",
         f"{_shown(url)} {what}.",
@@ -24,7 +24,7 @@ def untrusted_response(url: str, what: str) -> ReleaseError:
 
 
 def unreachable(url: str, what: str, *, retry_at: datetime | None = None) -> ReleaseError:
-    """The server gave no usable answer this time; ``retry_at`` where it says when it will."""
+    """Build the error for a server without a usable answer; ``retry_at`` if it says when it will have one."""
     return ReleaseError(
         "releases.unreachable",
         f"{_shown(url)} {what}.",
@@ -35,7 +35,7 @@ def unreachable(url: str, what: str, *, retry_at: datetime | None = None) -> Rel
 
 
 def denied(url: str, status: int) -> ReleaseError:
-    """The server wants a login, or another one."""
+    """Build the error for a server that wants a login, or another one."""
     return ReleaseError(
         "releases.denied",
         f"{_shown(url)} refuses access ({status}).",
@@ -45,7 +45,7 @@ def denied(url: str, status: int) -> ReleaseError:
 
 
 def require_success(url: str, status: int, headers: Mapping[str, str]) -> None:
-    """Go on where a document came. Raises `ReleaseError`."""
+    """Return where the status is a success. Raises `ReleaseError`."""
     if status == 200:  # noqa: PLR2004 - the one status that comes with a document
         return
     limited = headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in headers
@@ -83,7 +83,7 @@ def _not_found(url: str) -> ReleaseError:
 
 
 def _shown(url: str) -> str:
-    """Host and path; a query or a login in the address may be secret."""
+    """Return host and path; a query or a login in the address may be secret."""
     try:
         parts = urlsplit(url)
     except ValueError:

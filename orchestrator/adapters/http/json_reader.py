@@ -1,7 +1,7 @@
-"""The one reader of JSON from outside: bounded in values and depth, without half characters, never a surprise.
+"""Read JSON from outside: bounded in values and depth, and without half characters.
 
-A document that cannot be read is a `DocumentError`, whatever is wrong with it. What is valid JSON and of another
-shape than expected is for the model that it is read into.
+A document that cannot be read is a `DocumentError`. Valid JSON of another shape than expected is for the model that
+reads it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0")
 
 
 class DocumentError(Exception):
-    """A document that cannot be read; the text says why, as the end of a sentence."""
+    """A document that cannot be read; the text gives the reason, as the end of a sentence."""
 
 
 def read_json(content: bytes, *, values: int = _VALUES, depth: int = _DEPTH) -> object:
-    """The document in ``content``; of two equal keys the last one counts.
+    """Parse the document in ``content``; of two equal keys the last one counts.
 
     Raises:
-        DocumentError: it is not JSON (numbers that are none and numbers of thousands of digits among it), or has
+        DocumentError: it is not JSON (among it special numbers and numbers of thousands of digits), or has
             too many values or levels.
     """
     if sum(map(content.count, _STARTS)) > values:
@@ -42,7 +42,7 @@ def read_json(content: bytes, *, values: int = _VALUES, depth: int = _DEPTH) -> 
 
 
 def clean(document: object) -> object:
-    """The document without half characters: JSON can spell them, and nothing else can be written with them."""
+    """Return the document without half characters: JSON can spell them, and nothing else can be written with them."""
     if isinstance(document, str):
         return clean_text(document)
     if isinstance(document, list):
@@ -53,7 +53,7 @@ def clean(document: object) -> object:
 
 
 def clean_text(text: str) -> str:
-    """The text with a question mark for each half of a character."""
+    """Return the text with a question mark for each half of a character."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 

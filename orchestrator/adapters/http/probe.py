@@ -1,4 +1,4 @@
-"""An outside look at the app over HTTP."""
+"""Probe the app over HTTP from outside."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class HttpProbe:
     """Asks once, as a user would: certificates are checked, nothing is retried, redirects are not followed."""
 
     def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
-        """One GET, over after ``timeout_s`` seconds in all; at most 64 KiB of the body. Never raises.
+        """Send one GET, over after ``timeout_s`` seconds in all; at most 64 KiB of the body. Never raises.
 
-        ``asked`` is the address that users ask at, where ``url`` is another one of the same app.
+        ``asked`` is the address that users ask, where ``url`` is another one of the same app.
         """
         try:
             headers = build_headers(asked) if asked else {}

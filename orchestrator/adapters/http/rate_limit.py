@@ -1,4 +1,4 @@
-"""When a server that has had enough wants to be asked again."""
+"""Read when a server that limits requests may be asked again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _LONGEST = 64
 
 
 def read_pause_s(headers: Mapping[str, str], otherwise: float) -> float:
-    """The seconds that the server asks for before the next try; ``otherwise`` where it names none that makes sense."""
+    """Return the seconds that the server asks for before a retry; ``otherwise`` where it names no sensible number."""
     now = datetime.now(UTC)
     at = read_retry_at({"Retry-After": headers.get("Retry-After", "")}, now)
     return max(0.0, (at - now).total_seconds()) if at else otherwise
 
 
 def read_retry_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """The moment that the server names (UTC), None if it names none that makes sense.
+    """Return the moment that the server names (UTC), None if it names no sensible one.
 
     ``Retry-After`` is seconds or a date; GitHub names the second in ``X-RateLimit-Reset`` once nothing remains.
     """

@@ -1,6 +1,6 @@
-"""Notifications through Apprise, which speaks to a hundred services; an address there holds its secret.
+"""Send notifications through Apprise, which speaks to a hundred services; an address there holds its secret.
 
-No address and no part of one appears in what is told of a failure.
+No address and no part of one appears in the report of a failure.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _NOT_OURS = 0o077
 
 @dataclass(frozen=True)
 class AppriseNotifier:
-    """The addresses are in an environment variable, in a file, or in both; each is told on its own, all at once."""
+    """Notifies the addresses in an environment variable, in a file, or in both; each on its own, all at once."""
 
     variable: str | None
     file: Path | None
     environment: Mapping[str, str]
 
     def read_urls(self) -> tuple[str, ...]:
-        """All addresses, those of the variable first. Raises `OSError` where the file cannot be read."""
+        """Return all addresses, those of the variable first. Raises `OSError` where the file cannot be read."""
         found = self.environment.get(self.variable, "").split() if self.variable else []
         if self.file is not None:
             lines = read_beginning(self.file, _MAX_BYTES).decode("utf-8", "replace").splitlines()
@@ -69,7 +69,7 @@ class AppriseNotifier:
 
 
 def _build_sender(url: str, notice: Notice) -> Callable[[], str]:
-    """What tells one address, and says what did not work."""
+    """Build the function that notifies one address, and returns the reason of a failure."""
     import apprise  # noqa: PLC0415 - as above
 
     asset = apprise.AppriseAsset(app_id="upgrade-orchestrator", async_mode=False, secure_logging=True)

@@ -1,1 +1,1 @@
-"""Where releases are announced: GitHub, a registry, a file."""
+"""Sources of releases: GitHub, a registry, a file."""

@@ -1,4 +1,4 @@
-"""Releases announced in a JSON file, for hosts without the internet and for tests."""
+"""Read releases from a JSON file, for hosts without the internet and for tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FileFeed:
         self._path = path
 
     def list_releases(self) -> tuple[Release, ...]:
-        """All entries of the file.
+        """Return all entries of the file.
 
         Raises:
             ReleaseError: ``releases.not_found``, ``releases.denied`` (the file cannot be read),
@@ -79,7 +79,7 @@ class FileFeed:
 
 
 def read_releases(entries: Iterable[Mapping[str, object]], budget: Budget) -> tuple[Release, ...]:
-    """Those of ``entries`` that are releases; of many long notes, the later ones are left out."""
+    """Return the ``entries`` that are releases; of many long notes, the later ones are left out."""
     found = []
     for entry in entries:
         release = read_release(entry)
@@ -90,7 +90,7 @@ def read_releases(entries: Iterable[Mapping[str, object]], budget: Budget) -> tu
 
 
 def read_release(fields: Mapping[str, object]) -> Release | None:
-    """A release from untrusted fields named as in `Release`, others ignored; None if it is not one.
+    """Read a release from untrusted fields named as in `Release`, others ignored; None if it is not one.
 
     A date without a zone counts as UTC; an address that is not on the web is left out.
     """

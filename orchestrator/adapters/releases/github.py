@@ -1,4 +1,4 @@
-"""Releases of a repository on GitHub or GitHub Enterprise."""
+"""Read releases of a repository on GitHub or GitHub Enterprise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_PAGES = 5
 class GitHubFeed:
     """The newest 500 releases of ``owner/name``. The token is sent to ``api_base`` only and shown nowhere.
 
-    What GitHub says has not changed since the listing before is not sent again.
+    Pages that have not changed since the listing before are not sent again.
 
     Raises:
         PlanError: ``plan.repository``; ``plan.insecure_source`` (the token would travel in clear text).

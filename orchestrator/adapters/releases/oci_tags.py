@@ -1,4 +1,4 @@
-"""Releases announced by nothing but the tags of their images (OCI distribution API)."""
+"""Read releases from the tags of their images alone (OCI distribution API)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ class RegistryFeed:
 
 
 def split_image(image: str) -> tuple[str, str]:
-    """Host of the registry's API and name of the repository there, as Docker reads an image without a tag."""
+    """Split an image without a tag, as Docker reads it, into the host of the registry's API and the repository
+    there.
+    """
     first, slash, rest = image.partition("/")
     if not slash or not (set(first) & set(".:") or first == "localhost"):
         first, rest = "docker.io", image

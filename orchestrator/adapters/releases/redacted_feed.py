@@ -1,4 +1,4 @@
-"""Releases with what their authors should not have written into the notes taken out."""
+"""Redact the notes of releases."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NOTES_AT_MOST = 64 * 1024
 
 @dataclass(frozen=True)
 class MaskedFeed:
-    """Another feed; notes go to a terminal, a page and the journal, and none of them is a place for a secret."""
+    """Redacts another feed; notes go to a terminal, a page and the journal, none of which may show a secret."""
 
     feed: ReleaseFeed
     mask: Redactor
 
     def list_releases(self) -> tuple[Release, ...]:
-        """As the other feed has them. Raises what it raises."""
+        """Return the redacted releases of the other feed. Raises its errors."""
         found = self.feed.list_releases()
         return tuple(one.model_copy(update={"notes": self._mask(one.notes)}) if one.notes else one for one in found)
 
