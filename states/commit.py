@@ -76,7 +76,7 @@ class Commit(StateKind[Options]):
         return observe_serving(ctx, lambda: _look(ctx))
 
 
-# Whoever has edited it meanwhile meant another version than the one that was confirmed, proven, and stays.
+# An edit of it meanwhile meant another version than the one that was confirmed, is proven, and stays.
 def _pin_again(ctx: StateContext[Options]) -> str:
     platform, pin = ctx.ports.platform, ctx.require(Committed).pin
     if platform.read_pin() == pin:

@@ -11,7 +11,7 @@ from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import JobStatus
 from orchestrator.core.ports.platform import Platform
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.migration_job import choose_code, explain_exit, job_name, migration_log, put_away
+from states.shared.migration_job import choose_code, explain_exit, job_name, migration_log, save_and_remove
 from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
 from states.shared.write_lock import end_leftovers, fence_opened, name_sessions, require_untouched
@@ -124,7 +124,7 @@ def _command(ctx: StateContext[MigrateOptions]) -> tuple[str, ...]:
 def _run(
     ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...], log: Path
 ) -> tuple[JobStatus, str, str]:
-    """The verdict, the last lines of the log, and what could not be put away."""
+    """The verdict, the last lines of the log, and the containers that could not be removed."""
     platform = ctx.ports.platform
     pin = str(ctx.require(TargetRelease).pin)
     ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}`", "migrate_s"))
@@ -136,7 +136,7 @@ def _run(
         if error.code != "job.exists":
             _end(platform, name, log)
         raise
-    return status, *put_away(platform, name, log)
+    return status, *save_and_remove(platform, name, log)
 
 
 def _await_end(ctx: StateContext[MigrateOptions], name: str) -> JobStatus:
@@ -150,4 +150,4 @@ def _await_end(ctx: StateContext[MigrateOptions], name: str) -> JobStatus:
 def _end(platform: Platform, name: str, log: Path) -> None:
     with suppress(StateError):  # the state has failed already; `restore` ends whatever works before it begins
         platform.stop_job(name)
-        put_away(platform, name, log)
+        save_and_remove(platform, name, log)

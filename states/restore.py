@@ -22,7 +22,7 @@ from orchestrator.core.ports.database import Database
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.backup_proof import find_other_properties, prove_again, restore_beside, side_name
 from states.shared.change_evidence import find_changes, tell_beyond
-from states.shared.migration_job import put_away_leftover
+from states.shared.migration_job import remove_leftover
 from states.shared.retry import GOING_BACK, is_away, retry_while_unreachable
 from states.shared.step_progress import build_progress
 
@@ -92,7 +92,7 @@ def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
     ctx.ports.platform.end_jobs(ctx.run_id)
     # What failed is given no time for a last word, which could reach somebody, and users wait.
     ctx.ports.platform.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
-    put_away_leftover(ctx)
+    remove_leftover(ctx)
 
 
 def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:

@@ -1,7 +1,7 @@
-"""What a monitoring system wants to know of a plan, in the text format of Prometheus. Pure.
+"""Build the metrics of a plan, in the text format of Prometheus. Pure.
 
-Written by hand: it is a page of plain text, and the library for it would be imported by every run. That a parser of
-Prometheus reads it is tested.
+Written by hand: the page is plain text, and every run would have to import the library. A test reads it with the parser
+of Prometheus.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Samples = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Update:
-    """Whether the last look at the releases has found a newer one, and when that was."""
+    """The result of the last check for a newer release, and its time."""
 
     available: bool
     at: datetime
@@ -35,7 +35,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What is known; ``last`` is the newest run that has ended, None where there was none."""
+    """The values of the page; ``last`` is the newest run that has ended, None where there was none."""
 
     plan: str
     last: RunReport | None
@@ -45,7 +45,7 @@ class Metrics:
 
 
 def render_metrics(metrics: Metrics) -> str:
-    """The page. What is not known has no sample, so that it cannot be taken for a zero."""
+    """Render the page. An unknown value has no sample, so that nobody takes it for a zero."""
     lines: list[str] = []
     for name, help_text, samples in _collect(metrics):
         if samples:

@@ -1,6 +1,6 @@
-"""How a run ended, as a message to somebody who is not at the terminal. Pure.
+"""Build the notification about the end of a run, for people who are not at the terminal. Pure.
 
-What the app's containers have logged stays on this host: of a reason, only its first line goes out.
+The log lines of the app's containers stay on this host: of a reason, only the first line is sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WIDTH = 300
 
 
 def build_notice(report: RunReport, host: str) -> Notice:
-    """What is told of a run that has ended; ``host`` is where."""
+    """Build the notice of a run that has ended on ``host``."""
     run = report.run
     word = run.verdict.value.replace("_", " ") if run.verdict else "unfinished"
     lines = [f"{_tell_versions(report)}on {host}"]

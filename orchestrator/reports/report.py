@@ -1,4 +1,4 @@
-"""How a run ended, for people and for programs: read from the journal alone, with the commands of the adapters."""
+"""The end of a run, for people and for programs: read from the journal alone, with the commands of the adapters."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class StateLine:
 
 @dataclass(frozen=True)
 class Outage:
-    """How long the app was away from its users; ``ended_at`` is None until a version was seen to serve again."""
+    """The time in which users did not reach the app; ``ended_at`` is None until a version was seen to serve again."""
 
     began_at: datetime
     ended_at: datetime | None
 
     @property
     def seconds(self) -> float | None:
-        """None until it is over."""
+        """Its length; None until it is over."""
         if self.ended_at is None:
             return None
         return round(max(0.0, (self.ended_at - self.began_at).total_seconds()), 3)
@@ -54,10 +54,10 @@ class Outage:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What is told of a run. ``outage_s`` is None where the app was never stopped, or has not come back.
+    """The report of a run. ``outage_s`` is None where the app was never stopped, or has not come back.
 
-    ``down_since``: when it was stopped, where nobody has seen it come back. ``failure``: None where none was met.
-    ``notes``: what else is worth knowing, one sentence each: files that were edited meanwhile, what was dropped.
+    ``down_since`` is the time of the stop where no version was seen to serve since; ``failure`` is None where no state
+    has failed. ``notes`` are sentences about files that were edited meanwhile and artifacts that were dropped.
     """
 
     run: Run
@@ -146,7 +146,7 @@ def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> R
 
 
 def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...], recovery: Recovery) -> tuple[str, ...]:
-    """What the operator does now; a numbered runbook where he must act."""
+    """Advice to the operator; the lines of a runbook where they must act."""
     if run.verdict in (Verdict.COMMITTED, Verdict.UP_TO_DATE):
         return ()
     if run.verdict in (Verdict.REFUSED, Verdict.ROLLED_BACK):
@@ -154,7 +154,7 @@ def build_next_steps(run: Run, facts: Facts, records: tuple[Record, ...], recove
     return build_runbook(run.id, facts, records, recovery)
 
 
-# What preflight refuses is a list, each line of it with what to do.
+# Preflight refuses with a list, and each line of it says its own remedy.
 def _advise(run: Run, failure: Failure | None) -> str:
     if failure is None or failure.owner is None or failure.code == "refused.preflight":
         advice = "wait for a better release" if run.verdict is Verdict.ROLLED_BACK else ""
@@ -168,7 +168,7 @@ def _advise(run: Run, failure: Failure | None) -> str:
 
 
 def find_outage(facts: Facts) -> Outage | None:
-    """Since when the app is or was away; None where it was never stopped."""
+    """Find the outage of a run; None where the app was never stopped."""
     stopped, serving = facts.find(StoppedServices), facts.find(Serving)
     return Outage(stopped.at, serving.at if serving else None) if stopped else None
 

@@ -35,9 +35,9 @@ _CHANGES_APP = frozenset({*_WRITERS, "restore", "rollback", "commit"})
 
 
 def build_runbook(run_id: str, facts: Facts, records: Sequence[Record], recovery: Recovery) -> tuple[str, ...]:
-    """Commands in their order, each a line for a shell: back to the old version, after the commit on with the new one.
+    """Build the lines in their order: back to the old version, after the commit forward to the new one.
 
-    What is set aside keeps all that was written.
+    The data that are set aside keep all that was written.
     """
     situation = find_situation(run_id, facts, records)
     told = _build_remarks(situation.goal, facts, records)
@@ -45,7 +45,7 @@ def build_runbook(run_id: str, facts: Facts, records: Sequence[Record], recovery
 
 
 def find_situation(run_id: str, facts: Facts, records: Sequence[Record]) -> Situation:
-    """Where a run ended, and what has to serve now."""
+    """Find the situation of a run: which version has to serve, with which images, on which data."""
     app, current, committed = facts.find(FrozenProject), facts.find(Current), facts.find(Committed)
     if app is None or current is None:
         return Situation(run_id, Goal.LOOK)
@@ -65,12 +65,12 @@ def _build_remarks(goal: Goal, facts: Facts, records: Sequence[Record]) -> tuple
         return ()
     if committed is None:
         return _build_advice(records)
-    # Users may have written into the new version: what leads back from here would lose that.
+    # Users may have written into the new version: a way back from here would lose that.
     stays = f"# version {committed.version} is committed and stays: nothing was taken back"
     return (stays, *_build_advice(records))
 
 
-# The state that could not go on is the last one, and what stood in its way has to go before the lines can work.
+# The state that could not go on is the last one; the lines work only once the cause of its failure is removed.
 def _build_advice(records: Sequence[Record]) -> tuple[str, ...]:
     failures = find_failures(records)
     if not failures or failures[-1].owner in (None, Owner.RELEASE):
@@ -84,12 +84,12 @@ def _advise(failure: Failure) -> str:
 
 
 def _find_data(facts: Facts, records: Sequence[Record]) -> Exchange | Reload | None:
-    """The data as they were when the app stopped, where something may have been written to them since."""
+    """Find the data as they were when the app stopped; None where nothing can have been written to them since."""
     if not _has_entered(records, _WRITERS, "database"):
         return None
     snapshot, way = facts.find(Snapshot), facts.find(RollbackDecision)
     if facts.find(Replacement) is not None:
-        # What was live goes back to its name, if it has lost it: it is itself, not a copy.
+        # The data that were live go back to their name, if they have lost it: the original, not a copy.
         if snapshot is None or snapshot.database is None:
             return None
         return Exchange(snapshot.source, snapshot.database, snapshot.mark, original=True)
@@ -104,7 +104,7 @@ def _find_reload(facts: Facts, snapshot: Snapshot | None) -> Reload | None:
     fence, lost, backup = facts.find(Fence), facts.find(LostSnapshot), facts.find(BackupManifest)
     live = snapshot.source if snapshot else fence.database if fence else ""
     if not live or fence is None:
-        return None  # nobody has stopped the app
+        return None  # the app was not stopped
     own = snapshot.backup if snapshot and snapshot.backup else backup
     token = snapshot.mark if snapshot else fence.mark
     whole = lost.receipt if lost else own
@@ -118,7 +118,7 @@ def _find_reload(facts: Facts, snapshot: Snapshot | None) -> Reload | None:
 
 
 def _find_old_images(facts: Facts, project: FrozenProject, current: Current) -> tuple[WantedImage, ...]:
-    """What ran, under the name by which the app asks for it; images that are another one each."""
+    """Find the image that ran, with the name by which the app asks for it; none where the services ran several."""
     target = facts.find(TargetRelease)
     if target is None:
         return ()
@@ -144,6 +144,6 @@ def _may_have_changed(facts: Facts, records: Sequence[Record]) -> bool:
 
 
 def _has_entered(records: Sequence[Record], kinds: frozenset[str], *changes: str) -> bool:
-    """Whether a state of these kinds was entered, or a step of the operator's own that may change this much."""
+    """Whether a state of these kinds was entered, or a command of the operator's own that may change this much."""
     entered = [one.payload for one in records if one.record == "entered"]
     return any(payload["kind"] in kinds or payload.get("changes") in changes for payload in entered)

@@ -1,6 +1,6 @@
-"""One file with all that is known of a run and none of its secrets, for somebody who is asked for help.
+"""Pack the records and files of a run, secrets removed, into one file for people who are asked for help.
 
-What is not there is named in it: a run that is not over, a file that was lost or cleaned up, is no reason to have none.
+The file lists what is missing: it is written for a run that is not over as well, and where files were lost or removed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BUNDLE = ("plan.yaml", "env")
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in the support file; ``content`` is None where it was not to be had, and ``remark`` says why."""
+    """A file in the support file; ``content`` is None where it could not be read, and ``remark`` says why."""
 
     name: str
     content: bytes | None
@@ -47,13 +47,13 @@ class Entry:
 
     @property
     def masked(self) -> int:
-        """How many secrets were taken out."""
+        """The number of secrets that were removed."""
         return (self.content or b"").count(MARK.encode())
 
 
 @dataclass(frozen=True)
 class SupportFile:
-    """What was written where."""
+    """The path and the contents of a support file that was written."""
 
     path: Path
     entries: tuple[Entry, ...]
@@ -73,7 +73,7 @@ class SupportFile:
 
 
 def write_support(journal: Journal, run: Run, mask: Redactor, recovery: Recovery, path: Path) -> SupportFile:
-    """Pack a run into ``path``, a new file of mode 0600, with everything that ``mask`` knows taken out.
+    """Pack a run into ``path``, a new file of mode 0600, with all secrets that ``mask`` knows removed.
 
     Raises:
         UsageError: ``usage.output_exists``, ``usage.output_unwritable``.
@@ -99,7 +99,7 @@ def write_support(journal: Journal, run: Run, mask: Redactor, recovery: Recovery
 
 
 def collect(journal: Journal, run: Run, mask: Redactor, recovery: Recovery) -> Iterator[Entry]:
-    """Everything about a run, masked, with a list of it at the end."""
+    """Collect the entries for a run, masked, with a list of them at the end."""
     records, project = journal.records(run.id), journal.facts(run.id).find(FrozenProject)
     report, folder = build_report(run, records, recovery), journal.path.parent / "runs" / run.id
     bundle = (*_BUNDLE, *([project.template.name] if project else []))
@@ -140,7 +140,7 @@ def _read(path: Path) -> tuple[bytes, str]:
         if status.st_size <= _MAX_BYTES:
             return stream.read(_MAX_BYTES), ""
         stream.seek(-_MAX_BYTES, os.SEEK_END)
-        # From the beginning of a line: of a secret that was cut in two, nobody would know the rest.
+        # From the beginning of a line: the redactor would not know the second half of a secret that was cut in two.
         _, _, end = stream.read(_MAX_BYTES).partition(b"\n")
         return f"{CUT_MARK}\n".encode() + end, f"the end of {status.st_size} bytes"
 
@@ -161,7 +161,7 @@ def _dump(document: object, mask: Redactor) -> bytes:
     return _encode(text)
 
 
-# Half a character, which JSON can spell, is no reason to have none.
+# JSON can spell half a character, which UTF-8 cannot: it is replaced.
 def _encode(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -173,14 +173,14 @@ def _pack(stream: BinaryIO, entries: tuple[Entry, ...], run: Run) -> None:
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for entry in entries:
             if entry.content is not None:
-                header = tarfile.TarInfo(f"support-{run.id}/{entry.name}")  # without the names of anybody on this host
+                header = tarfile.TarInfo(f"support-{run.id}/{entry.name}")  # without names of users of this host
                 header.size, header.mode = len(entry.content), _PRIVATE
                 header.mtime = (run.ended_at or run.began_at).timestamp()
                 archive.addfile(header, io.BytesIO(entry.content))
 
 
 def tell_size(entry: Entry) -> str:
-    """How much there is of a file, and how many secrets were taken out of it."""
+    """Tell the size of an entry, and how many secrets were removed from it."""
     if entry.content is None:
         return "missing"
     masked = entry.masked

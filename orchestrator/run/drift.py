@@ -1,4 +1,4 @@
-"""Files that somebody edits while a run is at work or was cut off: the run goes by what was frozen, and says so."""
+"""Tell files that were edited while a run is at work or was cut off: the run follows the frozen ones."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Records:
             return JournalHistory(journal).receipts()
 
     def quarantines(self) -> tuple[KeptDatabase, ...]:
-        """Databases that runs have set aside and nobody has let go of, newest first."""
+        """Databases that runs have set aside and that were not dropped yet, newest first."""
         with self._reading() as journal:
             kept = [left for left in JournalHistory(journal).leftovers() if left.quarantine]
         sizes = self._sizes() if kept else {}
@@ -86,7 +86,7 @@ class Records:
         """What a run has set aside.
 
         Raises:
-            UsageError: it has set nothing aside, or that was let go of already.
+            UsageError: it has set nothing aside, or that was dropped already.
         """
         found = next((kept for kept in self.quarantines() if kept.run_id == run_id), None)
         if found is None:

@@ -144,7 +144,7 @@ class Engine:
         state = self.kinds[spec.kind]()
         began = self.ports.clock.monotonic()
         entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
-        if changes := getattr(spec.options, "changes", ""):  # of a step of the operator's own: a runbook goes by it
+        if changes := getattr(spec.options, "changes", ""):  # of a command of the operator's own: the runbook reads it
             entered["changes"] = changes
         self._record(build.run_id, "entered", spec, entered)
         self.listener.entered(spec.name, spec.kind)

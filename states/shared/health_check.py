@@ -59,7 +59,7 @@ class Look:
 
     ``unhealthy``: the engine's own check has failed as often as it was told to try.
 
-    ``answers``: all that is missing is the engine's own verdict; whoever asks is answered as he should be.
+    ``answers``: all that is missing is the engine's own verdict; requests are answered as they should be.
     ``killed``: a container was ended by SIGKILL or SIGTERM, as the kernel does for want of memory.
     """
 
@@ -126,7 +126,7 @@ def await_steady(
     it needs was away is waited for until the deadline.
 
     Raises:
-        HealthError: waiting cannot mend it: it keeps restarting, or steadily says that it is another version.
+        HealthError: waiting does not help: it keeps restarting, or steadily says that it is another version.
         DeadlineExceededError: it was not well in time; its sentence says what was seen last.
     """
     since: float | None = None

@@ -1,4 +1,4 @@
-"""The container of a run's migration: its name, its log, and how it is put away once it is over."""
+"""The container of a run's migration: its name, its log, and its removal once it is over."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def migration_log(ctx: StateContext[Any]) -> Path:
     return ctx.directory / "migrate.log"
 
 
-def put_away(platform: Platform, name: str, log: Path) -> tuple[str, str]:
-    """Keep the log of a migration that is over and remove its container; its last lines, and what could not be done.
+def save_and_remove(platform: Platform, name: str, log: Path) -> tuple[str, str]:
+    """Save the log of a migration that is over and remove its container; return its last lines, and what failed.
 
-    How it ended is known: what cannot be kept or removed is told, and is no reason to go back.
+    The verdict is known by then: a log or a container that stays is told, and is no reason to go back.
     """
     try:
         tail = platform.save_job_log(name, log)
@@ -55,11 +55,8 @@ def put_away(platform: Platform, name: str, log: Path) -> tuple[str, str]:
     return tail, ""
 
 
-def put_away_leftover(ctx: StateContext[Any]) -> None:
-    """Put away a migration that is over and that nobody has put away.
-
-    An engine that went away as its container was made could not be told to by whoever had it made.
-    """
+def remove_leftover(ctx: StateContext[Any]) -> None:
+    """Save and remove a migration that is over and was not removed, as the engine went away while it was created."""
     name = job_name(ctx.run_id)
     if ctx.ports.platform.inspect_job(name) is not None:
-        put_away(ctx.ports.platform, name, migration_log(ctx))
+        save_and_remove(ctx.ports.platform, name, migration_log(ctx))

@@ -27,7 +27,7 @@ def close_fence(ctx: StateContext[Any], name: str, app: tuple[ServiceStatus, ...
     """Close the database and wait until nobody is connected; ``app`` are its containers as they ran.
 
     Sessions of the app and of the services that the plan lets us disconnect are ended. Anybody else has a while
-    to leave by himself, for ending him could undo what he was about to save.
+    to leave by themselves, for ending them could undo what they were about to save.
 
     Raises:
         DatabaseError: ``database.in_use`` names who stayed, ``database.prepared`` the transactions that wait.
@@ -159,5 +159,5 @@ def _refuse_prepared(database: Database, name: str) -> None:
         raise DatabaseError(
             "database.prepared",
             f"Prepared transactions wait in {name} for their commit: {', '.join(prepared)}.",
-            hint="Let whoever prepared them end them: COMMIT PREPARED or ROLLBACK PREPARED.",
+            hint="End them in the program that prepared them, or by hand: COMMIT PREPARED or ROLLBACK PREPARED.",
         )

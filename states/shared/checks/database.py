@@ -42,7 +42,7 @@ def check_load(around: Surroundings) -> None:
         raise RefusedError(
             "refused.prepared",
             f"Prepared transactions wait in {name} for their commit: {', '.join(load.prepared)}.",
-            hint="Let whoever prepared them end them: COMMIT PREPARED or ROLLBACK PREPARED.",
+            hint="End them in the program that prepared them, or by hand: COMMIT PREPARED or ROLLBACK PREPARED.",
         )
     if load.slots:
         raise RefusedError(

@@ -91,7 +91,7 @@ def check_other_databases(around: Surroundings) -> Sequence[Obstacle]:
 _MAINTENANCE = frozenset({"postgres", "template1"})
 
 
-# Whoever leaves within the time that the fence gives is in nobody's way, and neither is who comes and goes.
+# Sessions that end within the time that the fence gives are in nobody's way, and neither are short ones.
 def _await_strangers(around: Surroundings, strangers: Strangers, name: str) -> tuple[list[Session], list[Session]]:
     patience = around.ctx.deadline.sooner(GRACE_S)
     first = strangers.find_foreign(_of(around, name))

@@ -27,6 +27,7 @@ def test_the_sources_have_no_word_but_what_is_exempt_and_every_exemption_is_need
         "class PgSequence: ...",
         'query = "SELECT pg_database_size(oid)"',
         "# psql waits here",
+        'hint = "End it with ROLLBACK PREPARED."',
         'hint = "`docker compose up -d`"',
         "docker_host: str",
         "DOCKER_HOST = 1",

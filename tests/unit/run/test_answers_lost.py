@@ -36,9 +36,7 @@ def test_a_migration_of_which_nothing_is_heard_is_ended_before_the_way_back(
 
 
 @pytest.mark.parametrize("method", ["platform.save_job_log", "platform.remove_job"])
-def test_a_migration_that_is_done_stays_done_where_its_container_cannot_be_put_away(
-    tmp_path: Path, method: str
-) -> None:
+def test_finished_migration_stays_done_when_its_container_cannot_be_removed(tmp_path: Path, method: str) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.fail(method, REFUSED, times=9)
     report = bench.run("v1.1.0")

@@ -181,7 +181,7 @@ def test_a_migration_that_began_though_its_start_has_failed_is_ended_before_the_
     assert bench.world.missing() == []
 
 
-def test_a_migration_that_could_not_be_put_away_as_the_engine_was_gone_is_so_on_the_way_back(
+def test_leftover_migration_is_removed_on_the_way_back_when_the_engine_was_away_before(
     bench: Bench, tmp_path: Path
 ) -> None:
     gone = PlatformError("engine.unreachable", "The engine does not answer.")
