@@ -304,10 +304,12 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
     compose = Compose(environment, mask=PROCESS_MASK)
     platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)
     registry = EngineRegistry(engine)
+    recovery = build_recovery()
     finder = PublishedReleaseFinder(
         feed=build_feed(plan),
         platform=platform,
         registry=registry,
+        recovery=recovery,
         services=plan.target.services,
         image=plan.target.image,
     )
@@ -321,7 +323,7 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
         probe=HttpProbe(),
         operator=operator,
         finder=finder,
-        recovery=build_recovery(),
+        recovery=recovery,
         stages=_stages(plan, engine, compose, executor),
         mask=PROCESS_MASK,
         notifier=_notifier(plan),

@@ -2,8 +2,9 @@
 
     python -m deploy.release.product_words
 
-States, core, machine, run, checker and reports know roles, not products: the name of a server, of its programs, of its
-files and of its language stands in the folder of its adapter. Identifiers, strings, comments and docstrings all count.
+All but adapters, wiring and what reads the operator's own files knows roles, not products: the name of a server, of its
+programs, of its files and of its language stands in the folder of its adapter. Identifiers, strings, comments and
+docstrings all count.
 What cannot be otherwise is in `EXEMPTIONS`, each with its reason; one that nothing needs any more is a finding, too.
 """
 
@@ -18,7 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (
     "states",
-    *(f"orchestrator/{folder}" for folder in ("checker", "core", "machine", "reports", "run")),
+    *(
+        f"orchestrator/{folder}"
+        for folder in ("checker", "core", "doctor", "graphs", "live", "machine", "releases", "reports", "run")
+    ),
 )
 
 WORDS = re.compile(
@@ -57,6 +61,7 @@ EXEMPTIONS = (
     Exemption(
         "orchestrator/core/model/database.py", re.compile("Pg[A-Z][a-z]+|PostgreSQL's|server_version_num"), _STORE
     ),
+    Exemption("orchestrator/doctor/live_checks.py", re.compile("PostgreSQL"), _STORE),
     Exemption("states/shared/checks/database.py", _LOAD, _STORE),
     Exemption("states/shared/write_lock.py", _LOAD, _STORE),
     Exemption("states/shared/checks/sessions.py", re.compile('"postgres", "template1"'), _STORE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from orchestrator.core.errors import UNTOUCHED, PlatformError, RefusedError
 from orchestrator.core.facts import Current, TargetRelease
@@ -11,6 +12,7 @@ from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.platform import Platform
+from orchestrator.core.ports.recovery import ByHand, Recovery
 from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
 from orchestrator.core.ports.releases import ReleaseFeed
@@ -21,22 +23,21 @@ _NO_IMAGE = "image.not_found"
 _LOOKED_UP = 5  # releases whose images are looked for, before it is said that there is none
 
 
+@dataclass(frozen=True)
 class PublishedReleaseFinder:
-    """Implements the port `ReleaseFinder`."""
+    """Implements the port `ReleaseFinder` for the services that run ``image``."""
 
-    def __init__(
-        self, feed: ReleaseFeed, platform: Platform, registry: Registry, services: Sequence[str], image: str
-    ) -> None:
-        self._feed = feed
-        self._platform = platform
-        self._registry = registry
-        self._services = tuple(services)
-        self._image = image
+    feed: ReleaseFeed
+    platform: Platform
+    registry: Registry
+    recovery: Recovery
+    services: tuple[str, ...]
+    image: str
 
     def find(self, request: ReleaseRequest) -> Choice:
         """As `ReleaseFinder.find`."""
         current = self.running()
-        releases = self._feed.list_releases()
+        releases = self.feed.list_releases()
         target, without_image = self._pin_newest(list_candidates(current.version, releases, request), current)
         return Choice(
             newer=target is not None,
@@ -48,12 +49,13 @@ class PublishedReleaseFinder:
 
     def running(self) -> Current:
         """As `ReleaseFinder.running`."""
-        statuses = [status for status in self._platform.inspect_services(self._services) if status.running]
-        if not {*self._services} <= {status.service for status in statuses}:
-            self._platform.check_name(self._services)
-        _refuse_missing(self._services, statuses)
+        statuses = [status for status in self.platform.inspect_services(self.services) if status.running]
+        if not {*self.services} <= {status.service for status in statuses}:
+            self.platform.check_name(self.services)
+        start = self.recovery.phrase(ByHand.START_APP)
+        _refuse_missing(self.services, statuses, start)
         versions = {status.service: _read_version(status) for status in statuses}
-        _refuse_mixed(versions, statuses)
+        _refuse_mixed(versions, statuses, start)
         first = statuses[0]
         return Current(
             version=versions[first.service],
@@ -83,7 +85,7 @@ class PublishedReleaseFinder:
         tag, image = self._resolve(release, current)
         return TargetRelease(
             release=release,
-            repository=self._image,
+            repository=self.image,
             digest=image.digest,
             platforms=image.platforms,
             downgrade=require_order(release.version) < require_order(current.version),
@@ -95,13 +97,13 @@ class PublishedReleaseFinder:
         tags = _spell(release.version, like=current.version)
         for tag in tags:
             try:
-                return tag, self._registry.resolve(self._image, tag)
+                return tag, self.registry.resolve(self.image, tag)
             except PlatformError as error:
                 if error.code != _NO_IMAGE:
                     raise
         raise PlatformError(
             _NO_IMAGE,
-            f"Release {release.version} is announced, but {self._image} has no image {' or '.join(tags)}.",
+            f"Release {release.version} is announced, but {self.image} has no image {' or '.join(tags)}.",
             impact=UNTOUCHED,
             hint="It may still be being built: try again later, or look under which name it was published.",
         )
@@ -113,18 +115,18 @@ def _spell(version: str, *, like: str) -> tuple[str, ...]:
     return (f"v{bare}", bare) if like.startswith("v") else (bare, f"v{bare}")
 
 
-def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus]) -> None:
+def _refuse_missing(services: Sequence[str], running: Sequence[ServiceStatus], start: str) -> None:
     missing = [name for name in services if name not in {status.service for status in running}]
     if missing or not running:
         raise RefusedError(
             "refused.not_running",
             f"No container of {', '.join(missing) or 'the app'} is running.",
             impact="The app must be up before an upgrade, or nobody can tell whether going back would work.",
-            hint="Start it with `docker compose up -d`, see that it is healthy, then run the upgrade again.",
+            hint=f"Start it with {start}, see that it is healthy, then run the upgrade again.",
         )
 
 
-def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -> None:
+def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus], start: str) -> None:
     builds = {(versions[status.service], status.image_id) for status in statuses}
     if len(builds) == 1:
         return
@@ -142,7 +144,7 @@ def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus]) -
         "refused.mixed_versions",
         f"The services do not all run the same image: {listed}.",
         impact="There is no one version that the app could go back to.",
-        hint="Bring all of them to one version with `docker compose up -d` first.",
+        hint=f"Bring all of them to one version with {start} first.",
     )
 
 

@@ -83,7 +83,7 @@ def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_datab
         backups=FakeBackupStore(world),
         probe=FakeProbe(world),
         operator=operator or FakeOperator(),
-        finder=PublishedReleaseFinder(FakeFeed(world), platform, registry, world.services, world.repository),
+        finder=PublishedReleaseFinder(FakeFeed(world), platform, registry, RECOVERY, world.services, world.repository),
         recovery=RECOVERY,
         stages=FakeStages(world) if with_database else None,
     )

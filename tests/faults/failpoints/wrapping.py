@@ -126,11 +126,12 @@ class _Wrapped:
 def _wrap_finder(finder: ReleaseFinder, points: Failpoints) -> ReleaseFinder:
     assert isinstance(finder, PublishedReleaseFinder)
     return PublishedReleaseFinder(
-        feed=wrap_port("feed", finder._feed, points),
-        platform=wrap_port("platform", finder._platform, points),
-        registry=wrap_port("registry", finder._registry, points),
-        services=finder._services,
-        image=finder._image,
+        feed=wrap_port("feed", finder.feed, points),
+        platform=wrap_port("platform", finder.platform, points),
+        registry=wrap_port("registry", finder.registry, points),
+        recovery=finder.recovery,
+        services=finder.services,
+        image=finder.image,
     )
 
 

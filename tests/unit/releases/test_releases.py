@@ -14,6 +14,7 @@ from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.releases.choosing import choose_release, newest_release
 from orchestrator.releases.finder import PublishedReleaseFinder
 from orchestrator.releases.version_order import is_comparable
+from tests.tools.build import RECOVERY
 
 DIGEST = "sha256:" + "a" * 64
 OLD_DIGEST = "sha256:" + "b" * 64
@@ -190,7 +191,7 @@ def finder(
 ) -> PublishedReleaseFinder:
     platform = cast("Platform", Containers(*statuses))
     services = tuple(dict.fromkeys(status.service for status in statuses)) or ("app",)
-    return PublishedReleaseFinder(Feed(*releases), platform, images or Images(), services, "ghcr.io/org/app")
+    return PublishedReleaseFinder(Feed(*releases), platform, images or Images(), RECOVERY, services, "ghcr.io/org/app")
 
 
 def test_the_running_version_is_the_tag_of_its_image() -> None:
@@ -230,7 +231,7 @@ def test_an_app_that_is_down_is_refused() -> None:
 def test_an_app_that_runs_under_another_project_name_is_not_told_to_be_started() -> None:
     platform = cast("Platform", Containers(other_name="other"))
     with pytest.raises(RefusedError, match="other") as caught:
-        PublishedReleaseFinder(Feed(), platform, Images(), ("app",), "ghcr.io/org/app").running()
+        PublishedReleaseFinder(Feed(), platform, Images(), RECOVERY, ("app",), "ghcr.io/org/app").running()
     assert code_of(caught) == "refused.other_name"
 
 
