@@ -61,7 +61,7 @@ def statements_of(situation: Situation) -> str:
     return line
 
 
-def test_commands_of_several_products_are_joined_by_step_and_keep_their_order_within_one() -> None:
+def test_joined_commands_are_sorted_by_step_and_keep_their_order_within_a_step() -> None:
     platform = Fixed(Command(Step.STOP, "stop"), Command(Step.START, "pin"), Command(Step.START, "up"))
     stores = [
         Fixed(Command(Step.RETURN_DATA, f"exchange {name}"), Command(Step.UNLOCK, f"unlock {name}")) for name in "ab"
@@ -70,23 +70,23 @@ def test_commands_of_several_products_are_joined_by_step_and_keep_their_order_wi
     assert [line for _, line in told] == ["stop", "exchange a", "exchange b", "unlock a", "unlock b", "pin", "up"]
 
 
-def test_remedy_is_that_of_the_first_product_that_knows_one() -> None:
+def test_joined_remedy_is_the_first_that_is_known() -> None:
     joined = JoinedRecovery((Fixed(), Fixed(code="known.code"), RECOVERY))
     assert joined.remedy("known.code", INSTALLED) == ("first",)
     assert joined.remedy("nothing.known", INSTALLED) == ()
 
 
-def test_the_product_has_the_recovery_that_the_tests_have() -> None:
+def test_wiring_builds_the_recovery_of_the_tests() -> None:
     assert build_recovery().commands(BACK) == RECOVERY.commands(BACK)
 
 
 @pytest.mark.parametrize("app", [None, APP])
-def test_where_nothing_was_changed_the_lines_only_look(app: FrozenProject | None) -> None:
+def test_commands_only_look_when_nothing_was_changed(app: FrozenProject | None) -> None:
     (line,) = lines_of(Situation("r-1", Goal.LOOK, app))
     assert line.split("  #")[0].endswith("ps")
 
 
-def test_every_line_names_the_project_whatever_the_shell_has_set() -> None:
+def test_commands_name_the_project_whatever_the_shell_has_set() -> None:
     prefix = "docker compose --project-name shop --project-directory '/opt/a shop' "
     stop, jobs, server, unlock, pin, up, look = lines_of(BACK)
     assert stop == f"{prefix}stop app worker"
@@ -98,24 +98,24 @@ def test_every_line_names_the_project_whatever_the_shell_has_set() -> None:
     assert look == f"{prefix}ps"
 
 
-def test_an_exchange_is_not_made_again_where_the_live_database_is_another_one_already() -> None:
+def test_exchange_is_not_repeated_when_the_live_database_is_another_one_already() -> None:
     line = statements_of(replace(BACK, data=Exchange("shop", "shop__snapshot_r_1", TOKEN)))
     assert 'RENAME TO "shop__aside_r_1"' in line
     assert "IF (SELECT oid::text FROM pg_database" in line
 
 
-def test_the_original_is_not_exchanged_again_where_it_is_live_already() -> None:
+def test_exchange_is_not_repeated_when_the_original_is_live_already() -> None:
     line = statements_of(replace(BACK, data=Exchange("shop", "shop__replaced", TOKEN, original=True)))
     assert "IF NOT (SELECT oid::text FROM pg_database" in line
 
 
-def test_without_a_token_the_exchange_is_one_transaction() -> None:
+def test_exchange_is_one_transaction_when_no_token_is_known() -> None:
     line = statements_of(replace(BACK, data=Exchange("shop", "shop__snapshot_r_1", None)))
     assert "-c BEGIN -c 'ALTER DATABASE" in line
     assert "-c COMMIT </dev/null" in line
 
 
-def test_names_of_any_kind_are_quoted() -> None:
+def test_exchange_quotes_names_of_any_kind() -> None:
     line = statements_of(replace(BACK, data=Exchange('o"x', "it's", None)))
     assert '"o""x" RENAME TO "o""x__aside_r_1"' in line
     assert "it'\"'\"'s" in line
@@ -140,9 +140,9 @@ def test_remedy_of_a_code_is_the_command_of_its_product(code: str, remedy: str) 
 
 
 @pytest.mark.parametrize("deed", ByHand)
-def test_every_deed_of_a_hint_is_said_by_one_product(deed: ByHand) -> None:
+def test_phrase_is_known_for_every_deed(deed: ByHand) -> None:
     assert RECOVERY.phrase(deed, "registry.example/shop:v1")
 
 
-def test_the_image_to_pull_is_named() -> None:
+def test_phrase_names_the_image_to_pull() -> None:
     assert RECOVERY.phrase(ByHand.PULL_IMAGE, "registry.example/shop:v1") == "docker pull registry.example/shop:v1"

@@ -15,7 +15,7 @@ def write_line(root: Path, line: str, folder: str = "states") -> None:
     (root / folder / "mine.py").write_text(f"# one\n{line}\n", encoding="utf-8")
 
 
-def test_the_sources_have_no_word_but_what_is_exempt_and_every_exemption_is_needed() -> None:
+def test_sources_have_no_word_of_a_product_and_need_every_exemption() -> None:
     assert render(*find_words(ROOT)) == []
 
 
@@ -39,7 +39,7 @@ def test_the_sources_have_no_word_but_what_is_exempt_and_every_exemption_is_need
         "if swarm:",
     ],
 )
-def test_a_word_of_a_product_is_found_wherever_it_stands(tmp_path: Path, line: str) -> None:
+def test_search_finds_a_word_of_a_product_wherever_it_stands(tmp_path: Path, line: str) -> None:
     write_line(tmp_path, line)
     (place,), _ = find_words(tmp_path, ())
     assert str(place) == f"states/mine.py:2: {line}"
@@ -48,23 +48,23 @@ def test_a_word_of_a_product_is_found_wherever_it_stands(tmp_path: Path, line: s
 @pytest.mark.parametrize(
     "line", ["import sqlite3", "upgrade(page)", "os.environ", "composite = [environment]", "# the engine, the database"]
 )
-def test_other_words_are_none_of_a_product(tmp_path: Path, line: str) -> None:
+def test_search_ignores_other_words(tmp_path: Path, line: str) -> None:
     write_line(tmp_path, line)
     assert find_words(tmp_path, ()) == ([], [])
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_each_folder_is_searched_to_its_depth(tmp_path: Path, folder: str) -> None:
+def test_search_covers_each_folder_to_its_depth(tmp_path: Path, folder: str) -> None:
     write_line(tmp_path, "# docker", f"{folder}/below")
     assert len(find_words(tmp_path, ())[0]) == 1
 
 
-def test_adapters_may_name_their_product(tmp_path: Path) -> None:
+def test_search_leaves_adapters_out(tmp_path: Path) -> None:
     write_line(tmp_path, "# docker", "orchestrator/adapters/docker")
     assert find_words(tmp_path, ()) == ([], [])
 
 
-def test_an_exemption_covers_its_text_in_its_file_and_nothing_else(tmp_path: Path) -> None:
+def test_exemption_covers_its_text_in_its_file_only(tmp_path: Path) -> None:
     write_line(tmp_path, 'CODES = ("compose.failed", "docker")')
     here = Exemption("states/mine.py", re.compile(r"compose\.failed"), "")
     elsewhere = Exemption("states/other.py", re.compile("docker"), "")
@@ -74,5 +74,5 @@ def test_an_exemption_covers_its_text_in_its_file_and_nothing_else(tmp_path: Pat
     assert "nothing needs the exemption 'docker' any more" in render(places, unused)[-1]
 
 
-def test_every_exemption_has_a_reason() -> None:
+def test_exemption_has_a_reason() -> None:
     assert all(len(exemption.reason) > 20 for exemption in EXEMPTIONS)

@@ -44,7 +44,7 @@ def lose_the_snapshot(bench: Bench) -> None:
         del bench.world.databases[name]
 
 
-def test_a_swap_that_failed_is_done_by_hand_before_the_old_version_is_let_in(bench: Bench) -> None:
+def test_runbook_swaps_before_it_unlocks_the_database_when_the_swap_failed(bench: Bench) -> None:
     bench.world.fail("database.swap", NO_SWAP)
     steps = stranded(bench, "v1.2.0").next_steps
     assert PROVEN[find_shape(steps)] == "swap, tag"
@@ -55,7 +55,7 @@ def test_a_swap_that_failed_is_done_by_hand_before_the_old_version_is_let_in(ben
     assert steps.index(swap) < next(n for n, step in enumerate(steps) if '"ledger" ALLOW_CONNECTIONS true' in step)
 
 
-def test_without_a_snapshot_and_a_backup_that_is_whole_an_older_one_is_loaded_by_hand(bench: Bench) -> None:
+def test_runbook_loads_an_older_backup_when_snapshot_and_newest_backup_are_lost(bench: Bench) -> None:
     bench.world.fail("platform.start_job", PlatformError("job.failed", "No."))
     earlier = bench.run("v1.2.0")
     assert earlier.run.verdict is Verdict.ROLLED_BACK
@@ -73,7 +73,7 @@ def test_without_a_snapshot_and_a_backup_that_is_whole_an_older_one_is_loaded_by
     assert any("what was written since is in what is set aside" in step for step in steps)
 
 
-def test_without_any_copy_that_is_whole_the_operator_is_told_which_file_to_put_back(bench: Bench) -> None:
+def test_runbook_names_the_file_to_bring_back_when_no_backup_reads_back_whole(bench: Bench) -> None:
     def damage() -> None:
         lose_the_snapshot(bench)
         bench.world.fail("backups.prove", BackupError("backup.damaged", "Damaged."), times=9)
@@ -83,21 +83,21 @@ def test_without_any_copy_that_is_whole_the_operator_is_told_which_file_to_put_b
     assert any("no backup on this host reads back whole" in step for step in steps)
 
 
-def test_a_rollback_that_failed_does_not_take_the_data_back_a_second_time(bench: Bench) -> None:
+def test_runbook_does_not_swap_again_when_only_the_rollback_failed(bench: Bench) -> None:
     bench.world.happen("platform.remove_job", lambda: bench.world.fail("platform.start_services", NO_ENGINE, times=999))
     steps = stranded(bench, "v1.2.0").next_steps
     assert not any("RENAME TO" in step for step in steps)
     assert any("ALLOW_CONNECTIONS true" in step for step in steps)
 
 
-def test_an_upgrade_that_never_wrote_swaps_nothing(bench: Bench) -> None:
+def test_runbook_does_not_swap_when_nothing_can_have_been_written(bench: Bench) -> None:
     bench.world.fail("database.copy", DatabaseError("database.in_use", "Somebody is there."), when="after")
     bench.world.fail("platform.start_services", NO_ENGINE, times=999)
     steps = stranded(bench, "v1.1.0").next_steps
     assert not any("RENAME TO" in step for step in steps)
 
 
-def test_after_the_commit_the_way_leads_forward(bench: Bench) -> None:
+def test_runbook_leads_forward_when_the_new_version_is_committed(bench: Bench) -> None:
     def shut() -> None:
         bench.world.fail("platform.start_services", NO_ENGINE, times=9999)
 
@@ -109,7 +109,7 @@ def test_after_the_commit_the_way_leads_forward(bench: Bench) -> None:
     assert any("APP_VERSION" in step and "v1.1.0@sha256:" in step for step in steps)
 
 
-def test_a_run_that_was_cut_off_before_it_knew_anything_has_a_look_for_a_runbook() -> None:
+def test_runbook_shows_what_runs_when_the_run_knows_nothing_yet() -> None:
     (step,) = build_runbook("r-1", Facts(), (), RECOVERY)
     assert step.startswith("docker ps")
 
@@ -125,9 +125,7 @@ def test_a_run_that_was_cut_off_before_it_knew_anything_has_a_look_for_a_runbook
         ("B=v2\n", "B=v2\n"),
     ],
 )
-def test_the_line_for_the_version_variable_keeps_every_other_byte_of_the_file(
-    tmp_path: Path, before: str, after: str
-) -> None:
+def test_pin_line_keeps_every_other_byte_of_the_file(tmp_path: Path, before: str, after: str) -> None:
     folder = tmp_path / "it's a folder"
     folder.mkdir()
     real, env = tmp_path / "real", folder / ".env"
@@ -141,20 +139,20 @@ def test_the_line_for_the_version_variable_keeps_every_other_byte_of_the_file(
     assert (real.read_text(encoding="utf-8"), env.is_symlink()) == (after, True)
 
 
-def test_every_line_is_one_that_a_shell_can_read(bench: Bench) -> None:
+def test_runbook_lines_parse_in_a_shell(bench: Bench) -> None:
     bench.world.fail("database.swap", NO_SWAP)
     steps = stranded(bench, "v1.2.0").next_steps
     subprocess.run(["bash", "-n"], input="\n".join(steps), text=True, check=True)
     assert all(set(step) & set("'\"`();&|<>!") == set() for step in steps if step.startswith("#"))
 
 
-def test_every_runbook_that_a_test_pastes_is_in_the_documentation() -> None:
+def test_documentation_has_every_runbook_that_a_test_pastes() -> None:
     page = (Path(__file__).parents[3] / "docs" / "runbooks.md").read_text(encoding="utf-8")
     missing = [case for case in PROVEN.values() if f"| {case.partition(', ')[0]} |" not in page]
     assert missing == []
 
 
-def test_a_run_that_was_cut_off_before_the_stop_has_nothing_to_be_taken_back(bench: Bench) -> None:
+def test_runbook_only_shows_the_app_when_the_run_was_cut_off_before_the_stop(bench: Bench) -> None:
     report = bench.run("v1.1.0")
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         records = journal.records(report.run.id)
@@ -167,7 +165,9 @@ def test_a_run_that_was_cut_off_before_the_stop_has_nothing_to_be_taken_back(ben
 
 
 @pytest.mark.parametrize(("changes", "written"), [("nothing", False), ("app", False), ("database", True)])
-def test_a_step_of_the_operators_own_has_written_only_where_it_may(bench: Bench, changes: str, written: bool) -> None:
+def test_runbook_swaps_after_an_operators_command_when_it_may_change_the_database(
+    bench: Bench, changes: str, written: bool
+) -> None:
     bench.world.fail("database.copy", DatabaseError("database.in_use", "Somebody is there."), when="after")
     bench.world.fail("platform.start_services", NO_ENGINE, times=999)
     run_id = stranded(bench, "v1.1.0").run.id
@@ -178,7 +178,7 @@ def test_a_step_of_the_operators_own_has_written_only_where_it_may(bench: Bench,
     assert any("RENAME TO" in line for line in steps) is written
 
 
-def test_no_line_is_cut_where_an_unfinished_run_is_told_of(bench: Bench) -> None:
+def test_error_of_an_unfinished_run_cuts_no_line_of_the_runbook(bench: Bench) -> None:
     bench.world.fail("database.swap", NO_SWAP)
     steps = stranded(bench, "v1.2.0").next_steps
     told = render_error(UnfinishedRunError("run.unfinished", "It has no end.", hint="\n".join(steps)))

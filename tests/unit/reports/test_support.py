@@ -28,7 +28,7 @@ def bench(tmp_path: Path) -> Bench:
     return bench
 
 
-def test_everything_of_a_run_is_in_it_and_listed(bench: Bench, tmp_path: Path) -> None:
+def test_support_file_has_and_lists_everything_of_a_run(bench: Bench, tmp_path: Path) -> None:
     run = bench.run("v1.2.0").run.id
     folder = bench.plan.journal_directory / "runs" / run
     (folder / "env").write_text(f"POSTGRES_PASSWORD={CANARY}\nTZ=Europe/Berlin\n")
@@ -51,13 +51,13 @@ def test_everything_of_a_run_is_in_it_and_listed(bench: Bench, tmp_path: Path) -
     assert stat.S_IMODE((tmp_path / "out.tar.gz").stat().st_mode) == 0o600
 
 
-def test_it_names_nobody_on_the_host(bench: Bench, tmp_path: Path) -> None:
+def test_support_file_names_no_user_of_the_host(bench: Bench, tmp_path: Path) -> None:
     write(bench, bench.run("v1.1.0").run.id, tmp_path / "out.tar.gz")
     with tarfile.open(tmp_path / "out.tar.gz") as archive:
         assert {(one.uid, one.gid, one.uname, one.gname, one.mode) for one in archive} == {(0, 0, "", "", 0o600)}
 
 
-def test_what_is_missing_is_named_and_no_reason_to_have_none(bench: Bench, tmp_path: Path) -> None:
+def test_support_file_lists_missing_files_when_some_are_lost(bench: Bench, tmp_path: Path) -> None:
     run = bench.run("v1.1.0").run.id
     folder = bench.plan.journal_directory / "runs" / run
     (folder / "plan.yaml").unlink()
@@ -71,7 +71,7 @@ def test_what_is_missing_is_named_and_no_reason_to_have_none(bench: Bench, tmp_p
     assert "bundle/plan.yaml  missing  (is not there)" in unpack(tmp_path / "out.tar.gz")["contents.txt"]
 
 
-def test_of_a_long_log_the_end_is_kept_from_the_beginning_of_a_line(bench: Bench, tmp_path: Path) -> None:
+def test_support_file_keeps_whole_lines_from_the_end_when_a_log_is_long(bench: Bench, tmp_path: Path) -> None:
     run = bench.run("v1.1.0").run.id
     log = bench.plan.journal_directory / "runs" / run / "long.log"
     log.write_text(f"{CANARY} and some more words\n" * 200_000 + "the end\n")
@@ -84,7 +84,7 @@ def test_of_a_long_log_the_end_is_kept_from_the_beginning_of_a_line(bench: Bench
     assert len(text) < 4 * 1024 * 1024
 
 
-def test_a_file_that_is_there_is_not_replaced(bench: Bench, tmp_path: Path) -> None:
+def test_support_file_replaces_no_file(bench: Bench, tmp_path: Path) -> None:
     run = bench.run("v1.1.0").run.id
     (tmp_path / "there").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
@@ -97,7 +97,7 @@ def test_a_file_that_is_there_is_not_replaced(bench: Bench, tmp_path: Path) -> N
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_the_command_needs_no_engine(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_support_command_needs_no_engine(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     (bench.world.project_directory / ".env").write_text(f"APP_VERSION=v1.0.0\nOPAQUE={CANARY}\n")
@@ -114,7 +114,7 @@ def test_the_command_needs_no_engine(bench: Bench, tmp_path: Path, monkeypatch: 
     assert {one["name"] for one in json.loads(listed.stdout)["contents"]} >= set(files)
 
 
-def test_an_unfinished_run_is_packed_too_and_so_is_one_whose_plan_was_broken_since(
+def test_support_file_is_written_when_the_run_is_unfinished_or_the_plan_is_broken(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = bench.run("v1.1.0").run.id
@@ -133,7 +133,7 @@ def test_an_unfinished_run_is_packed_too_and_so_is_one_whose_plan_was_broken_sin
             assert json.loads(unpack(output)["report.json"])["run"] == wanted
 
 
-def test_a_run_that_nobody_knows_is_a_usage_error(bench: Bench, tmp_path: Path) -> None:
+def test_support_command_refuses_an_unknown_run(bench: Bench, tmp_path: Path) -> None:
     bench.run("v1.1.0")
     done = call("support", "../../r-1", "--plan", tmp_path / "plan.yaml", "--output", tmp_path / "out.tar.gz")
     assert done.exit_code == 2
