@@ -1,8 +1,4 @@
-"""What a backup and a restore cost, beside PostgreSQL's own tools. `python -m benchmarks.backup [--mb 500]`.
-
-A server of its own; everything in turns, several rounds. Ratios are of the same round: `dump` and `prove` against
-`pg_dump > /dev/null` in the server's own container, `restore` against `psql < file` there.
-"""
+"""Measure a backup and a restore beside PostgreSQL's own tools. `python -m benchmarks.backup [--mb 500]`."""
 
 from __future__ import annotations
 
@@ -41,7 +37,7 @@ _PG_DUMP = "pg_dump -U postgres postgres"
 
 
 class Bench:
-    """A server with a table of so many megabytes, a backup folder, and what each of the things costs."""
+    """A server with a table of so many megabytes, a backup folder, and the measured costs."""
 
     def __init__(self, executor: ContainerExec, folder: Path) -> None:
         self._executor = executor
@@ -58,7 +54,7 @@ class Bench:
         self._shell(f"{_PG_DUMP} > /tmp/dump.sql")
 
     def build_steps(self) -> dict[str, Callable[[], object]]:
-        """What is measured, in the order in which it is done."""
+        """Build the measured steps, in order."""
         return {
             "pg_dump > /dev/null": lambda: self._shell(f"{_PG_DUMP} > /dev/null"),
             "pg_dump | gzip": lambda: self._shell(f"{_PG_DUMP} | gzip > /tmp/dump.gz && rm /tmp/dump.gz"),
@@ -98,7 +94,7 @@ class Bench:
 
 @contextmanager
 def serving() -> Iterator[ContainerExec]:
-    """A PostgreSQL server in a container of its own, gone afterwards."""
+    """Run a PostgreSQL server in a container of its own, removed afterwards."""
     image, project, client = ensure_base_images().postgres, f"bench-backup-{secrets.token_hex(4)}", docker.from_env()
     labels = {"project": project, "service": "db", "oneoff": "False"}
     container = client.containers.run(

@@ -45,7 +45,7 @@ class Round:
 
 
 def measure_backup(ground: Ground, sizes: Sequence[int], rounds: int) -> Part:
-    """All ways at all sizes, in rounds that go through all of them."""
+    """Measure all ways at all sizes, in rounds that go through all of them."""
     results: dict[int, list[Round]] = {}
     data_bytes: dict[int, int] = {}
     for size in sizes:
@@ -60,7 +60,7 @@ def measure_backup(ground: Ground, sizes: Sequence[int], rounds: int) -> Part:
 
 
 def build_part(results: dict[int, list[Round]], data_bytes: dict[int, int]) -> Part:
-    """The tables, and every round as JSON."""
+    """Build the tables, and every round as JSON."""
     said: list[str | Table] = [
         "Seconds, medians; PostgreSQL's own tools run inside the database's container and write there. The proof of the"
         " orchestrator reads the file in full, hashes it and counts its rows; its state also asks the database what"

@@ -1,4 +1,4 @@
-"""What the checker costs: the standard plan, and longer and longer ones. `python -m benchmarks.checker`."""
+"""Measure the checker: the standard plan, and longer and longer ones. `python -m benchmarks.checker`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PLACES = {"backup": "refused", "stop": "rollback", "migrate": "restore", "commi
 
 
 def stretch(size: int) -> Plan:
-    """The standard plan with steps of the operator's own put in, in four places, up to ``size`` states."""
+    """Return the standard plan with steps of the operator's own inserted in four places, up to ``size`` states."""
     with_step = {**lead("backup.done=step"), "step": command("nothing", done="rehearse", failed="refused")}
     template, plan = build_plan(with_step).states["step"], build_plan({})
     states = dict(plan.states)

@@ -1,4 +1,4 @@
-"""Who is compared: the orchestrator, the plainest script, and the floor. Each takes a host to another release."""
+"""The contenders: the orchestrator, the plainest script, and the floor. Each takes a host to another release."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PATIENCE_S = 60
 
 @dataclass(frozen=True)
 class Measured:
-    """One upgrade. ``deliberate_s`` of its outage were meant; ``parts`` are the states, or the floor's calls."""
+    """One upgrade. ``deliberate_s`` of its outage were intended; ``parts`` are the states, or the floor's calls."""
 
     outage_s: float
     deliberate_s: float
@@ -37,7 +37,7 @@ class Measured:
 
     @property
     def net_s(self) -> float:
-        """The outage without what was waited by intention."""
+        """The outage without intended waiting."""
         return self.outage_s - self.deliberate_s
 
 
@@ -74,10 +74,7 @@ def build_run(plan: Path, target: str) -> list[str]:
 
 
 def tell_deliberate(ending: str, states: Mapping[str, float]) -> float:
-    """How long the orchestrator has waited by intention while users were without the app.
-
-    What the rehearsal has watched need not be watched for `STEADY_S` again: `health` is over sooner then.
-    """
+    """Return how long the orchestrator has waited by intention while users were without the app."""
     if ending == WAS_NEVER_GOOD:
         return HEALTH_S
     return STEADY_S if ending == COMMITTED and states["health"] >= STEADY_S else 0.0

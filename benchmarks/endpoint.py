@@ -1,11 +1,4 @@
-"""How quick ``GET /api/version`` is, beside a route that returns a constant, and what it costs the release source.
-
-    python -m benchmarks.endpoint                     # all of it, about four minutes
-    python -m benchmarks.endpoint --seconds 5
-
-Prints one line a measurement. Two processes: the servers here, the clients in another one, so that the two do not
-take turns within one interpreter. Exit 1 where a bound does not hold.
-"""
+"""Measure ``GET /api/version`` beside a route that returns a constant, and its cost for the release source."""
 
 from __future__ import annotations
 
@@ -38,7 +31,7 @@ SOURCE_TAKES_S = 0.2
 
 @dataclass(frozen=True)
 class Load:
-    """What clients have seen: how long each answer took, in seconds, and which statuses there were."""
+    """Answers that clients have seen: how long each took, in seconds, and which statuses there were."""
 
     took_s: tuple[float, ...]
     statuses: frozenset[int]
@@ -89,7 +82,9 @@ def measure_latency(kind: str, seconds: float) -> bool:
 
 
 def measure_throughput() -> bool:
-    """As many requests as go through, in turns against both routes of one server, and what each costs the server."""
+    """Send as many requests as go through, in turns against both routes of one server, and measure the server's cost
+    of each.
+    """
     body = _mount(_slow_feed()).test_client().get("/api/version").data
     app = _mount(_slow_feed())
     app.add_url_rule("/constant", "constant", lambda: Response(body, mimetype="application/json"))

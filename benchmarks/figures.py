@@ -1,4 +1,4 @@
-"""What several rounds of a measurement come to: medians, ratios, and how a figure grows."""
+"""Aggregate several rounds of a measurement: medians, ratios, and the growth of a figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOISE = 0.05
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle of the rounds."""
+    """Return the median of the rounds."""
     return statistics.median(values)
 
 
@@ -25,11 +25,7 @@ def ratio(values: Sequence[float], others: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Growth:
-    """How a figure follows a size. ``slope`` is per unit of the size; ``bend`` the worst of all points.
-
-    ``bend`` is a point's figure over what the steepest straight line through the points before it says; up to 1 it
-    is on that line or below it.
-    """
+    """Growth of a figure with a size. ``slope`` is per unit of the size; ``bend`` the worst of all points."""
 
     slope: float
     bend: float
@@ -41,7 +37,7 @@ class Growth:
 
 
 def build_growth(points: Mapping[int, Sequence[float]]) -> Growth:
-    """The growth of the medians of some rounds at each size, two sizes at least."""
+    """Build the growth of the medians of some rounds at each size, two sizes at least."""
     sizes = sorted(points)
     slope = statistics.linear_regression(sizes, [median(points[size]) for size in sizes]).slope
     figures = [points[size] for size in sizes]

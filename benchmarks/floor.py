@@ -89,7 +89,7 @@ class Floor:
             database.execute(f"ALTER DATABASE {_COPY} RENAME TO ledger".encode())
 
     def _replace(self, app: Container, version: str) -> Container:
-        """A container like this one, of another version and under its name, in its place; it is started."""
+        """Replace a container by one like it, of another version and under its name, and start it."""
         config, host_config = _configure(app, f"{self.host.repository}:v{version}"), app.attrs["HostConfig"]
         networks = app.attrs["NetworkSettings"]["Networks"]
         aliases = {network: {"Aliases": settings["Aliases"]} for network, settings in networks.items()}

@@ -1,4 +1,4 @@
-"""Where everything is measured: releases behind a registry that is far away, and hosts with any amount of data."""
+"""The ground of all measurements: releases behind a registry that is far away, and hosts with any amount of data."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Ground:
 
     @contextmanager
     def stand(self, size_mb: int, *, services: int = 1) -> Iterator[Stand]:
-        """A host that runs the oldest release with a database of this size; all of it goes again on leaving."""
+        """Make a host that runs the oldest release with a database of this size; all of it is removed on leaving."""
         self._hosts += 1
         project = f"{self.bed.id}-{self._hosts}"
         host = LedgerHost(
@@ -104,7 +104,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Stand:
-    """A host to measure on, put back into its first condition before each measurement."""
+    """A host to measure on, reset to its first condition before each measurement."""
 
     ground: Ground
     host: LedgerHost
@@ -123,7 +123,7 @@ class Stand:
         return int(self.host.psql("SELECT pg_database_size('ledger')"))
 
     def reset(self, target: str, *, image_there: bool, keep_journal: bool = False) -> None:
-        """The old version serves, the database is as it was, nothing is left of a run; nothing is dirty in memory."""
+        """Reset it: the old version serves, database and journal are as they were, nothing is dirty in memory."""
         self.host.pin(f"v{OLD}")
         self.host.stop(*self.services)
         self._reset_database()
@@ -137,7 +137,7 @@ class Stand:
         os.sync()
 
     def build_plan(self, *, rehearsed: bool = True, patience: str = "5m") -> Document:
-        """The standard plan for this host, steady for `STEADY_S`; ``patience`` is how long health may take."""
+        """Build the standard plan for this host, steady for `STEADY_S`; ``patience`` is how long health may take."""
         plan = build_ledger_plan(self.host, self.ground.feed, "upgrade.yaml", rehearsed=rehearsed)
         target, states = plan["target"], plan["states"]
         assert isinstance(target, dict)

@@ -1,4 +1,6 @@
-"""How outage, way back and total time grow with the database, the services, the states and the runs in the journal."""
+"""Measure how outage, way back and total time grow with the database, the services, the states and the recorded
+runs.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ Change = Callable[[Document], Document]
 
 @dataclass
 class Axis:
-    """What is made larger. ``points``: at each size a committed and a rolled-back upgrade of each round."""
+    """An axis that grows. ``points``: at each size a committed and a rolled-back upgrade of each round."""
 
     name: str
     unit: str
@@ -36,7 +38,7 @@ class Axis:
     copies: dict[int, list[float]] = field(default_factory=dict)
 
     def figures(self) -> dict[str, dict[int, list[float]]]:
-        """What is looked at → size → rounds."""
+        """Figure → size → rounds."""
         chosen: dict[str, Callable[[tuple[Measured, Measured]], float]] = {
             "outage, committed": lambda pair: pair[0].outage_s,
             "outage, rolled back": lambda pair: pair[1].outage_s,
@@ -56,7 +58,7 @@ class Axis:
 
 
 def measure_growth(ground: Ground, sizes: Sequence[int], rounds: int, axes: Sequence[str]) -> Part:
-    """The axes that are named, each by itself with everything else small."""
+    """Measure the named axes, each by itself with everything else small."""
     measures: Mapping[str, Callable[[], Axis]] = {
         "database": lambda: _grow_database(ground, sizes, rounds),
         "services": lambda: _grow_services(ground, rounds),
@@ -67,7 +69,7 @@ def measure_growth(ground: Ground, sizes: Sequence[int], rounds: int, axes: Sequ
 
 
 def build_part(axes: Sequence[Axis]) -> Part:
-    """A table for each axis, and every round as JSON."""
+    """Build a table for each axis, and every round as JSON."""
     said: list[str | Table] = [
         "Seconds, medians. `slope` is what one more of the size costs, by least squares. `bend` is the worst figure"
         " over what the steepest straight line through the figures before it says, with what the rounds differ taken as"
@@ -172,7 +174,7 @@ def _remember(stand: Stand, past: Path) -> None:
 
 
 def add_states(plan: Document, number: int) -> Document:
-    """The plan with steps that do nothing before the app is stopped, so that it has this many states."""
+    """Return the plan with steps without effect before the app is stopped, so that it has this many states."""
     states = plan["states"]
     assert isinstance(states, dict)
     missing = number - sum("kind" in state for state in states.values())

@@ -1,4 +1,4 @@
-"""What the figures were taken on."""
+"""Describe the machine of the measurements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GIB = 1024**2  # of /proc/meminfo's kB
 
 
 def inspect_machine() -> dict[str, object]:
-    """Its shape and how busy it is now, before anything is measured."""
+    """Describe its shape and its present load, before anything is measured."""
     return {
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
@@ -32,7 +32,7 @@ def inspect_machine() -> dict[str, object]:
 
 
 def tell_taken(machine: Mapping[str, object], rounds: int | None) -> str:
-    """The line above a part's tables; ``rounds`` is None for a part that has its own."""
+    """Return the line above a part's tables; ``rounds`` is None for a part that has its own."""
     busy = float(str(machine["load"])) > float(str(machine["cores"])) / 4
     load = f"load {machine['load']} before the first round" + (": **taken beside other work**" if busy else "")
     counted = f"{rounds} rounds; " if rounds is not None else ""

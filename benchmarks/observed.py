@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def classify(stack: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """In which state, and what for: from the (file, function) of a stack, the innermost first."""
+    """Classify a stack into state and purpose, from (file, function), the innermost first."""
     files = [file for file, _ in stack]
     if not any(file.endswith("orchestrator/run/service.py") and function != "<module>" for file, function in stack):
         return "before and after", START_UP
@@ -109,7 +109,7 @@ class Loops:
         return sum(self._pauses) / 2
 
     def note(self, call: int, pause: int, seconds: float) -> None:
-        """The loop of this call was seen in this pause for so long."""
+        """Note that the loop of this call was in this pause for so long."""
         if self._calls and self._calls[-1] == (call, pause):
             self._pauses[-1] += seconds
         elif self._calls and self._calls[-1][0] == call:

@@ -1,4 +1,6 @@
-"""How long users are without the app: orchestrator, script and floor side by side, for each end of an upgrade."""
+"""Measure how long users are without the app: orchestrator, script and floor side by side, for each end of an
+upgrade.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ THERE, DOWNLOADED = "there", "downloaded"
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured side by side. ``image`` says whether the new image is on the host when it begins."""
+    """One comparison. ``image`` tells whether the new image is on the host when it begins."""
 
     size_mb: int
     ending: str
@@ -38,7 +40,7 @@ class Case:
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """Who takes part: the floor downloads nothing, and a script has its download within its outage."""
+        """The contenders: the floor downloads nothing, and a script has its download within its outage."""
         if self.image == DOWNLOADED:
             return (ORCHESTRATED, SCRIPT)
         if self.ending == COMMITTED:
@@ -50,7 +52,7 @@ Results = Mapping[Case, Mapping[str, Sequence[Measured]]]
 
 
 def measure_outage(ground: Ground, sizes: Sequence[int], rounds: int) -> Part:
-    """Every case at every size, in rounds that go through all of them."""
+    """Measure every case at every size, in rounds that go through all of them."""
     results: dict[Case, dict[str, list[Measured]]] = {}
     for size in sizes:
         cases = choose_cases(size)
@@ -69,13 +71,13 @@ def measure_outage(ground: Ground, sizes: Sequence[int], rounds: int) -> Part:
 
 
 def choose_cases(size_mb: int) -> list[Case]:
-    """What is measured at a size."""
+    """Choose the cases at a size."""
     cases = [Case(size_mb, ending, THERE) for ending in (COMMITTED, MIGRATION_FAILED, WAS_NEVER_GOOD)]
     return [*cases, Case(size_mb, COMMITTED, DOWNLOADED)]
 
 
 def build_part(results: Results) -> Part:
-    """The tables, and every single round as JSON."""
+    """Build the tables, and every single round as JSON."""
     headings = ("upgrade", "orchestrator", "deliberate", "script", "stopped first", "floor", "to floor", "to script")
     table = Table(headings, tuple(_compare(case, taken) for case, taken in results.items()))
     measured = [

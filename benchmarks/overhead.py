@@ -1,4 +1,4 @@
-"""What the orchestrator adds to a run beside engine and database: start-up, journal, waiting loops, Compose."""
+"""Measure the cost that the orchestrator adds to engine and database: start-up, journal, waiting loops, Compose."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Round:
 
     @property
     def added_s(self) -> float:
-        """What would not be there with engine calls alone."""
+        """Seconds that engine calls alone would not need."""
         own = self.sum(START_UP) + self.sum(JOURNAL) + self.sum(OWN)
         return own + self.in_vain_s + self.compose * self.bare_compose_s
 
@@ -92,7 +92,7 @@ def measure_journal() -> float:
 
 
 def build_part(results: dict[int, list[Round]], journal: Sequence[float]) -> Part:
-    """The tables, and every round as JSON."""
+    """Build the tables, and every round as JSON."""
     rows, states, said = [], [], []
     for size, taken in results.items():
         total, added = median([one.total_s for one in taken]), median([one.added_s for one in taken])

@@ -31,16 +31,16 @@ class StopWatch(Listener):
         self.states: dict[str, float] = {}
 
     def entered(self, state: str, kind: str) -> None:
-        """A state begins."""
+        """Note that a state begins."""
         self._entered = time.monotonic()
         self.labels[state] = {}
 
     def progressed(self, state: str, progress: Progress) -> None:
-        """How far it is."""
+        """Ignore progress."""
         self.labels[state][progress.label] = time.monotonic() - self._entered
 
     def left(self, state: str, outcome: str, reason: str, seconds: float) -> None:
-        """It is over."""
+        """Note that a state is over."""
         self.states[state] = time.monotonic() - self._entered
 
 

@@ -1,4 +1,4 @@
-"""A journal in which many runs have been recorded already."""
+"""Write a journal with many recorded runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATES = ("check", "preflight", "confirm", "backup", "stop", "migrate", "start"
 
 
 def build_run_record(run_id: str, began_at: datetime = _BEGAN) -> Run:
-    """A run as it is when it begins."""
+    """Build the record of a run that begins."""
     return Run(
         id=run_id,
         plan_name="ledger",

@@ -1,4 +1,4 @@
-"""A process that is measured: how long it took, and how much memory it had at most."""
+"""Measure a process: its duration and its peak memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KIB = 1024
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. ``began`` and ``ended`` are `time.monotonic()`; the memory is its own, not its children's."""
+    """An ended process. ``began`` and ``ended`` are `time.monotonic()`; the memory is its own, not its children's."""
 
     exit_code: int
     stdout: str
@@ -32,7 +32,7 @@ class Ended:
 
     @property
     def seconds(self) -> float:
-        """All of it, the start of the process included."""
+        """Duration, the start of the process included."""
         return self.ended - self.began
 
 

@@ -1,6 +1,6 @@
-"""What the benchmark says while it is at work."""
+"""Show the progress of the benchmark."""
 
 
 def say(text: str) -> None:
-    """One line, at once."""
+    """Print one line at once."""
     print(f"bench: {text}", flush=True)

@@ -1,4 +1,4 @@
-"""Benchmarks that stand by themselves; what each of them prints is a part of the report."""
+"""Run benchmarks that stand by themselves; the output of each is a part of the report."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _SMALL_MB = 10
 
 
 def measure_checker() -> Part:
-    """What a check of longer and longer plans costs."""
+    """Measure a check of longer and longer plans."""
     return _quote("checker", "The checker, in time of the processor:")
 
 
 def measure_endpoint(seconds: float) -> Part:
-    """How quick ``GET /api/version`` is, beside a constant."""
+    """Measure ``GET /api/version`` beside a constant."""
     return _quote(
         "endpoint", "`GET /api/version` at 500 requests a second from 8 clients:", "--seconds", f"{seconds:g}"
     )
 
 
 def measure_start(ground: Ground) -> Part:
-    """How long the command line takes to say something."""
+    """Measure how long the command line takes to its first output."""
     with ground.stand(_SMALL_MB) as stand:
         plan = stand.save_plan(stand.build_plan())
         return _quote("start", "The command line beside a bare click program, and a dry run:", str(plan))

@@ -1,4 +1,4 @@
-"""Tables for people and documents for programs: what a part has measured, in its place in `BENCHMARKS.md`."""
+"""Write tables for people and documents for programs into their place in `BENCHMARKS.md`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class ReportError(Exception):
-    """The report has no place for what was measured; the message says which."""
+    """The report has no place for the result; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def to_markdown(self) -> str:
-        """As GitHub shows it."""
+        """Format it as GitHub shows it."""
         ruler = ("---", *("---:" for _ in self.headings[1:]))
         rows = ([cell.replace("|", "\\|") for cell in row] for row in (self.headings, ruler, *self.rows))
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -28,14 +28,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Part:
-    """What one part has measured. ``said`` are lines before, between and after its tables; ``measured`` is JSON."""
+    """Result of one part. ``said`` are lines before, between and after its tables; ``measured`` is JSON."""
 
     name: str
     said: Sequence[str | Table] = ()
     measured: object = field(default_factory=dict)
 
     def to_markdown(self, taken: str) -> str:
-        """Its section; ``taken`` is the line that says when and where."""
+        """Format its section; ``taken`` is the line that says when and where."""
         pieces = [piece.to_markdown() if isinstance(piece, Table) else piece for piece in self.said]
         return "\n\n".join([taken, *pieces])
 
@@ -47,7 +47,9 @@ def put_into(path: Path, part: Part, taken: str) -> None:
 
 
 def replace_section(text: str, name: str, content: str) -> str:
-    """The text with ``content`` between the two marks of a section; raises `ReportError` where they are not."""
+    """Return the text with ``content`` between the two marks of a section; raise `ReportError` where they are
+    missing.
+    """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     head, found, rest = text.partition(begin)
     _, closed, tail = rest.partition(end)
@@ -76,6 +78,6 @@ def show_ms(seconds: float) -> str:
 
 
 def show_ratio(value: float, *, at_most: float | None = None, at_least: float | None = None) -> str:
-    """A ratio, marked where it does not keep the bound that it has."""
+    """Format a ratio, marked where it exceeds its bound."""
     kept = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
     return f"{value:.2f}" if kept else f"{value:.2f} ✗"

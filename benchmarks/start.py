@@ -1,11 +1,4 @@
-"""How long a start takes: beside a bare click program on the same interpreter, and a dry run as a whole.
-
-    python -m benchmarks.start          # --help and --version
-    python -m benchmarks.start PLAN     # run PLAN --dry-run, too
-
-Programs are started in turns, so that what else the machine does is shared by all of them; on a busy machine the
-seconds of the processor tell more than those of the clock.
-"""
+"""Measure a start: beside a bare click program on the same interpreter, and a dry run as a whole."""
 
 from __future__ import annotations
 
@@ -43,7 +36,7 @@ sys.exit(main())
 
 
 class Taken(NamedTuple):
-    """What a start takes: seconds on the clock, and of the processor in its own process."""
+    """Cost of a start: seconds on the clock, and of the processor in its own process."""
 
     clock_s: float
     processor_s: float

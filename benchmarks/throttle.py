@@ -1,4 +1,4 @@
-"""A registry that is as far away as on a real line: a door in front of it that lets so many bytes a second through."""
+"""Limit the rate of a registry to that of a real line: a proxy before it that lets so many bytes a second through."""
 
 from __future__ import annotations
 

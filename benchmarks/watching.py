@@ -1,4 +1,4 @@
-"""How long users were without the app, seen from outside: first failure to first good answer of the right version."""
+"""Measure the outage from outside: first failure to first good answer of the right version."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Outage:
 
     @property
     def seconds(self) -> float:
-        """From the first failure to the good answer after which there was no failure any more."""
+        """Seconds from the first failure to the good answer after which there was no failure any more."""
         return self.ended - self.began
 
 
@@ -64,7 +64,7 @@ def watch_outage(url: str, *, before: str, after: str, act: Callable[[], None]) 
 
 
 def find_outage(samples: Sequence[Sample], version: str) -> Outage:
-    """The outage in looks that begin with a good one; a good answer of another version ends nothing after it."""
+    """Find the outage in samples that begin with a good one; a good answer of another version does not end it."""
     failures = [number for number, sample in enumerate(samples) if not sample.up]
     if not failures:
         raise BedError("the app was never away, so it was not upgraded as it was to be")

@@ -22,7 +22,7 @@ _SHOWN = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _NOTES_MAX = 64 * 1024
 _NOTES_CUT = "\n\n…"
 
-#: What each problem means, for whoever reads the answer; the words are the last part of the errors' codes.
+#: Meaning of each problem, for readers of the answer; the keys are the last part of the errors' codes.
 PROBLEMS = {
     "unreachable": "The release source did not answer.",
     "slow": "The release source has not answered yet.",

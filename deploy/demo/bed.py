@@ -101,7 +101,7 @@ class Bed:
 
     @property
     def repository(self) -> str:
-        """Where the bed's releases are published."""
+        """Address of the bed's releases."""
         return f"{self.registry.address}/{self.id}/ledger"
 
     def publish(self, version: str, *, tag: str | None = None, release: str | None = None) -> Published:
@@ -148,7 +148,7 @@ class Bed:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What marks all that is this bed's."""
+        """Labels of everything that is this bed's."""
         return {LABEL: self.id}
 
 

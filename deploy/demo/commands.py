@@ -9,7 +9,7 @@ SHOWN_CHARACTERS = 4000
 
 
 class BedError(Exception):
-    """The test bed cannot do what it was asked; the message says what happened."""
+    """The test bed has failed; the message says how."""
 
 
 def run_command(

@@ -1,4 +1,4 @@
-"""What the demo has measured, as a table, and how it differs from what must be."""
+"""Compare the demo's measurements with the expected ones, as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Upgrade:
 
 
 def build_table(upgrades: Sequence[Upgrade]) -> str:
-    """The table for a terminal of 80 columns."""
+    """Build the table for a terminal of 80 columns."""
     rows = [_HEADINGS, *(_cells(upgrade) for upgrade in upgrades)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]

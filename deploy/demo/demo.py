@@ -131,7 +131,7 @@ def _count_entries(host: LedgerHost, upgrades: Sequence[Upgrade], writer: Writer
 
 
 def leave_rehearsal_out(plan: str) -> str:
-    """The text of a plan whose states skip the one that is called `rehearse`."""
+    """Return the text of a plan whose states skip `rehearse`."""
     kept = [line for line in plan.splitlines() if not line.lstrip().startswith("rehearse:")]
     return "\n".join(kept).replace("done: rehearse", "done: stop") + "\n"
 

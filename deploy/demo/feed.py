@@ -1,4 +1,4 @@
-"""A file that lists releases, as a release feed reads it."""
+"""Write a file that lists releases, as a release feed reads it."""
 
 import json
 import os

@@ -24,7 +24,7 @@ _ROW = "{:<14}{:>9}{:>19}{:>8}{:>12}  {}"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one image. `added_bytes` is what it has more than the base image; `start_s` is a median, up to `started`."""
+    """Figures of one image. `added_bytes` is its size above the base image; `start_s` is a median, up to `started`."""
 
     name: str
     size_bytes: int
@@ -48,7 +48,7 @@ def measure(bed: Bed, runs: int = RUNS) -> list[Figures]:
 
 
 def build_table(figures: Sequence[Figures]) -> str:
-    """The table for a terminal of 80 columns."""
+    """Build the table for a terminal of 80 columns."""
     rows = [
         _ROW.format(
             one.name,

@@ -135,12 +135,12 @@ def ensure_wheelhouse(*requirements: Path, architectures: Sequence[str] = ()) ->
 
 
 def wheel_platforms(architecture: str) -> list[str]:
-    """What pip calls the platforms whose wheels run in the images."""
+    """Return pip's names of the platforms whose wheels run in the images."""
     return [*(f"manylinux{library}_{MACHINES[architecture]}" for library in _C_LIBRARIES), "any"]
 
 
 def own_architecture() -> str:
-    """This machine's; raises `BedError` when nothing is known of it."""
+    """Return this machine's architecture; raise `BedError` for an unknown one."""
     for name, machine in MACHINES.items():
         if machine == platform.machine():
             return name
@@ -165,7 +165,7 @@ def docker_client() -> Iterator[Path]:
 
 
 def cache_folder() -> Path:
-    """Where downloads stay between runs; created when missing."""
+    """Return the folder that keeps downloads between runs; create it when missing."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(home) / "upgrade-orchestrator"
     folder.mkdir(parents=True, exist_ok=True)

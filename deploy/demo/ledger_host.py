@@ -117,7 +117,7 @@ class LedgerHost:
 
     @property
     def url(self) -> str:
-        """Where a user reaches the app, without a trailing slash."""
+        """Address at which users reach the app, without a trailing slash."""
         return f"http://127.0.0.1:{self.app_port}"
 
     def create(self) -> None:

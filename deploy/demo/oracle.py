@@ -90,7 +90,7 @@ class _Witness(ABC):
 
     @abstractmethod
     def _act(self) -> None:
-        """One round."""
+        """Do one round."""
 
 
 class Writer(_Witness):
@@ -108,7 +108,7 @@ class Writer(_Witness):
 
     @property
     def acknowledged(self) -> Sequence[Acknowledged]:
-        """What was acknowledged up to now, oldest first; a copy."""
+        """Return the entries acknowledged up to now, oldest first; a copy."""
         return tuple(self._acknowledged)
 
     def await_acknowledged(self, count: int, timeout_s: float) -> None:
@@ -143,7 +143,7 @@ class Prober(_Witness):
 
     @property
     def samples(self) -> Sequence[Sample]:
-        """What was seen up to now, oldest first; a copy."""
+        """Return the samples up to now, oldest first; a copy."""
         return tuple(self._samples)
 
     @property

@@ -1,4 +1,4 @@
-"""What a demo has standing, written down, so that another process can take it down: after KEEP=1 or a crash."""
+"""Record everything that a demo has standing, so that another process can remove it: after KEEP=1 or a crash."""
 
 import json
 import os
@@ -29,12 +29,12 @@ class Standing:
 
     @classmethod
     def of(cls, bed: Bed, host: LedgerHost) -> Self:
-        """What is to be found of these two."""
+        """Record the parts of these two."""
         return cls(bed.id, host.project, str(bed.folder), bed.registry.process_id)
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """The note in the demo's folder, if one is there and whole."""
+        """Read the note in the demo's folder, if one is there and whole."""
         with suppress(FileNotFoundError, ValueError, TypeError):
             return cls(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
         return None

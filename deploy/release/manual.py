@@ -1,4 +1,4 @@
-"""The manual page orchestrator(1), made from what the commands say of themselves: `python -m deploy.release.manual`."""
+"""Write the manual page orchestrator(1) from the help texts of the commands: `python -m deploy.release.manual`."""
 
 import inspect
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _VARIABLES = {
 
 
 def write_manual() -> str:
-    """The page as roff."""
+    """Write the page as roff."""
     root = click.Context(main, info_name="orchestrator", **main.context_settings)
     lines = [
         f'.TH ORCHESTRATOR 1 "" "orchestrator {__version__}" "User Commands"',

@@ -52,10 +52,7 @@ class Release:
 
 
 def choose_tags(event_name: str, ref: str, releases: Collection[Mapping[str, Any]]) -> list[str]:
-    """The tags of the images that an event makes, its own first; raises `RefusedError` where it makes none.
-
-    `releases` are all of the repository in the form of GitHub's API.
-    """
+    """Choose the tags of the images that an event makes, its own first; raise `RefusedError` where it makes none."""
     if event_name == "push" and ref == MAIN:
         return ["latest"]
     if event_name != "push" or not ref.startswith(TAGS):
@@ -64,7 +61,9 @@ def choose_tags(event_name: str, ref: str, releases: Collection[Mapping[str, Any
 
 
 def check_version(tags: list[str], project: Path) -> str:
-    """What the image calls itself, which for a release must be the version in `project`; raises `RefusedError`."""
+    """Return the version that the image reports, which for a release must be that in `project`; raise
+    `RefusedError`.
+    """
     tag = tags[0]
     if tag == "latest":
         return UNRELEASED
@@ -95,7 +94,7 @@ def _within(numbers: Iterable[tuple[int, int, int]], *line: int) -> list[tuple[i
 
 
 def _read_release(release: Mapping[str, Any]) -> Release | None:
-    """The release, or None for a draft and for a tag that is none of a version."""
+    """Return the release, or None for a draft and for a tag that is none of a version."""
     tag = release.get("tag_name")
     found = _RELEASE_TAG.fullmatch(tag) if isinstance(tag, str) and len(tag) <= _LONGEST_TAG else None
     if found is None or release.get("draft"):

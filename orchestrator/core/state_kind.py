@@ -79,7 +79,7 @@ class Observation(StrEnum):
 
 
 class Options(BaseModel):
-    """What is special about this state."""
+    """Options of this state."""
 
     # Base of what a plan may say under `with:`; a kind without options uses it as it is.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
@@ -118,7 +118,7 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class AppSpec:
-    """What the plan upgrades."""
+    """The app that the plan upgrades."""
 
     services: tuple[str, ...]
     image: str
@@ -158,7 +158,7 @@ class StateContext(Generic[OptionsT]):
     """What a state gets to work with. ``directory`` is the run's own folder for logs.
 
     ``gated``: a state of this plan starts the new version with a closed gate; ``rehearsed``: one tries it on a copy.
-    ``report`` is told how far the state is, ``tell`` the newest line of what works for it or what it sees while it
+    ``report`` takes the progress of the state, ``tell`` the newest line of its program or of its observation while it
     waits.
     """
 

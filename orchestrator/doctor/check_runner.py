@@ -43,5 +43,5 @@ def _make(plan: Plan, recovery: Recovery, check: Check) -> CheckResult:
         raise
     except OrchestratorError as error:
         status = Status.WARNING if isinstance(error, DoctorWarning) else Status.FAILED
-        mend = choose_remedy(error.code, plan, recovery)
-        return CheckResult(check.name, status, error.summary, error.hint, mend, error.code)
+        remedy = choose_remedy(error.code, plan, recovery)
+        return CheckResult(check.name, status, error.summary, error.hint, remedy, error.code)

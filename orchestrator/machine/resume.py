@@ -112,7 +112,7 @@ def changes_app(kind: type[StateKind[Any]] | StateKind[Any]) -> bool:
 def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> ResumeAction | None:
     """Return the move that ends a run which was resumed or tried too often."""
     if sum(record.record == "resumed" for record in records) >= RESUMPTIONS_AT_MOST:
-        reason = f"It was taken up {RESUMPTIONS_AT_MOST} times already."
+        reason = f"It was resumed {RESUMPTIONS_AT_MOST} times already."
         return ResumeAction(How.GIVE_UP, cut.state, "", _tell(cut), reason)
     if count_transitions(records) >= limit_transitions(plan):
         reason = f"It took {count_transitions(records)} transitions without coming to an end."

@@ -37,7 +37,7 @@ class PlanForm(Spec):
     """Name of the plan, for people and for the journal."""
 
     target: TargetSpec
-    """What is upgraded."""
+    """The app that is upgraded."""
 
     database: DatabaseSpec | None = None
     """The app's database; left out for an app without one."""
@@ -55,10 +55,10 @@ class PlanForm(Spec):
     """How long the app may be down at most; `lint` warns where the deadlines add up to more."""
 
     notify: NotifySpec | None = None
-    """Who is told how a run ended."""
+    """Notifications of the end of a run."""
 
     metrics: MetricsSpec | None = None
-    """What a monitoring system is told."""
+    """Metrics for a monitoring system."""
 
     initial: str | None = None
     """State that a run begins with."""
@@ -71,7 +71,7 @@ class StateForm(Spec):
     """A state that does something."""
 
     kind: str
-    """What it does."""
+    """Its kind, which defines its effect."""
 
     then: dict[str, str]
     """Where each outcome leads."""
@@ -83,7 +83,7 @@ class StateForm(Spec):
     """How often one run may enter it; then `exhausted` says where it goes instead of entering once more."""
 
     options: dict[str, object] | None = Field(default=None, alias="with")
-    """What is special about this state."""
+    """Options of this state."""
 
 
 class EndForm(Spec):

@@ -217,10 +217,10 @@ class HealthSpec(Spec):
 
 
 class TargetSpec(Spec):
-    """What is upgraded."""
+    """The app that is upgraded."""
 
     platform: Literal["compose"] = "compose"
-    """What runs the app: `compose`."""
+    """Platform that runs the app: `compose`."""
 
     project: Location
     """Folder with the compose file and its `.env`; relative paths start at this plan's folder."""
@@ -250,7 +250,7 @@ class DatabaseSpec(Spec):
     """The database that belongs to the app."""
 
     engine: Literal["postgres"] = "postgres"
-    """Which database it is: `postgres`."""
+    """Database server: `postgres`."""
 
     service: Service
     """Service of the compose file that runs it."""
@@ -316,7 +316,7 @@ class JournalSpec(Spec):
 
 
 class NotifySpec(Spec):
-    """Who is told how a run ended."""
+    """Notifications of the end of a run."""
 
     urls_variable: SecretVariable | None = None
     """Name of the environment variable with addresses for Apprise, blanks between; never an address itself."""
@@ -325,10 +325,10 @@ class NotifySpec(Spec):
     """File with one address for Apprise a line, which nobody else may read."""
 
     verdicts: tuple[EndWord, ...] = ("committed", "refused", "rolled_back", "needs_operator")
-    """Ends that are told; an internal error always is."""
+    """Ends to notify of; an internal error always is."""
 
     timeout_s: Duration = Field(default=15.0, alias="timeout", json_schema_extra={"default": "15s"})
-    """How long telling may take; how the run ended does not depend on it."""
+    """How long sending may take; the end of the run does not depend on it."""
 
     @model_validator(mode="after")
     def _has_addresses(self) -> Self:
@@ -338,7 +338,7 @@ class NotifySpec(Spec):
 
 
 class MetricsSpec(Spec):
-    """What a monitoring system is told."""
+    """Metrics for a monitoring system."""
 
     file: Annotated[Location, AfterValidator(_prom)]
     """File in the folder that node_exporter's textfile collector reads; its name ends in `.prom`."""

@@ -20,7 +20,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a walk along the chain found; `head` is the hash of the last entry."""
+    """Result of a walk along the chain; `head` is the hash of the last entry."""
 
     entries: int
     intact: bool

@@ -12,7 +12,9 @@ GITHUB_API = "https://api.github.com"
 
 
 def choose_feed(environment: Mapping[str, str]) -> ReleaseFeed:
-    """The file RELEASES_FILE, or the repository RELEASES_REPOSITORY at RELEASES_API (left out: GitHub's public one)."""
+    """Choose the file RELEASES_FILE, or the repository RELEASES_REPOSITORY at RELEASES_API (left out: GitHub's
+    public one).
+    """
     if file := environment.get("RELEASES_FILE"):
         return FileFeed(Path(file))
     api = environment.get("RELEASES_API") or GITHUB_API

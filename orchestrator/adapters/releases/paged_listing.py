@@ -1,4 +1,4 @@
-"""The pages of one listing, one after the other; a page that has not changed is not sent again."""
+"""Read the pages of one listing in turn; a page that has not changed is not sent again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Ask = Callable[[str, Mapping[str, str]], Answer]
 
 @dataclass(frozen=True)
 class Page:
-    """What is kept of one page: its releases, how many entries it had, and where the next one is."""
+    """The cached part of one page: its releases, its number of entries, and the address of the next one."""
 
     releases: tuple[Release, ...]
     entries: int
@@ -39,7 +39,7 @@ class PagedListing:
         self._seen: dict[str, tuple[str, Page]] = {}
 
     def read(self, line: Line, ask: Ask, parse: Callable[[Answer, Budget], Page]) -> tuple[Release, ...]:
-        """Read page after page. ``ask`` sends a request for a page, with the headers that it is given.
+        """Read page after page. ``ask`` sends a request for a page, with the given headers.
 
         Raises:
             ReleaseError: as ``ask`` and ``parse``; ``releases.hostile`` where a page is on another host.

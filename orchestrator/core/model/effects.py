@@ -1,4 +1,4 @@
-"""What a state may change."""
+"""The scope of a state's changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class EffectScope(StrEnum):
-    """What a state may change."""
+    """The most that a state may change."""
 
     NOTHING = "nothing"
     FILES = "files"

@@ -33,7 +33,7 @@ class Pin(FrozenModel):
 
 
 class RemoteImage(FrozenModel):
-    """What the registry says of a tag: its digest and the platforms (``linux/amd64``) it is built for."""
+    """Image of a tag in the registry: its digest and the platforms (``linux/amd64``) it is built for."""
 
     digest: Digest
     platforms: tuple[str, ...] = ()

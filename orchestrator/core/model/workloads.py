@@ -70,7 +70,7 @@ class Drift(FrozenModel):
 
 
 class ProbeAnswer(FrozenModel):
-    """What an HTTP request was answered with; ``status`` is None where there was no answer, ``error`` says why."""
+    """Answer to an HTTP request; ``status`` is None where there was no answer, ``error`` says why."""
 
     status: int | None
     body: str = ""
