@@ -27,7 +27,7 @@ from orchestrator.adapters.compose.trial import ComposeStages
 from orchestrator.adapters.docker.container_exec import ContainerExec
 from orchestrator.adapters.docker.context import pin_docker_context, require_private_channel
 from orchestrator.adapters.docker.engine import DockerEngine
-from orchestrator.adapters.docker.registry import EngineRegistry
+from orchestrator.adapters.docker.images import EngineImages
 from orchestrator.adapters.host.caller_environment import keep_trusted
 from orchestrator.adapters.host.metrics_file import TextfileCollector
 from orchestrator.adapters.host.system_clock import SystemClock
@@ -303,12 +303,12 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
     engine = DockerEngine.connect(environment=environment)
     compose = Compose(environment, mask=PROCESS_MASK)
     platform = ComposeProject(plan.target.project, plan.target.services, plan.target.version_variable, engine, compose)
-    registry = EngineRegistry(engine)
+    images = EngineImages(engine)
     recovery = build_recovery()
     finder = PublishedReleaseFinder(
         feed=build_feed(plan),
         platform=platform,
-        registry=registry,
+        images=images,
         recovery=recovery,
         services=plan.target.services,
         image=plan.target.image,
@@ -317,7 +317,7 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
     return Ports(
         clock=SystemClock(),
         platform=platform,
-        registry=registry,
+        images=images,
         database=_database(plan, executor),
         backups=BackupFolder(plan.backups.directory),
         probe=HttpProbe(),

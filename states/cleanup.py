@@ -90,7 +90,7 @@ def _remove_leftovers(ctx: StateContext[CleanupOptions]) -> dict[str, tuple[str,
     for name in databases if ctx.ports.database is not None else ():
         ctx.database().drop(name)
     for name in images:
-        ctx.ports.platform.forget_image(name)
+        ctx.ports.images.forget(name)
     projects = [run.run_id for run in superfluous if run.project]
     for run_id in projects:
         ctx.ports.platform.forget_project(ctx.directory.parent / run_id)

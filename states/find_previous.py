@@ -71,7 +71,7 @@ def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> Snapsho
 
 def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> TargetRelease:
     old = earlier.current
-    image = ctx.ports.platform.find_image(old.image_id)
+    image = ctx.ports.images.find(old.image_id)
     if image is None or old.digest is None or old.digest not in image.digests:
         pull = ctx.ports.recovery.phrase(ByHand.PULL_IMAGE, f"{ctx.target.image}:{old.version}")
         raise RefusedError(

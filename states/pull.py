@@ -67,12 +67,12 @@ def kept_name(run_id: str) -> str:
 
 
 def _keep_and_fetch(ctx: StateContext[PullOptions], target: TargetRelease, kept_as: str) -> LocalImage:
-    ctx.ports.platform.keep_image(ctx.require(Current).image_id, kept_as)
+    ctx.ports.images.keep(ctx.require(Current).image_id, kept_as)
     return _find(ctx, target) or _download(ctx, target)
 
 
 def _find(ctx: StateContext[PullOptions], target: TargetRelease) -> LocalImage | None:
-    return ctx.ports.platform.find_image(f"{target.repository}@{target.digest}")
+    return ctx.ports.images.find(f"{target.repository}@{target.digest}")
 
 
 def _download(ctx: StateContext[PullOptions], target: TargetRelease) -> LocalImage:
@@ -82,4 +82,4 @@ def _download(ctx: StateContext[PullOptions], target: TargetRelease) -> LocalIma
             f"The image {target.repository}:{target.pin} is not on this host any more.",
             hint="Something removed it after it was downloaded; run the upgrade again.",
         )
-    return ctx.ports.platform.pull_image(target.repository, target.pin, report=ctx.report, deadline=ctx.deadline)
+    return ctx.ports.images.pull(target.repository, target.pin, report=ctx.report, deadline=ctx.deadline)

@@ -124,7 +124,7 @@ def _command(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
 
 def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
     target = ctx.require(TargetRelease)
-    image = ctx.ports.platform.find_image(f"{target.repository}@{target.digest}")
+    image = ctx.ports.images.find(f"{target.repository}@{target.digest}")
     if image is None:
         raise PlatformError(
             "image.missing",
@@ -235,7 +235,7 @@ def _find_problem_of_old(ctx: StateContext[RehearseOptions], watch: Watch, start
 def _find_old_pin(ctx: StateContext[RehearseOptions]) -> str:
     project, current = ctx.require(FrozenProject), ctx.require(Current)
     tag = Reference.parse(f"{ctx.target.image}:{project.pin_text}").tag
-    image = ctx.ports.platform.find_image(f"{ctx.target.image}:{tag}")
+    image = ctx.ports.images.find(f"{ctx.target.image}:{tag}")
     moved = image is not None and image.image_id != current.image_id
     return f"{tag}@{current.digest}" if moved and current.digest else project.pin_text
 

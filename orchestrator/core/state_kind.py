@@ -31,6 +31,7 @@ from orchestrator.core.ports.backups import BackupStore
 from orchestrator.core.ports.clock import Clock
 from orchestrator.core.ports.database import Database
 from orchestrator.core.ports.history import History
+from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.operator import Operator
@@ -38,7 +39,6 @@ from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.progress import Report
 from orchestrator.core.ports.recovery import Recovery
-from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import ReleaseFinder, ReleaseRequest
 from orchestrator.core.ports.trial import Stages
 from orchestrator.redaction.redactor import Redactor
@@ -140,7 +140,7 @@ class Ports:
 
     clock: Clock
     platform: Platform
-    registry: Registry
+    images: Images
     database: Database | None
     backups: BackupStore
     probe: Probe

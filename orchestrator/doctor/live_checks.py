@@ -157,7 +157,7 @@ class LiveChecks:
     def _resolve(self) -> str:
         target, current = self._ctx.find(TargetRelease), self._ctx.require(Current)
         tag = target.tag if target else current.version
-        image = self.ports.registry.resolve(self.plan.target.image, tag)
+        image = self.ports.images.resolve(self.plan.target.image, tag)
         return f"{self.plan.target.image}:{tag} is {image.digest[:19]}…"
 
     def _try_backup_folder(self) -> str:

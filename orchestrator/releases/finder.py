@@ -11,9 +11,9 @@ from orchestrator.core.image_reference import Reference
 from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ServiceStatus
+from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.recovery import ByHand, Recovery
-from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
 from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.releases.choosing import list_candidates, newest_release
@@ -29,7 +29,7 @@ class PublishedReleaseFinder:
 
     feed: ReleaseFeed
     platform: Platform
-    registry: Registry
+    images: Images
     recovery: Recovery
     services: tuple[str, ...]
     image: str
@@ -97,7 +97,7 @@ class PublishedReleaseFinder:
         tags = _spell(release.version, like=current.version)
         for tag in tags:
             try:
-                return tag, self.registry.resolve(self.image, tag)
+                return tag, self.images.resolve(self.image, tag)
             except PlatformError as error:
                 if error.code != _NO_IMAGE:
                     raise

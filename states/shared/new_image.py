@@ -11,7 +11,7 @@ def find_new_image(ctx: StateContext[Any]) -> str | None:
     target, pulled = ctx.require(TargetRelease), ctx.find(PulledImage)
     if pulled is not None and pulled.digest == target.digest:
         return pulled.image_id
-    image = ctx.ports.platform.find_image(f"{target.repository}@{target.digest}")
+    image = ctx.ports.images.find(f"{target.repository}@{target.digest}")
     return image.image_id if image else None
 
 

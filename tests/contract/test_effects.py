@@ -34,7 +34,7 @@ CALLS: Mapping[str, tuple[Step, ...]] = {
     "database.copy": (Step.COPY_DATABASE,),
     "database.swap": (Step.SWAP_DATABASE, *_BACK),
     "backups.remove": (Step.DISCARD,),
-    "platform.forget_image": (Step.DISCARD,),
+    "images.forget": (Step.DISCARD,),
 }
 #: What a kind does beside the live database, which nobody relies on.
 BESIDE = {"restore_beside": {"database.fence"}, "restore": {"database.copy"}}

@@ -82,9 +82,7 @@ def test_describing_and_preparing_change_nothing(
 def test_pulling_twice_is_pulling_once(contexts: dict[str, StateContext[Any]], bench: Bench) -> None:
     context = contexts["pull"]
     target = context.require(TargetRelease)
-    bench.service.ports.platform.pull_image(
-        target.repository, target.pin, report=context.report, deadline=context.deadline
-    )
+    bench.service.ports.images.pull(target.repository, target.pin, report=context.report, deadline=context.deadline)
     images = len(bench.world.images)
     outcomes = [KINDS["pull"]().perform(context).outcome for _ in range(2)]
     assert outcomes == ["done", "done"]

@@ -16,7 +16,7 @@ from deploy.demo.bed import Bed, LedgerHost, Published
 from orchestrator.adapters.compose.command import Compose
 from orchestrator.adapters.compose.project import ComposeProject
 from orchestrator.adapters.docker.engine import DockerEngine
-from orchestrator.adapters.docker.registry import EngineRegistry
+from orchestrator.adapters.docker.images import EngineImages
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import DeadlineExceededError, InterruptedByOperatorError, PlatformError
 from orchestrator.core.facts import FrozenProject
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.docker
 
 NOWHERE = "unix:///nonexistent/docker.sock"
 RUN = "r1"
+IMAGES = EngineImages(DockerEngine.connect())
 
 
 class WallTimer:
@@ -86,9 +87,9 @@ def pin_of(published: Published) -> Pin:
     return Pin(tag=published.tag, digest=published.digest)
 
 
-def pull(platform: ComposeProject, bed: Bed, published: Published) -> list[Progress]:
+def pull(bed: Bed, published: Published) -> list[Progress]:
     said: list[Progress] = []
-    platform.pull_image(bed.repository, pin_of(published), report=said.append, deadline=within(60))
+    IMAGES.pull(bed.repository, pin_of(published), report=said.append, deadline=within(60))
     return said
 
 
@@ -167,14 +168,14 @@ def test_writing_the_pin_changes_nothing_else_in_the_file(platform: ComposeProje
 
 
 def test_the_registry_gives_digest_and_platforms(bed: Bed, releases: dict[str, Published]) -> None:
-    found = EngineRegistry(DockerEngine.connect()).resolve(bed.repository, "v1.1.0")
+    found = IMAGES.resolve(bed.repository, "v1.1.0")
     assert found.digest == releases["1.1.0"].digest
     assert found.platforms in {("linux/amd64",), ("linux/arm64",)}
 
 
 def test_the_registry_has_no_such_tag(bed: Bed, releases: dict[str, Published]) -> None:
     with pytest.raises(PlatformError) as caught:
-        EngineRegistry(DockerEngine.connect()).resolve(bed.repository, "v9")
+        IMAGES.resolve(bed.repository, "v9")
     assert caught.value.code == "image.not_found"
 
 
@@ -182,10 +183,10 @@ def test_a_pull_brings_the_digest_and_gives_it_the_tag(
     bed: Bed, platform: ComposeProject, releases: dict[str, Published]
 ) -> None:
     bed.registry.forget_images()
-    pull(platform, bed, releases["1.1.0"])
-    by_digest = platform.find_image(f"{bed.repository}@{releases['1.1.0'].digest}")
-    by_pin = platform.find_image(f"{bed.repository}:{pin_of(releases['1.1.0'])}")
-    by_tag = platform.find_image(f"{bed.repository}:v1.1.0")
+    pull(bed, releases["1.1.0"])
+    by_digest = IMAGES.find(f"{bed.repository}@{releases['1.1.0'].digest}")
+    by_pin = IMAGES.find(f"{bed.repository}:{pin_of(releases['1.1.0'])}")
+    by_tag = IMAGES.find(f"{bed.repository}:v1.1.0")
     assert by_digest is not None
     assert by_digest.digests == (releases["1.1.0"].digest,)
     assert by_pin == by_tag == by_digest
@@ -194,9 +195,9 @@ def test_a_pull_brings_the_digest_and_gives_it_the_tag(
 def test_a_pull_of_an_unknown_digest_is_refused(bed: Bed, platform: ComposeProject) -> None:
     pin = Pin(tag="v9", digest="sha256:" + "0" * 64)
     with pytest.raises(PlatformError) as caught:
-        platform.pull_image(bed.repository, pin, report=lambda _: None, deadline=within(30))
+        IMAGES.pull(bed.repository, pin, report=lambda _: None, deadline=within(30))
     assert caught.value.code == "pull.not_found"
-    assert platform.find_image(f"{bed.repository}:v9") is None
+    assert IMAGES.find(f"{bed.repository}:v9") is None
 
 
 def test_a_registry_that_is_down_fails_the_pull_and_the_look(
@@ -205,10 +206,10 @@ def test_a_registry_that_is_down_fails_the_pull_and_the_look(
     bed.registry.stop()
     try:
         with pytest.raises(PlatformError) as caught:
-            EngineRegistry(DockerEngine.connect()).resolve(bed.repository, "v1.1.0")
+            IMAGES.resolve(bed.repository, "v1.1.0")
         assert caught.value.code == "image.unreachable"
         with pytest.raises(PlatformError) as caught:
-            pull(platform, bed, releases["1.1.0"])
+            pull(bed, releases["1.1.0"])
         assert caught.value.code == "pull.failed"
     finally:
         bed.registry.start()
@@ -223,7 +224,7 @@ def test_a_pull_that_stalls_is_ended(platform: ComposeProject, interrupted: bool
         repository = f"127.0.0.1:{silent.getsockname()[1]}/stalled"
         began = time.monotonic()
         with pytest.raises(InterruptedByOperatorError if interrupted else DeadlineExceededError):
-            platform.pull_image(
+            IMAGES.pull(
                 repository,
                 Pin(tag="v1", digest="sha256:" + "0" * 64),
                 report=lambda _: None,
@@ -233,16 +234,16 @@ def test_a_pull_that_stalls_is_ended(platform: ComposeProject, interrupted: bool
 
 
 def test_a_kept_image_has_our_name_until_it_is_forgotten(platform: ComposeProject, host: LedgerHost, bed: Bed) -> None:
-    image = platform.find_image(f"{host.repository}:v1.0.0")
+    image = IMAGES.find(f"{host.repository}:v1.0.0")
     assert image is not None
     name = f"{host.repository}/kept:{RUN}"
-    platform.keep_image(image.image_id, name)
-    platform.keep_image(image.image_id, name)
-    assert platform.find_image(name) is not None
-    platform.forget_image(name)
-    platform.forget_image(name)
-    assert platform.find_image(name) is None
-    assert platform.find_image(f"{host.repository}:v1.0.0") is not None
+    IMAGES.keep(image.image_id, name)
+    IMAGES.keep(image.image_id, name)
+    assert IMAGES.find(name) is not None
+    IMAGES.forget(name)
+    IMAGES.forget(name)
+    assert IMAGES.find(name) is None
+    assert IMAGES.find(f"{host.repository}:v1.0.0") is not None
 
 
 def test_services_are_stopped_for_good_and_come_back_with_their_policy(
@@ -271,7 +272,7 @@ def test_the_operators_own_up_finds_nothing_to_do(
     platform = platform_of(host)
     host.install()
     project = platform.freeze(tmp_path)
-    pull(platform, bed, releases["1.1.0"])
+    pull(bed, releases["1.1.0"])
     pin = str(pin_of(releases["1.1.0"]))
     platform.stop_services(["app"], deadline=within(60))
     platform.write_pin(pin)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.bed import Bed, LedgerHost
+from orchestrator.adapters.docker.engine import DockerEngine
+from orchestrator.adapters.docker.images import EngineImages
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.image_reference import Reference
 from tests.engine.test_platform import platform_of, within
@@ -96,7 +98,7 @@ def test_the_image_that_ran_is_started_whatever_its_names_lead_to(
     platform, before = platform_of(host), (host.folder / ".env").read_bytes()
     (ran,) = platform.inspect_services(["app"])
     project = platform.freeze(tmp_path)
-    platform.keep_image(ran.image_id, KEPT)
+    EngineImages(DockerEngine.connect()).keep(ran.image_id, KEPT)
     platform.stop_services(["app"], deadline=within(30))
     mess(host, ran.image_id)
     platform.write_pin(project.pin_text)

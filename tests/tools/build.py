@@ -12,7 +12,8 @@ from orchestrator.core.state_kind import Ports
 from orchestrator.releases.finder import PublishedReleaseFinder
 from tests.tools.backups import FakeBackupStore
 from tests.tools.database import FakeDatabase
-from tests.tools.outside import FakeFeed, FakeOperator, FakeProbe, FakeRegistry
+from tests.tools.images import FakeImages
+from tests.tools.outside import FakeFeed, FakeOperator, FakeProbe
 from tests.tools.platform import FakePlatform
 from tests.tools.stage import FakeStages
 from tests.tools.things import (
@@ -74,16 +75,16 @@ def make_release(
 
 def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_database: bool = True) -> Ports:
     """All ports on one world; a second call is what a second process would see."""
-    platform, registry = FakePlatform(world), FakeRegistry(world)
+    platform, images = FakePlatform(world), FakeImages(world)
     return Ports(
         clock=world.clock,
         platform=platform,
-        registry=registry,
+        images=images,
         database=FakeDatabase(world) if with_database else None,
         backups=FakeBackupStore(world),
         probe=FakeProbe(world),
         operator=operator or FakeOperator(),
-        finder=PublishedReleaseFinder(FakeFeed(world), platform, registry, RECOVERY, world.services, world.repository),
+        finder=PublishedReleaseFinder(FakeFeed(world), platform, images, RECOVERY, world.services, world.repository),
         recovery=RECOVERY,
         stages=FakeStages(world) if with_database else None,
     )

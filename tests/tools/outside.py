@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from orchestrator.core.errors import PlatformError, ReleaseError
+from orchestrator.core.errors import ReleaseError
 from orchestrator.core.facts import BackupManifest, CommittedRun, FailedRun, Leftovers
-from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.progress import Question
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ProbeAnswer
@@ -20,22 +19,6 @@ from tests.tools.world import FakeWorld
 PRIVATE_HOST = "172.30.0.2"
 
 _FIRST_PUBLISHED = datetime(2025, 1, 1, tzinfo=UTC)
-
-
-class FakeRegistry:
-    """`Registry`: the tags of the world's releases."""
-
-    def __init__(self, world: FakeWorld) -> None:
-        self._world = world
-
-    def resolve(self, repository: str, tag: str) -> RemoteImage:
-        self._world.script.look("registry.resolve")
-        if not self._world.online:
-            raise PlatformError("image.unreachable", "The registry does not answer.")
-        release = self._world.releases.get(tag)
-        if release is None or repository != self._world.repository:
-            raise PlatformError("image.not_found", f"The registry has no {repository}:{tag}.")
-        return RemoteImage(digest=release.digest, platforms=release.platforms)
 
 
 class FakeFeed:

@@ -12,13 +12,12 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import CommandError, PlatformError, RefusedError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, Peer, PlannedUse
-from orchestrator.core.model.images import LocalImage, Pin
-from orchestrator.core.model.progress import Progress
+from orchestrator.core.model.images import Pin
 from orchestrator.core.model.workloads import Difference, Drift, EngineInfo, Gate, JobStatus, ServiceStatus
-from orchestrator.core.ports.progress import Report
+from tests.tools.images import give_name
 from tests.tools.jobs import FakeJobs, write_private
 from tests.tools.outside import PRIVATE_HOST
-from tests.tools.things import Condition, FakeContainer, FakeImage, FakeRelease
+from tests.tools.things import Condition, FakeContainer, FakeImage
 from tests.tools.world import FakeWorld, address_of
 
 _STOP_S = 0.5
@@ -152,37 +151,6 @@ class FakePlatform:
         inside = Peer(name=f"a program inside the container of {service}", cure="Let it end.")
         outside = Peer(name="a program of this host", cure="Let it end.")
         return Neighbourhood(inside=inside, outside=outside, peers=tuple(peers), gateways=("172.30.0.1",))
-
-    def find_image(self, reference: str) -> LocalImage | None:
-        self._world.script.look("platform.find_image")
-        image = self._world.find_image(reference)
-        return _to_local(image) if image else None
-
-    def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
-        with self._world.script.effect("platform.pull_image", repository, str(pin)):
-            release = self._published(repository, pin)
-            image = self._world.find_image(f"{repository}@{release.digest}")
-            if image is None:
-                _download(release, report, deadline)
-                image = self._world.add_image(release)
-            self._name(image, f"{repository}:{pin.tag}")
-            return _to_local(image)
-
-    def keep_image(self, image_id: str, name: str) -> None:
-        with self._world.script.effect("platform.keep_image", image_id, name):
-            image = self._world.find_image(image_id)
-            if image is None:
-                raise PlatformError("image.missing", f"The engine has no image {image_id}.")
-            self._name(image, name)
-
-    def forget_image(self, name: str) -> None:
-        with self._world.script.effect("platform.forget_image", name):
-            named = self._world.find_image(name)
-            if named is None:
-                return
-            named.names.discard(name)
-            if not self._world.is_needed(named):
-                self._world.images.remove(named)
 
     # --- services
 
@@ -327,19 +295,6 @@ class FakePlatform:
         if not self._world.pin_writable:
             raise PlatformError("env.not_writable", "The .env file cannot be replaced.")
 
-    def _published(self, repository: str, pin: Pin) -> FakeRelease:
-        if not self._world.online:
-            raise PlatformError("pull.failed", f"{repository}:{pin} could not be downloaded: no network.")
-        release = self._world.published(pin.digest) if pin.digest else None
-        if release is None or repository != self._world.repository:
-            raise PlatformError("pull.not_found", f"The registry has no {repository}:{pin}.")
-        return release
-
-    def _name(self, image: FakeImage, name: str) -> None:
-        for other in self._world.images:
-            other.names.discard(name)
-        image.names.add(name)
-
     def _hold(self, pin: str, image_id: str) -> str:
         """The name under which the image is found; a tag that leads elsewhere is given back to it."""
         world, reference = self._world, f"{self._world.repository}:{pin}"
@@ -351,8 +306,8 @@ class FakePlatform:
         named = f"{world.repository}:{Pin.parse(pin).tag}"
         displaced = world.find_image(named)
         if displaced is not None and displaced is not image:
-            self._name(displaced, f"upgrade-orchestrator/displaced:{displaced.image_id[-12:]}")
-        self._name(image, named)
+            give_name(self._world, displaced, f"upgrade-orchestrator/displaced:{displaced.image_id[-12:]}")
+        give_name(self._world, image, named)
         return named
 
     def _image_as_frozen(self, project: FrozenProject, pin: str, reference: str = "") -> FakeImage:
@@ -402,13 +357,3 @@ class FakePlatform:
             restart_policy=container.restart_policy,
             addresses=(address_of(container.service),) if container.state == "running" else (),
         )
-
-
-def _to_local(image: FakeImage) -> LocalImage:
-    return LocalImage(image_id=image.image_id, digests=(image.digest,), size_bytes=image.size_bytes)
-
-
-def _download(release: FakeRelease, report: Report, deadline: Deadline) -> None:
-    for done in (release.size_bytes // 2, release.size_bytes):
-        deadline.pause(release.pull_s / 2)
-        report(Progress(label=f"Downloading {release.version}", done=done, total=release.size_bytes))

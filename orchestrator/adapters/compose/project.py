@@ -43,12 +43,10 @@ from orchestrator.adapters.docker.models import (
 )
 from orchestrator.adapters.host.private_file import write_private
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.errors import InvariantError, PlatformError
+from orchestrator.core.errors import PlatformError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, PlannedUse
-from orchestrator.core.model.images import LocalImage, Pin
 from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus, ServiceStatus
-from orchestrator.core.ports.progress import Report
 
 _RENDERING = "what Compose reads of the project"
 _KILLED = {137, 143}  # exit codes after SIGKILL, as the kernel sends it for want of memory, and SIGTERM
@@ -201,38 +199,6 @@ class ComposeProject:
     def check_name(self, services: Sequence[str]) -> None:
         """See `Platform.check_name`."""
         check_name(self._engine, self.name(), self._directory, services)
-
-    # --- images
-
-    def find_image(self, reference: str) -> LocalImage | None:
-        """See `Platform.find_image`."""
-        image = self._engine.find_image(reference)
-        return image.to_image() if image is not None else None
-
-    def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
-        """See `Platform.pull_image`."""
-        if pin.digest is None:
-            raise InvariantError(
-                "internal.pin_without_digest", f"{repository}:{pin} was to be pulled without a digest."
-            )
-        self._engine.pull(repository, pin, report=report, deadline=deadline)
-        image = self._engine.find_image(f"{repository}@{pin.digest}")
-        if image is None or pin.digest not in image.digests:
-            raise PlatformError(
-                "pull.digest_mismatch",
-                f"{repository} was pulled, but the engine has no image with the digest {pin.digest}.",
-                impact="What was downloaded is not what the release names; it is not used.",
-            )
-        self._engine.tag(image.id, f"{repository}:{pin.tag}")
-        return image.to_image()
-
-    def keep_image(self, image_id: str, name: str) -> None:
-        """See `Platform.keep_image`."""
-        self._engine.tag(image_id, name)
-
-    def forget_image(self, name: str) -> None:
-        """See `Platform.forget_image`."""
-        self._engine.remove_name(name)
 
     # --- services
 

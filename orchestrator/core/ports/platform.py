@@ -9,10 +9,8 @@ from typing import Protocol
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, PlannedUse
-from orchestrator.core.model.images import LocalImage, Pin
 from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus, ServiceStatus
 from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
-from orchestrator.core.ports.progress import Report
 
 
 class Platform(Protocol):
@@ -83,22 +81,6 @@ class Platform(Protocol):
 
     def inspect_neighbourhood(self, service: str) -> Neighbourhood:
         """Who can be connected to what a service's container serves. Reads only."""
-
-    def find_image(self, reference: str) -> LocalImage | None:
-        """The local image of ``repository:tag``, ``repository@digest`` or an image id; None if there is none."""
-
-    def pull_image(self, repository: str, pin: Pin, *, report: Report, deadline: Deadline) -> LocalImage:
-        """Download by the pin's digest and give it the pin's tag.
-
-        ``pull.not_found``, ``pull.denied``, ``pull.rate_limited``, ``pull.no_space``, ``pull.failed``,
-        ``pull.digest_mismatch``.
-        """
-
-    def keep_image(self, image_id: str, name: str) -> None:
-        """Give the image a name of ours, so that pruning leaves it alone. Repeating is harmless."""
-
-    def forget_image(self, name: str) -> None:
-        """Take a name away from an image; without any name left the engine removes it. Repeating is harmless."""
 
     def stop_services(
         self,

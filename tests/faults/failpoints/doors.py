@@ -11,13 +11,13 @@ from orchestrator.core.ports.backups import BackupStore, Proof
 from orchestrator.core.ports.clock import Clock
 from orchestrator.core.ports.database import Database
 from orchestrator.core.ports.history import History
+from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.recovery import Recovery, ServiceShell
-from orchestrator.core.ports.registry import Registry
 from orchestrator.core.ports.release_finder import ReleaseFinder
 from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.journal.journal import Journal
@@ -69,16 +69,16 @@ DOORS: Mapping[str, Door] = {
             Platform,
             _words(
                 "inspect_engine read_engine_id adopt find_edits find_obstacles check_pin_writable"
-                " read_pin find_image inspect_services inspect_neighbourhood"
+                " read_pin inspect_services inspect_neighbourhood"
                 " find_drift check_name"
                 " check_gate find_private_url inspect_job wait_job read_logs"
             ),
             _words(
-                "freeze write_pin pull_image keep_image forget_image stop_services start_services start_job stop_job"
+                "freeze write_pin stop_services start_services start_job stop_job"
                 " end_jobs save_job_log remove_job run_host_command forget_project"
             ),
         ),
-        Door("registry", Registry, _words("resolve")),
+        Door("images", Images, _words("resolve find"), _words("pull keep forget")),
         Door("database", Database, _DATABASE_LOOKS, _DATABASE_EFFECTS),
         Door("backups", BackupStore, _words("inspect_folder prove read"), _words("write remove")),
         Door("probe", Probe, _words("get")),

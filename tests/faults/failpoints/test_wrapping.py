@@ -62,10 +62,10 @@ def test_what_a_stage_does_has_points_of_its_own(tmp_path: Path) -> None:
 
 def test_an_effect_that_fails_has_a_point_behind_it_too(tmp_path: Path) -> None:
     world, points = make_world(tmp_path), Recording()
-    platform = wrap_port("platform", make_ports(world).platform, points)
+    images = wrap_port("images", make_ports(world).images, points)
     with pytest.raises(PlatformError):
-        platform.keep_image("sha256:nothing", "a-name")
-    assert [point.name for point in points.points] == ["platform.keep_image.before", "platform.keep_image.after"]
+        images.keep("sha256:nothing", "a-name")
+    assert [point.name for point in points.points] == ["images.keep.before", "images.keep.after"]
 
 
 def test_a_call_can_be_answered_in_its_place(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def wrap(world: Ports, points: Failpoints) -> Ports:
         world,
         clock=wrap_port("clock", world.clock, points),
         platform=wrap_port("platform", world.platform, points),
-        registry=wrap_port("registry", world.registry, points),
+        images=wrap_port("images", world.images, points),
         database=wrap_port("database", world.database, points) if world.database else None,
         backups=wrap_port("backups", world.backups, points),
         probe=wrap_port("probe", world.probe, points),
@@ -128,7 +128,7 @@ def _wrap_finder(finder: ReleaseFinder, points: Failpoints) -> ReleaseFinder:
     return PublishedReleaseFinder(
         feed=wrap_port("feed", finder.feed, points),
         platform=wrap_port("platform", finder.platform, points),
-        registry=wrap_port("registry", finder.registry, points),
+        images=wrap_port("images", finder.images, points),
         recovery=finder.recovery,
         services=finder.services,
         image=finder.image,

@@ -25,7 +25,7 @@ _STAGE = frozenset({"stages", "stage"})
 
 #: What a state of each kind may do to the world once it is prepared; a kind that is not here does nothing.
 EFFECTS: Mapping[str, frozenset[str]] = {
-    "pull": frozenset({"platform.keep_image", "platform.pull_image"}),
+    "pull": frozenset({"images.keep", "images.pull"}),
     "backup": frozenset({"backups.write", "backups.remove"}),
     "rehearse": frozenset({"stages.open", "stages.remove_all"}),
     "stop": frozenset(
@@ -52,7 +52,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     ),
     "start": frozenset({"platform.write_pin", "platform.start_services", "database.unfence"}),
     "commit": frozenset({"platform.write_pin", "platform.start_services"}),
-    "cleanup": frozenset({"backups.remove", "database.drop", "platform.forget_image", "platform.forget_project"}),
+    "cleanup": frozenset({"backups.remove", "database.drop", "images.forget", "platform.forget_project"}),
     "restore": frozenset(
         {
             "platform.end_jobs",
@@ -247,11 +247,11 @@ def _find_other_inputs(case: Evidence, point: Point, new: set[str], old: set[str
     expected = {
         "platform.start_job": new,
         "stage.start_job": new,
-        "platform.pull_image": new,
+        "images.pull": new,
         "platform.write_pin": new | old,
         "platform.start_services": new | old,
         "stage.start_services": new | old,
-        "platform.keep_image": {image_id},
+        "images.keep": {image_id},
     }
     if point.call in expected and not told & expected[point.call]:
         yield f"{point.name} was told {point.arguments}"

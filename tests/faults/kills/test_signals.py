@@ -23,7 +23,7 @@ LEAVES_WITHIN_S = 10  # 2 s on a host that has nothing else to do
 LEFT = 143
 HANGING = {
     "preflight": ("probe.get", "v1.1.0"),
-    "prefetch": ("platform.pull_image", "v1.1.0"),
+    "prefetch": ("images.pull", "v1.1.0"),
     "backup": ("backups.write", "v1.1.0"),
     "stop": ("platform.stop_services", "v1.1.0"),
     "migrate": ("platform.start_job", "v1.1.0"),

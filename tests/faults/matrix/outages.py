@@ -45,8 +45,8 @@ def _fail_registry(scene: Scene, look: str, pull: str, said: str) -> Iterator[No
     not_resolved = PlatformError(look, f"The registry said {said}.")
     not_pulled = PlatformError(pull, f"Pulling failed: {said}.")
     with (
-        refused(scene.world, ("registry.resolve",), not_resolved),
-        refused(scene.world, ("platform.pull_image",), not_pulled),
+        refused(scene.world, ("images.resolve",), not_resolved),
+        refused(scene.world, ("images.pull",), not_pulled),
     ):
         yield
 
@@ -60,8 +60,8 @@ def _fill_images(scene: Scene) -> Iterator[None]:
     with (
         altered(world, engine_free_bytes=0),
         refused(world, _MAKES_FILES, PlatformError("compose.failed", f"`docker compose` ended: {full}.")),
-        refused(world, ("platform.pull_image",), PlatformError("pull.no_space", f"Pulling failed: {full}.")),
-        refused(world, ("platform.keep_image",), PlatformError("engine.refused", f"It got no name: {full}.")),
+        refused(world, ("images.pull",), PlatformError("pull.no_space", f"Pulling failed: {full}.")),
+        refused(world, ("images.keep",), PlatformError("engine.refused", f"It got no name: {full}.")),
     ):
         yield
 

@@ -20,8 +20,8 @@ _SIGNALLED = frozenset({130, 143})
 #: What an upgrade that is refused may have done: files, images and stages of its own, nothing to the app.
 _CHANGES_NOTHING = (
     "platform.freeze",
-    "platform.pull_image",
-    "platform.keep_image",
+    "images.pull",
+    "images.keep",
     "platform.end_jobs",
     "database.end_abandoned",
     "backups.",

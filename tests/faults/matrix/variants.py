@@ -16,8 +16,8 @@ Breaking = Callable[[Scene], AbstractContextManager[None]]
 _BRIEF_S = 5.0
 DATABASE = ("database.",)
 ENGINE = (
-    *("platform.inspect_engine", "platform.find_image", "platform.pull_image", "platform.keep_image"),
-    *("platform.forget_image", "platform.inspect_services", "platform.stop_services", "platform.start_services"),
+    *("platform.inspect_engine", "images.find", "images.pull", "images.keep"),
+    *("images.forget", "platform.inspect_services", "platform.stop_services", "platform.start_services"),
     *(
         "platform.check_gate",
         "platform.find_private_url",
@@ -26,7 +26,7 @@ ENGINE = (
         "platform.start_job",
     ),
     *("platform.inspect_job", "platform.stop_job", "platform.end_jobs", "platform.save_job_log"),
-    *("platform.remove_job", "registry.resolve", "stage."),
+    *("platform.remove_job", "images.resolve", "stage."),
 )
 
 

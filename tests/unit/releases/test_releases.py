@@ -9,6 +9,7 @@ from orchestrator.core.errors import OrchestratorError, PlatformError, RefusedEr
 from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ServiceStatus
+from orchestrator.core.ports.images import Images as ImagesPort
 from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.releases.choosing import choose_release, newest_release
@@ -191,7 +192,8 @@ def finder(
 ) -> PublishedReleaseFinder:
     platform = cast("Platform", Containers(*statuses))
     services = tuple(dict.fromkeys(status.service for status in statuses)) or ("app",)
-    return PublishedReleaseFinder(Feed(*releases), platform, images or Images(), RECOVERY, services, "ghcr.io/org/app")
+    found = cast("ImagesPort", images or Images())
+    return PublishedReleaseFinder(Feed(*releases), platform, found, RECOVERY, services, "ghcr.io/org/app")
 
 
 def test_the_running_version_is_the_tag_of_its_image() -> None:
@@ -231,7 +233,9 @@ def test_an_app_that_is_down_is_refused() -> None:
 def test_an_app_that_runs_under_another_project_name_is_not_told_to_be_started() -> None:
     platform = cast("Platform", Containers(other_name="other"))
     with pytest.raises(RefusedError, match="other") as caught:
-        PublishedReleaseFinder(Feed(), platform, Images(), RECOVERY, ("app",), "ghcr.io/org/app").running()
+        PublishedReleaseFinder(
+            Feed(), platform, cast("ImagesPort", Images()), RECOVERY, ("app",), "ghcr.io/org/app"
+        ).running()
     assert code_of(caught) == "refused.other_name"
 
 

@@ -26,7 +26,7 @@ from tests.tools.script import Killed
 from tests.tools.world import FakeWorld
 
 EFFECTS = {
-    "prefetch": "platform.pull_image",
+    "prefetch": "images.pull",
     "stop": "database.copy",
     "migrate": "platform.start_job",
     "start": "platform.start_services",

@@ -72,5 +72,5 @@ def test_back_at_its_place_the_run_comes_to_its_end(tmp_path: Path) -> None:
 )
 def test_who_cannot_be_asked_is_not_somebody_else(tmp_path: Path, method: str, error: Exception) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("platform.pull_image", lambda: bench.world.fail(method, error, times=99))
+    bench.world.happen("images.pull", lambda: bench.world.fail(method, error, times=99))
     assert bench.run("v1.1.0").run.verdict is Verdict.COMMITTED

@@ -301,7 +301,7 @@ def test_a_proven_backup_of_an_earlier_run_is_not_taken_for_an_unfinished_one(tm
 
 def test_the_name_that_keeps_the_old_image_is_found_by_a_later_cleanup(tmp_path: Path) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    kill_at(bench, "platform.keep_image.after", "v1.1.0")
+    kill_at(bench, "images.keep.after", "v1.1.0")
     assert take_up(bench, Mode.RECOVER) is not None
     bench.service = Service(bench.plan, KINDS, make_ports(bench.world))
     done = bench.run("v1.1.0")

@@ -141,7 +141,7 @@ def test_the_operator_decides(tmp_path: Path, answer: bool | None, verdict: Verd
     ("method", "error", "verdict"),
     [
         ("database.dump", DatabaseError("database.dump_failed", "The dump failed."), Verdict.REFUSED),
-        ("platform.pull_image", PlatformError("pull.denied", "The pull was denied."), Verdict.REFUSED),
+        ("images.pull", PlatformError("pull.denied", "The pull was denied."), Verdict.REFUSED),
         ("platform.stop_services", PlatformError("engine.refused", "No."), Verdict.ROLLED_BACK),
         ("database.copy", DatabaseError("database.in_use", "Somebody is there."), Verdict.ROLLED_BACK),
         ("platform.start_job", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
@@ -171,7 +171,7 @@ def test_a_restore_that_fails_needs_an_operator_and_leaves_a_runbook(unrehearsed
 
 
 def test_a_wish_to_stop_is_heard_in_the_state_in_which_it_came(bench: Bench) -> None:
-    bench.world.happen("registry.resolve", lambda: bench.service.interruption.request(signal.SIGINT))
+    bench.world.happen("images.resolve", lambda: bench.service.interruption.request(signal.SIGINT))
     report = bench.run()
     assert bench.recorder.path == [("check", "failed")]
     assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 130)
@@ -200,7 +200,7 @@ def test_a_bug_in_an_adapter_is_no_outcome(bench: Bench) -> None:
 
 
 def test_a_run_that_was_cut_off_can_be_closed_by_its_operator(bench: Bench) -> None:
-    bench.world.fail("platform.pull_image", ZeroDivisionError("a bug"))
+    bench.world.fail("images.pull", ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
         bench.run()
     unfinished = bench.service.records.reports()[0].run.id
@@ -296,7 +296,7 @@ def test_what_was_not_told_to_stop_is_not_stopped_to_go_back(bench: Bench) -> No
 
 
 def test_an_interruption_before_anything_was_touched_ends_with_the_signal(bench: Bench) -> None:
-    bench.world.happen("platform.pull_image", lambda: bench.service.interruption.request(2))
+    bench.world.happen("images.pull", lambda: bench.service.interruption.request(2))
     report = bench.run()
     assert report.run.verdict is Verdict.REFUSED
     assert report.run.exit_code == 130

@@ -148,7 +148,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 def test_a_version_that_has_come_to_health_since_it_was_checked_is_not_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.world.releases["v1.0.0"].healthy_after_s = None
-    bench.world.happen("registry.resolve", lambda: setattr(bench.world.releases["v1.0.0"], "healthy_after_s", 1.0))
+    bench.world.happen("images.resolve", lambda: setattr(bench.world.releases["v1.0.0"], "healthy_after_s", 1.0))
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.COMMITTED, report.run.reason
     assert "what runs now is not healthy" in report.states[0].reason
@@ -171,7 +171,7 @@ def test_what_compose_left_of_a_recreation_that_was_cut_off_is_no_illness(
 
 def test_a_service_that_has_gone_down_since_it_was_checked_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.world.happen("registry.resolve", lambda: setattr(bench.world.containers["app"], "state", "exited"))
+    bench.world.happen("images.resolve", lambda: setattr(bench.world.containers["app"], "state", "exited"))
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.REFUSED
     assert "is not healthy" in report.run.reason

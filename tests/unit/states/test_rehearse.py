@@ -270,7 +270,7 @@ def test_a_confirmation_after_the_rehearsal_shows_what_to_expect(tmp_path: Path)
 
 
 def test_what_an_engine_that_went_away_has_kept_of_a_rehearsal_is_removed_by_the_next_one(bench: Bench) -> None:
-    world, lost = bench.world, ("stage.", "platform.inspect_engine", "platform.find_image")
+    world, lost = bench.world, ("stage.", "platform.inspect_engine", "images.find")
     gone = PlatformError("engine.unreachable", "The engine does not answer.")
     world.happen("stage.open", lambda: world.script.refuse(lost, gone), when="after")
     first = bench.run()

@@ -12,6 +12,7 @@ from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.platform import Platform
 from tests.tools.build import make_world
+from tests.tools.images import FakeImages
 from tests.tools.outside import FakeProbe
 from tests.tools.platform import FakePlatform
 from tests.tools.world import FakeWorld
@@ -46,7 +47,7 @@ def pinned(world: FakeWorld, version: str) -> Pin:
 
 def pull(world: FakeWorld, platform: Platform, version: str) -> str:
     pin = pinned(world, version)
-    platform.pull_image(world.repository, pin, report=lambda _: None, deadline=deadline(world))
+    FakeImages(world).pull(world.repository, pin, report=lambda _: None, deadline=deadline(world))
     return str(pin)
 
 
@@ -86,7 +87,7 @@ def test_a_new_pin_makes_a_new_container_of_the_pulled_image(
     pin = pull(world, platform, "v1.1.0")
     platform.start_services(frozen, ["app"], pin, deadline=deadline(world))
     (status,) = platform.inspect_services(["app"])
-    image = platform.find_image(f"{world.repository}@{world.releases['v1.1.0'].digest}")
+    image = FakeImages(world).find(f"{world.repository}@{world.releases['v1.1.0'].digest}")
     assert image is not None
     assert (status.container_id, status.image_id) != ("app-0", world.releases["v1.0.0"].image_id)
     assert status.image_id == image.image_id
@@ -127,29 +128,27 @@ def test_a_private_address_needs_a_published_port_and_a_container_that_runs(
 
 def test_a_download_takes_time_and_tells_how_far_it_is(world: FakeWorld, platform: Platform) -> None:
     told: list[Progress] = []
-    pin = pinned(world, "v1.1.0")
-    platform.pull_image(world.repository, pin, report=told.append, deadline=deadline(world))
+    pin, images = pinned(world, "v1.1.0"), FakeImages(world)
+    images.pull(world.repository, pin, report=told.append, deadline=deadline(world))
     assert world.clock.monotonic() == world.releases["v1.1.0"].pull_s
     assert [progress.done for progress in told] == [25_000_000, 50_000_000]
     with pytest.raises(DeadlineExceededError):
-        platform.pull_image(
-            world.repository, pinned(world, "v1.2.0"), report=told.append, deadline=deadline(world, 1.0)
-        )
-    assert platform.find_image(f"{world.repository}:v1.2.0") is None
+        images.pull(world.repository, pinned(world, "v1.2.0"), report=told.append, deadline=deadline(world, 1.0))
+    assert images.find(f"{world.repository}:v1.2.0") is None
 
 
 def test_a_kept_image_survives_pruning_until_its_name_is_forgotten(
     world: FakeWorld, platform: Platform, frozen: FrozenProject
 ) -> None:
     old = world.releases["v1.0.0"].image_id
-    platform.keep_image(old, "kept:run-1")
+    FakeImages(world).keep(old, "kept:run-1")
     platform.start_services(frozen, ["app"], pull(world, platform, "v1.1.0"), deadline=deadline(world))
-    platform.forget_image(f"{world.repository}:v1.0.0")
+    FakeImages(world).forget(f"{world.repository}:v1.0.0")
     world.prune_images()
-    assert platform.find_image(old)
-    platform.forget_image("kept:run-1")
-    platform.forget_image("kept:run-1")
-    assert platform.find_image(old) is None
+    assert FakeImages(world).find(old)
+    FakeImages(world).forget("kept:run-1")
+    FakeImages(world).forget("kept:run-1")
+    assert FakeImages(world).find(old) is None
 
 
 def test_a_job_outlives_whoever_waits_for_it(

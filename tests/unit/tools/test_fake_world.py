@@ -13,7 +13,8 @@ from orchestrator.core.ports.history import History
 from tests.tools.build import announce_up_to, make_world
 from tests.tools.clock import FakeClock
 from tests.tools.database import FakeDatabase
-from tests.tools.outside import FakeFeed, FakeHistory, FakeProbe, FakeRegistry
+from tests.tools.images import FakeImages
+from tests.tools.outside import FakeFeed, FakeHistory, FakeProbe
 from tests.tools.platform import FakePlatform
 from tests.tools.script import Call
 from tests.tools.world import FakeWorld
@@ -128,17 +129,17 @@ def test_something_can_happen_just_before_a_call(world: FakeWorld) -> None:
 def test_the_feed_announces_and_the_registry_resolves(world: FakeWorld) -> None:
     announce_up_to(world, "v1.1.0")
     assert [release.version for release in FakeFeed(world).list_releases()] == ["v1.0.0", "v1.1.0"]
-    registry = FakeRegistry(world)
-    assert registry.resolve(world.repository, "v1.1.0").digest == world.releases["v1.1.0"].digest
+    images = FakeImages(world)
+    assert images.resolve(world.repository, "v1.1.0").digest == world.releases["v1.1.0"].digest
     with pytest.raises(PlatformError) as unknown:
-        registry.resolve(world.repository, "v9")
+        images.resolve(world.repository, "v9")
     assert unknown.value.code == "image.not_found"
 
 
 def test_without_a_network_neither_feed_nor_registry_answer(world: FakeWorld) -> None:
     world.online = False
     with pytest.raises(PlatformError):
-        FakeRegistry(world).resolve(world.repository, "v1.1.0")
+        FakeImages(world).resolve(world.repository, "v1.1.0")
 
 
 def test_history_is_what_the_test_put_there() -> None:

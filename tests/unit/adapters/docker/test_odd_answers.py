@@ -24,7 +24,7 @@ from orchestrator.adapters.compose.rendering import (
 from orchestrator.adapters.compose.secret_sources import learn_rendering
 from orchestrator.adapters.docker.container_exec import ContainerExec
 from orchestrator.adapters.docker.engine import DockerEngine
-from orchestrator.adapters.docker.registry import EngineRegistry
+from orchestrator.adapters.docker.images import EngineImages
 from orchestrator.adapters.http.budget import Budget
 from orchestrator.adapters.http.client import Answer
 from orchestrator.adapters.http.json_reader import clean
@@ -181,7 +181,7 @@ CALLS: dict[str, tuple[object, Callable[[DockerEngine], object]]] = {
         LISTED,
         lambda engine: [(one.networks, one.sources, one.is_of("p", "s")) for one in engine.list_containers()],
     ),
-    "distribution": (DISTRIBUTION, lambda engine: EngineRegistry(engine).resolve("r", "t")),
+    "distribution": (DISTRIBUTION, lambda engine: EngineImages(engine).resolve("r", "t")),
     "networks": ([{"Name": "n"}], lambda engine: engine.find_networks({})),
     "network": ({"Name": "n", "Driver": "bridge"}, lambda engine: engine.find_network_driver("n")),
     "volumes": ({"Volumes": [{"Name": "v"}]}, lambda engine: engine.find_volumes({})),
@@ -224,7 +224,7 @@ def test_what_the_engine_says_of_the_database_is_read_or_told(container: object,
 
 def test_null_platforms_and_digests_are_none() -> None:
     engine = engine_that_says({**DISTRIBUTION, "Platforms": None})
-    assert EngineRegistry(engine).resolve("r", "t").platforms == ()
+    assert EngineImages(engine).resolve("r", "t").platforms == ()
     found = engine_that_says({"Id": "i", "RepoDigests": None, "Size": None}).find_image("x")
     assert found is not None
     assert found.digests == ()
