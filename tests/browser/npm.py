@@ -1,4 +1,4 @@
-"""What the tests take from npm, as `packages/package-lock.json` says with hashes; installed once into a cache."""
+"""Install the npm packages of the tests once into a cache, with the hashes of `packages/package-lock.json`."""
 
 from __future__ import annotations
 

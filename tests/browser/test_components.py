@@ -61,7 +61,7 @@ def test_two_components_ask_once_and_nobody_else(bench: Bench) -> None:
     assert page.complaints() == []
 
 
-def test_what_was_dismissed_stays_away_until_the_next_version(bench: Bench) -> None:
+def test_dismissed_notice_stays_hidden_until_the_next_version(bench: Bench) -> None:
     page = bench.open()
     page.await_true(SHOWN)
     page.click(f"{BANNER}.querySelector('.dismiss')")
@@ -159,7 +159,7 @@ def test_the_age_of_the_answer_is_kept_fresh(bench: Bench) -> None:
         assert bench.text(".checked") == words
 
 
-def test_offline_is_said_and_mended_when_the_network_is_back(bench: Bench) -> None:
+def test_component_reports_offline_and_recovers_when_the_network_is_back(bench: Bench) -> None:
     page = bench.open()
     page.await_true(LOADED)
     page.go_offline()

@@ -42,7 +42,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         yield found
 
 
-def test_there_are_sixty_of_them() -> None:
+def test_list_has_sixty_entries() -> None:
     assert len(set(HOSTILE_NOTES)) >= 60
 
 
@@ -57,7 +57,7 @@ def test_hostile_notes_do_nothing_in_the_dialog(chromium: Chromium, site: Site) 
     assert page.evaluate("location.pathname") == "/"
 
 
-def test_what_is_not_sanitized_runs_nothing_under_the_policy(chromium: Chromium) -> None:
+def test_unsanitized_text_runs_nothing_under_the_policy(chromium: Chromium) -> None:
     payloads = [notes for notes in HOSTILE_NOTES if notes.startswith("<") and "http-equiv" not in notes]
     with Site(app_of_all_notes(policy=True)) as site:
         page = chromium.page()

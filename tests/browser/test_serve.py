@@ -37,7 +37,7 @@ def serving(plan: Path) -> Iterator[tuple[subprocess.Popen[str], http.client.HTT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_a_signal_ends_it_also_while_somebody_looks_on(tmp_path: Path, number: signal.Signals) -> None:
+def test_server_serves_until_a_signal_also_with_an_open_stream(tmp_path: Path, number: signal.Signals) -> None:
     plan = make_past(tmp_path)
     plan.source.write_text(plan.text, encoding="utf-8")
     with serving(plan.source) as (process, connection):

@@ -1,4 +1,4 @@
-"""What a kind declares is what it does: held against the calls of real runs on the fakes."""
+"""Declared effects of a kind equal the calls of real runs on the fakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of state promises, checked over the registry: a new kind is held to it by being listed."""
+"""Every kind of state keeps the contract, checked over the registry: a new kind is covered by being listed."""
 
 from pathlib import Path
 from typing import Any

@@ -84,7 +84,7 @@ def installed(bench: Bench) -> Bench:
     return bench
 
 
-def test_it_ends_with_the_five_lines_that_tell_what_is_where(bench: Bench) -> None:
+def test_install_ends_with_the_five_lines_of_places(bench: Bench) -> None:
     ended = bench.run()
     assert (ended.exit_code, ended.stdout) == (
         0,
@@ -94,7 +94,7 @@ def test_it_ends_with_the_five_lines_that_tell_what_is_where(bench: Bench) -> No
     assert bench.names() == MADE
 
 
-def test_what_is_private_is_private_and_the_apps_folders_are_its_users(installed: Bench) -> None:
+def test_private_files_are_private_and_app_folders_belong_to_its_user(installed: Bench) -> None:
     def look(name: str) -> tuple[str, str]:
         found = (installed.folder / name).stat()
         return f"{stat.S_IMODE(found.st_mode):04o}", f"{found.st_uid}:{found.st_gid}"
@@ -190,7 +190,7 @@ def test_wget_does_where_there_is_no_curl(bench: Bench) -> None:
         ("volume", "the volume remote-agent-postgres holds a database, and there is no"),
     ],
 )
-def test_what_is_not_there_leaves_nothing_behind_and_is_said_in_one_line(bench: Bench, known: str, said: str) -> None:
+def test_missing_release_leaves_nothing_behind_and_is_reported_in_one_line(bench: Bench, known: str, said: str) -> None:
     bench.know(known)
     ended = bench.run()
     assert (ended.exit_code, bench.names(), ended.stdout) == (1, [], "")

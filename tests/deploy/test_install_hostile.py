@@ -126,7 +126,7 @@ MODES = {
 }
 
 
-def test_what_everybody_may_write_is_refused(installed: Bench) -> None:
+def test_world_writable_path_is_refused(installed: Bench) -> None:
     for (place, mode), is_right in MODES.items():
         path = (installed.folder / place).resolve()
         before = path.stat().st_mode

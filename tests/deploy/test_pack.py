@@ -1,4 +1,4 @@
-"""What a release offers for download."""
+"""A release offers the right files for download."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_fork_releases_under_its_own_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.2.3", "latest", "v1.2", "v1.2.3\nv1.2.4", "v1.2.3;id"])
-def test_what_is_no_version_is_refused(tmp_path: Path, version: str) -> None:
+def test_text_that_is_no_version_is_refused(tmp_path: Path, version: str) -> None:
     script = CHECKOUT / "deploy" / "release" / "pack.sh"
     done = subprocess.run([str(script), version, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -79,7 +79,7 @@ def test_a_release_is_a_draft_until_all_its_files_are_there(bench: Bench) -> Non
     assert all("--repo yourorg/remote-agent" in call for call in ended.calls)
 
 
-def test_what_is_published_is_not_changed(bench: Bench) -> None:
+def test_published_release_is_not_changed(bench: Bench) -> None:
     bench.prepare("false", SHA256SUMS="as it was")
     ended = bench.publish()
     assert ended.exit_code == 1

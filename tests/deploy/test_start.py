@@ -1,4 +1,4 @@
-"""What a command imports before it does anything: help, version and suggestions wait for no library but click."""
+"""Imports of a command before it acts: help, version and suggestions wait for no library but click."""
 
 import json
 import subprocess
@@ -38,7 +38,7 @@ def find_imports(*calls: Sequence[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_what_is_said_first_imports_no_command(option: str) -> None:
+def test_first_output_imports_no_command(option: str) -> None:
     found = find_imports([option])
     assert {name for name in found if name.partition(".")[0] != "click"} == FACE
 

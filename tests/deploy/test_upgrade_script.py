@@ -185,7 +185,7 @@ def test_the_orchestrator_follows_the_release_that_runs_and_nothing_else_changes
 
 
 @pytest.mark.parametrize("app", ["v1.2.3", "v1.2.2", f"v1.2.3@{DIGEST}"])
-def test_it_never_moves_back_to_an_older_orchestrator(bench: Bench, app: str) -> None:
+def test_pin_never_moves_back_to_an_older_orchestrator(bench: Bench, app: str) -> None:
     bench.set(app)
     assert not [call for call in bench.run("--force").calls if call.startswith("docker pull")]
     assert bench.pinned() == "v1.2.3"
@@ -198,7 +198,7 @@ def test_only_an_upgrade_moves_it(bench: Bench, option: str) -> None:
     assert bench.pinned() == "v1.2.3"
 
 
-def test_it_stays_while_an_upgrade_has_no_end(bench: Bench) -> None:
+def test_pin_stays_while_an_upgrade_has_no_end(bench: Bench) -> None:
     bench.set("v1.3.0")
     (bench.folder / ".orchestrator").mkdir()
     bench.know("status", '{"schema": 1, "run": "r-1", "verdict": null}')
@@ -240,7 +240,7 @@ def test_outside_an_installation_it_refuses(bench: Bench) -> None:
     assert "belongs into the folder of an installation" in ended.stderr
 
 
-def test_it_finds_its_folder_through_a_link(bench: Bench, tmp_path: Path) -> None:
+def test_script_finds_its_folder_through_a_link(bench: Bench, tmp_path: Path) -> None:
     link = tmp_path / "upgrade"
     link.symlink_to(bench.folder / "upgrade.sh")
     assert container_call(bench.stubs.run("sh", link, "--check")).endswith(f"check {bench.folder}/upgrade.yaml")

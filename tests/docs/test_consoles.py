@@ -1,4 +1,4 @@
-"""What the pages tell to type is what the program takes."""
+"""Every command in the pages is accepted by the program."""
 
 from __future__ import annotations
 

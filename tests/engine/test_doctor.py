@@ -1,4 +1,4 @@
-"""`doctor` on the real engine: well where all is well, and each broken set-up is told with what mends it."""
+"""`doctor` on the real engine: all is well on a sound host, and each broken set-up is reported with its remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

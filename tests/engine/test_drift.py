@@ -1,4 +1,4 @@
-"""What runs and the files say two things: each setting is named before anything is touched, with the way to agree."""
+"""Each setting in which running services and files differ is named before anything is touched, with the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would be found with the app down is found before, on the real engine and a real server."""
+"""Obstacles are found before the app is down, on the real engine and a real server."""
 
 from __future__ import annotations
 

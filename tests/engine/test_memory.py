@@ -1,4 +1,4 @@
-"""What the real commands need of memory while their source of releases sends all that it may."""
+"""Memory of the real commands while their source of releases sends the most that it may."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on the server and on the engine, read past the app and past the tool that is tested."""
+"""Read the server and the engine past the app and past the tool that is tested."""
 
 # ruff: noqa: S608 - names and numbers come from the server itself
 import hashlib

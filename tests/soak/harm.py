@@ -1,4 +1,4 @@
-"""What is done to an operation from outside, and when: pure, and the same for the same seed.
+"""Choose the harm done to an operation from outside, and its moment: pure, and the same for the same seed.
 
 Every operation has a generator of its own, made from seed and number, so that what the world does to one changes
 nothing of what is chosen for the next.

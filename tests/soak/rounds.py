@@ -1,4 +1,4 @@
-"""What a soak does, in which order: pure, and the same for the same seed."""
+"""Choose the operations of a soak, in their order: pure, and the same for the same seed."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a soak has measured, as tables, and what of it is not as it must be."""
+"""Write the measurements of a soak as tables, with those that break a bound."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

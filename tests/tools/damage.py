@@ -1,4 +1,4 @@
-"""What can happen to the file of a backup; one list for the suites with and without an engine."""
+"""Damages of a backup file; one list for the suites with and without an engine."""
 
 from __future__ import annotations
 

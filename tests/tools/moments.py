@@ -1,4 +1,4 @@
-"""What is so in a fake world at one moment of a run, and the trace that such moments make."""
+"""Snapshots of a fake world at moments of a run, and the trace that they make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a test wants to go wrong, and the trace of what was done."""
+"""Script the faults of a test, and trace the effects."""
 
 from __future__ import annotations
 

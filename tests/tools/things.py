@@ -1,4 +1,4 @@
-"""What the in-memory world consists of: releases, images, containers, jobs, databases."""
+"""Parts of the in-memory world: releases, images, containers, jobs, databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a point is, and what can happen there."""
+"""Failpoints, and the faults that can happen there."""
 
 from __future__ import annotations
 

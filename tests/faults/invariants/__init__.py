@@ -1,4 +1,4 @@
-"""What must hold of every run, however often it was cut off: X1 to X16, each a function from evidence to what is wrong.
+"""Invariants of every run, however often it was cut off: X1 to X16, each a function from evidence to violations.
 
 A function yields one sentence for each thing that is not so; a case is good when none yields anything.
 """

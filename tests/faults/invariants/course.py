@@ -1,4 +1,4 @@
-"""What is done on the way: a backup first, a way back that is at hand, nothing that the journal does not announce."""
+"""Check the path of a run: a backup first, a way back at hand, no effect that the journal does not announce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an end must be: reached, true, lasting, and with nothing of ours left but what it names."""
+"""Check the end of a run: reached, true, lasting, and with nothing of ours left but the named parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to judge of a case: the world, the journal, the report and the trace of all its processes."""
+"""Collect the evidence of a case: the world, the journal, the report and the trace of all its processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the journal alone must show: no way past a compensation, bounds, and the same decisions when it is replayed."""
+"""Check the journal alone: no way past a compensation, bounds, and the same decisions when it is replayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users meet: one version, all that they saved, a schema that fits, and nobody else who writes."""
+"""Check that users meet one version, all that they saved, a schema that fits, and no other writer."""
 
 from __future__ import annotations
 

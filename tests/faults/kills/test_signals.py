@@ -1,4 +1,4 @@
-"""What signals and a closed terminal do to a real process, also where a call of it hangs."""
+"""Signals and a closed terminal against a real process, also where a call of it hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with the app itself and with what belongs to it: migration, health, backups, rights, names."""
+"""Faults of the app itself and of its surroundings: migration, health, backups, rights, names."""
 
 from __future__ import annotations
 

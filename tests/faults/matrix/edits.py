@@ -1,4 +1,4 @@
-"""What somebody edits between a crash and the next command; each edit gives the plan that this command then reads."""
+"""Edits between a crash and the next command; each edit gives the plan that this command then reads."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def choose_lengths(cell: Cell, variant: Variant) -> tuple[Length, ...]:
 
 
 def run_to_the_end(scene: Scene, trouble: Trouble) -> Trace:
-    """Where not even the journal could be written, the run has no end yet: it gets it when that is mended."""
+    """Where not even the journal could be written, the run has no end yet: it gets it when that is repaired."""
     try:
         return scene.run()
     except JournalError:

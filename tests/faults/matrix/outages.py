@@ -1,4 +1,4 @@
-"""What goes wrong around the app: engine, registry, disks and database server, each in the ways in which it does."""
+"""Faults around the app: engine, registry, disks and database server, each in its own ways."""
 
 from __future__ import annotations
 

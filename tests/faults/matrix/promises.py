@@ -1,4 +1,4 @@
-"""What each code of the table promises: which ends are allowed, said once for all its cells."""
+"""The promise of each code of the table: the ends it allows, defined once for all its cells."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _SERVING = {Verdict.COMMITTED: "v1.1.0", Verdict.ROLLED_BACK: "v1.0.0", Verdict.
 
 @dataclass(frozen=True)
 class Trouble:
-    """A fault as something that begins and ends: ``begin`` breaks the world, ``end`` mends it."""
+    """A fault as something that begins and ends: ``begin`` breaks the world, ``end`` repairs it."""
 
     name: str
     begin: Callable[[Scene], object]

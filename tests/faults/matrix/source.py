@@ -1,4 +1,4 @@
-"""What the source of releases does in place of answering: the answers are judged as those of GitHub are."""
+"""Faulty answers of the source of releases, read as those of GitHub are."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Variant:
 
     @contextmanager
     def meeting(self, length: Length) -> Iterator[Trouble]:
-        """It as the trouble of a scene; whatever happens, all is mended in the end."""
+        """It as the trouble of a scene; in the end all is repaired in any case."""
         with ExitStack() as broken:
 
             def begin(scene: Scene) -> None:

@@ -45,7 +45,7 @@ def test_the_figures_are_kept_with_the_machine_that_they_are_of(tmp_path: Path) 
     assert document == {"schema": 1, "part": "a", "machine": MACHINE, "measured": [{"s": 1.5}]}
 
 
-def test_what_does_not_keep_its_bound_is_marked() -> None:
+def test_ratio_beyond_its_bound_is_marked() -> None:
     assert show_ratio(1.15, at_most=1.15) == "1.15"
     assert show_ratio(1.16, at_most=1.15) == "1.16 ✗"
     assert show_ratio(2.0, at_least=2.0) == "2.00"

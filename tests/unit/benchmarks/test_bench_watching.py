@@ -22,12 +22,12 @@ def test_an_answer_of_another_version_ends_no_outage() -> None:
     assert find_outage(_looks("oo..oonn"), "1.1.0").seconds == 4.0
 
 
-def test_who_comes_back_only_for_a_while_is_away_until_the_last_failure_is_over() -> None:
+def test_outage_lasts_until_the_last_failure_when_the_app_flaps() -> None:
     outage = find_outage(_looks("o..n..nn"), "1.1.0")
     assert (outage.seconds, outage.spans) == (5.0, 2)
 
 
 @pytest.mark.parametrize(("text", "words"), [("oonn", "never away"), ("oo..oo", "not seen well in version 1.1.0")])
-def test_what_is_no_upgrade_is_no_measurement(text: str, words: str) -> None:
+def test_failed_upgrade_is_no_measurement(text: str, words: str) -> None:
     with pytest.raises(BedError, match=words):
         find_outage(_looks(text), "1.1.0")

@@ -41,13 +41,13 @@ def test_a_straight_line_has_its_slope_and_no_bend() -> None:
         lambda size: 1 + math.sqrt(size),
     ],
 )
-def test_what_stays_falls_or_grows_with_the_size_is_no_growth_beyond_it(figure: object) -> None:
+def test_figure_that_stays_falls_or_grows_with_the_size_is_not_reported(figure: object) -> None:
     assert not build_growth(_grow(figure)).faster_than_linear
     assert not build_growth(_grow(figure, noise=0.1)).faster_than_linear
 
 
 @pytest.mark.parametrize("figure", [lambda size: 1 + (size / 1000) ** 2, lambda size: 2 + size**1.5 / 5000])
-def test_what_grows_faster_is_told(figure: object) -> None:
+def test_faster_growth_is_reported(figure: object) -> None:
     assert build_growth(_grow(figure)).faster_than_linear
     assert build_growth(_grow(figure, noise=0.05)).faster_than_linear
 

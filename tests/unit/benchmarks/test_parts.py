@@ -1,4 +1,4 @@
-"""What each part makes of its rounds: the right figures compared, and what does not keep its bound marked."""
+"""Each part compares the right figures of its rounds, and marks those beyond their bound."""
 
 from benchmarks import backup_restore as backup
 from benchmarks import growth, outage, overhead
@@ -56,11 +56,11 @@ def test_an_outage_is_compared_without_what_was_waited_by_intention() -> None:
     assert "| 10 MB, committed, image there: orchestrator | 13.10 | 50 |" in text
 
 
-def test_what_is_watched_by_intention_is_known_by_a_name_that_is_there() -> None:
+def test_deliberate_waits_are_known_by_existing_names() -> None:
     assert callable(getattr(health_check, WATCHING))
 
 
-def test_what_the_rehearsal_has_watched_is_no_deliberate_wait() -> None:
+def test_wait_of_the_rehearsal_is_not_deliberate() -> None:
     assert tell_deliberate(COMMITTED, {"health": STEADY_S + 0.4}) == STEADY_S
     assert tell_deliberate(COMMITTED, {"health": 0.8}) == 0
     assert tell_deliberate(WAS_NEVER_GOOD, {"health": HEALTH_S}) == HEALTH_S
@@ -85,7 +85,7 @@ def test_a_backup_is_held_to_the_dump_that_goes_nowhere_and_to_gzip() -> None:
     assert "| 1000 MB | 200.00 ✗ |" in text
 
 
-def test_what_is_added_leaves_out_engine_database_and_what_had_to_be_waited_for() -> None:
+def test_added_seconds_leave_out_engine_database_and_necessary_waits() -> None:
     spent = {
         "before and after": {START_UP: 0.5},
         "health": {WAITING: 1.3, OUTSIDE: 2.0, JOURNAL: 0.01},

@@ -13,7 +13,7 @@ class _Clock:
         return self.now
 
 
-def test_what_is_saved_up_is_taken_at_once_and_the_rest_is_waited_for() -> None:
+def test_saved_budget_is_used_at_once_and_the_rest_is_waited_for() -> None:
     bucket = Bucket(rate=1000, burst=200, now=_Clock())
     assert bucket.take(200) == 0
     assert bucket.take(100) == 0.1

@@ -40,13 +40,13 @@ def test_on_many_generated_plans_they_say_the_same(tmp_path: Path, seed: int) ->
 
 
 @pytest.mark.parametrize("rule", sorted(set(ONLY) - _BEYOND_RUNS))
-def test_what_a_rule_refuses_does_harm_in_a_run(tmp_path: Path, rule: str) -> None:
+def test_plan_that_a_rule_refuses_does_harm_in_a_run(tmp_path: Path, rule: str) -> None:
     agreement = compare(build_plan(ONLY[rule]), tmp_path / "run", tries=1, seed=0)
     assert agreement.holds
     assert agreement.runs <= 4
 
 
-def test_what_is_refused_does_harm_in_the_very_run_that_the_checker_shows(tmp_path: Path) -> None:
+def test_refused_plan_does_harm_in_the_run_that_the_checker_shows(tmp_path: Path) -> None:
     confirmed = [compare(build_plan(changes), tmp_path / "run", tries=1, seed=0) for _, changes in MORE.values()]
     assert all(agreement.holds for agreement in confirmed)
     assert max(agreement.runs for agreement in confirmed) <= 4

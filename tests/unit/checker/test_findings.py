@@ -1,4 +1,4 @@
-"""What is told of a plan: the shortest path, the moment, the line, what mends it; and the same text when it is run."""
+"""A finding has the shortest path, the moment, the line and the remedy; a run refuses with the same text."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_transition_is_named_where_it_is_written() -> None:
         ({**lead("commit.done=tell"), "tell": command("app", on="host", done="cleanup", failed="cleanup")}, "W6"),
     ],
 )
-def test_what_is_lawful_but_unwise_is_a_warning(changes: dict[str, Json], rule: str) -> None:
+def test_allowed_but_unwise_plan_gets_a_warning(changes: dict[str, Json], rule: str) -> None:
     found = find_rules(build_plan(changes))
     assert rule in found
     assert rule not in find_rules(build_plan(changes), without=rule)
@@ -170,7 +170,7 @@ def test_a_run_is_refused_with_the_same_text_and_nothing_is_touched(tmp_path: Pa
     assert not bench.plan.journal_directory.exists()
 
 
-def test_every_rule_says_why_and_what_mends_it() -> None:
+def test_every_rule_has_a_reason_and_a_remedy() -> None:
     for rule in RULES.values():
         assert rule.why.endswith(".")
         assert rule.remedy.endswith(".")

@@ -1,4 +1,4 @@
-"""What the command line says of itself: the catalog is true, every command has examples that can be typed."""
+"""Help of the command line: the catalog is true, every command has examples that can be typed."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""What the caller's environment and a plan's words can do to a command that runs as root: nothing but what is meant."""
+"""The caller's environment and texts of a plan have only their intended effect on a command that runs as root."""
 
 from __future__ import annotations
 

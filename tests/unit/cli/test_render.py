@@ -1,4 +1,4 @@
-"""What a person reads, at its edges."""
+"""Rendering for people, in edge cases."""
 
 from pathlib import Path
 

@@ -196,7 +196,7 @@ def test_no_reader_waits_for_what_is_no_file(tmp_path: Path, reader: str, odd: s
 
 @pytest.mark.parametrize("odd", [one for one in ODD if one not in ("a link to nothing", "a link to itself")])
 @pytest.mark.usefixtures("bounded")
-def test_what_is_no_file_is_named(tmp_path: Path, odd: str) -> None:
+def test_path_that_is_no_file_is_named(tmp_path: Path, odd: str) -> None:
     ODD[odd](tmp_path / "x")
     with pytest.raises(NotRegularError, match=r"not a regular file|of the kernel"):
         read_file(tmp_path / "x")

@@ -1,4 +1,4 @@
-"""Who owns what, with which mode, by a link or not, and which command: refused or allowed. The tables are the test."""
+"""Owner, mode and link of each path, for each command: refused or allowed. The tables are the test."""
 
 from __future__ import annotations
 

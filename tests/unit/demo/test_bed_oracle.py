@@ -1,4 +1,4 @@
-"""What the outside witnesses conclude from what they saw."""
+"""Outside witnesses draw the right conclusions from their samples."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_no_look_gives_no_span() -> None:
     assert find_spans([], until=6.0) == []
 
 
-def test_what_was_seen_last_holds_until_the_end() -> None:
+def test_last_sample_holds_until_the_end() -> None:
     assert find_spans([Sample(1.0, up=False)], until=4.0) == [Span(False, 1.0, 4.0)]
 
 

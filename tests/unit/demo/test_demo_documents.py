@@ -1,4 +1,4 @@
-"""What the documents show is what the program draws."""
+"""The documents show what the program draws."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is printed of the images."""
+"""The table of the images."""
 
 from deploy.demo.figures import Figures, build_table
 

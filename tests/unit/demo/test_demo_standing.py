@@ -1,4 +1,4 @@
-"""What a demo notes of itself, and that nothing else is ended by it."""
+"""A demo records its own parts, and ends nothing else."""
 
 import os
 from pathlib import Path

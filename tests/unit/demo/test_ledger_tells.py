@@ -46,7 +46,7 @@ def test_its_own_health_stays_its_own(announced: Path) -> None:
     assert client("1.1.0", announced).get("/api/health").status_code == 503
 
 
-def test_it_asks_the_repository_that_it_is_told(httpserver: HTTPServer) -> None:
+def test_feed_asks_the_given_repository(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/repos/you/ledger/releases").respond_with_json([{"tag_name": "v1.1.0"}])
     feed = choose_feed({"RELEASES_REPOSITORY": "you/ledger", "RELEASES_API": httpserver.url_for("")})
     app = create_app(NOWHERE, load_release(RELEASES, "1.0.0"), "v1.0.0", feed)

@@ -13,7 +13,7 @@ STAGES = dict(re.findall(r"^FROM (?:--platform=\S+ )?\S+ AS (\S+)\n(.*?)(?=^FROM
 ORIGINS = {name: origin for origin, name in re.findall(r"^FROM (.+) AS (\S+)$", TEXT, re.MULTILINE)}
 
 
-def test_what_is_shipped_is_prepared_without_emulation() -> None:
+def test_shipped_files_are_prepared_without_emulation() -> None:
     emulated = {name for name, origin in ORIGINS.items() if origin == "${PYTHON_IMAGE}"}
     assert emulated == {"app", "orchestrator"}
     runs = [line for name in emulated for line in STAGES[name].splitlines() if line.startswith("RUN ")]

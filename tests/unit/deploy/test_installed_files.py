@@ -18,14 +18,14 @@ def test_every_setting_of_the_compose_file_is_explained_in_the_example() -> None
     assert explained - asked == {"ORCHESTRATOR_IMAGE", "ORCHESTRATOR_VERSION"}
 
 
-def test_what_the_example_shows_as_a_default_is_the_default() -> None:
+def test_defaults_in_the_example_are_the_defaults() -> None:
     defaults = dict(re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", COMPOSE))
     shown = dict(re.findall(r"^#? ?([A-Z_]+)=(\S+)$", EXAMPLE, re.MULTILINE))
     assert len(defaults) == 8
     assert {name: shown[name] for name in defaults} == defaults
 
 
-def test_what_has_no_default_is_asked_for_by_name() -> None:
+def test_setting_without_default_is_asked_for_by_name() -> None:
     assert set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE)) == {"APP_VERSION", "POSTGRES_PASSWORD"}
     assert not re.findall(r"\$\{[A-Z_]+\}", COMPOSE)
 
@@ -34,7 +34,7 @@ def test_the_example_holds_no_password() -> None:
     assert re.findall(r"^POSTGRES_PASSWORD=(.*)$", EXAMPLE, re.MULTILINE) == [""]
 
 
-def test_what_is_the_users_lives_in_folders_of_the_installation() -> None:
+def test_user_data_lives_in_folders_of_the_installation() -> None:
     mounted = {volume["source"]: volume["target"] for volume in SERVICES["app"]["volumes"]}
     assert mounted == {
         "./workspaces": "/app/workspaces",

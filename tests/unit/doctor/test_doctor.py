@@ -1,4 +1,4 @@
-"""Each precondition that is not met is told, all at once, with what mends it; nothing is left of the trial."""
+"""Each unmet precondition is reported, all at once, with its remedy; nothing is left of the trial."""
 
 import json
 from collections.abc import Callable
@@ -92,7 +92,7 @@ def no_scratch_server(bench: Bench) -> None:
         (no_scratch_server, "rehearsal", set()),
     ],
 )
-def test_what_is_broken_is_told_and_what_needs_it_is_not_tried(
+def test_failed_check_is_reported_and_its_dependents_are_skipped(
     tmp_path: Path, break_it: Callable[[Bench], None], failed: str, skipped: set[str]
 ) -> None:
     bench = Bench(tmp_path)
@@ -168,7 +168,7 @@ def test_a_check_waits_for_what_it_needs(tmp_path: Path) -> None:
     assert [what for _, what in found[1:]] == ["not tried: it needs one", "not tried: it needs two"]
 
 
-def test_every_command_that_mends_can_be_pasted(tmp_path: Path) -> None:
+def test_every_remedy_can_be_pasted(tmp_path: Path) -> None:
     plan = Bench(tmp_path).plan
     assert choose_remedy("engine.unreachable", plan, RECOVERY) == "sudo systemctl start docker"
     assert choose_remedy("image.denied", plan, RECOVERY) == "docker login registry.example"

@@ -64,7 +64,7 @@ def test_several_stays_are_told_together() -> None:
     assert RunPath("r-1", Verdict.COMMITTED, visits, None).tell_time("wait") == "2m16s in 2 stays"
 
 
-def test_what_the_plan_has_no_transition_for_is_drawn_as_cut_off(bench: Bench) -> None:
+def test_step_without_a_transition_is_drawn_as_cut_off(bench: Bench) -> None:
     run_path = RunPath("r-1", Verdict.ROLLED_BACK, (Visit("start", "interrupted", "rollback", 1.0),), None)
     assert "cut off" in graphs.render_mermaid(bench.plan, run_path=run_path)
     assert "cut off" in graphs.render_dot(bench.plan, run_path=run_path)

@@ -53,7 +53,7 @@ def test_an_alias_is_followed_to_its_anchor() -> None:
     assert edit(text) == text.replace("app:1.2.3", "app:${APP_VERSION}")
 
 
-def test_what_a_service_extends_is_found_in_the_other_file() -> None:
+def test_extended_service_is_found_in_the_other_file() -> None:
     base = FILE.with_name("base.yaml")
     files = {
         base: "services:\n  common:\n    image: app:1.2.3\n",

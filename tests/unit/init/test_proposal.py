@@ -1,4 +1,4 @@
-"""What can be known of a project is guessed; what could do harm is asked; what cannot work is refused."""
+"""Known values are guessed, risky ones asked for, impossible projects refused."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def open_questions(services: dict[str, Any], env: str | None = None) -> set[str]
     return {topic.option for topic in interview.missing}
 
 
-def test_what_the_compose_file_tells_is_not_asked() -> None:
+def test_init_does_not_ask_for_values_of_the_compose_file() -> None:
     proposal, plan = suggest({"app": APP, "db": DB})
     assert plan.target.services == ("app",)
     assert plan.target.image == "example/app"
@@ -162,7 +162,7 @@ def test_a_gate_that_cannot_be_closed_stays_open(opens: dict[str, Any]) -> None:
         ({}, "usage.no_app"),
     ],
 )
-def test_what_cannot_be_upgraded_is_refused(services: dict[str, Any], code: str) -> None:
+def test_project_that_cannot_be_upgraded_is_refused(services: dict[str, Any], code: str) -> None:
     with pytest.raises(UsageError) as raised:
         suggest(services)
     assert raised.value.code == code
@@ -261,7 +261,7 @@ def test_where_an_image_is_built_here_a_registry_is_not_taken_for_its_source_una
     assert plan.target.services == ("app",)
 
 
-def test_what_is_asked_of_a_flavour_has_an_example_that_keeps_it() -> None:
+def test_question_about_a_flavour_has_an_example_that_keeps_it() -> None:
     with pytest.raises(UsageError) as caught:
         suggest({"app": APP | {"image": "example/app:29-fpm-alpine"}, "db": DB})
     assert caught.value.code == "usage.answer_needed"

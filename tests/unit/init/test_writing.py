@@ -68,7 +68,7 @@ def test_an_anchor_under_a_name_of_its_own_is_no_part_of_the_project(tmp_path: P
     assert (tmp_path / "plan.yaml").exists()
 
 
-def test_what_cannot_be_written_takes_the_rest_back(tmp_path: Path) -> None:
+def test_failed_write_takes_back_the_other_changes(tmp_path: Path) -> None:
     proposal = propose(tmp_path)
     (tmp_path / "backups").write_text("a file in the folder's place", encoding="utf-8")
     before = files(tmp_path)

@@ -1,4 +1,4 @@
-"""What earlier runs have left: releases that failed here, databases in quarantine."""
+"""History of earlier runs: releases that failed here, databases in quarantine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told where nothing can be drawn."""
+"""Plain lines where nothing can be drawn."""
 
 from __future__ import annotations
 

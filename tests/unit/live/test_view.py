@@ -1,4 +1,4 @@
-"""What is drawn of a run at one moment, in terminals of all sizes."""
+"""The drawing of a run at one moment, in terminals of all sizes."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

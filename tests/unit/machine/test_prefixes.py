@@ -71,7 +71,7 @@ def story(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Plan, tuple[R
 
 
 @pytest.mark.parametrize("mode", [Mode.RESUME, Mode.RECOVER])
-def test_what_follows_from_any_prefix_is_safe(story: tuple[Plan, tuple[Record, ...]], mode: Mode) -> None:
+def test_next_move_from_any_prefix_is_safe(story: tuple[Plan, tuple[Record, ...]], mode: Mode) -> None:
     plan, records = story
     for number in range(len(records) + 1):
         prefix = records[:number]

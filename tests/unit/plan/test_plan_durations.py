@@ -24,6 +24,6 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10", "10 s", "s", "30m1h", "1s1s", "-5s", "1w", "1h1d", "١s", "10S", "1e3s"])
-def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
+def test_text_that_is_no_duration_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="write `10s`, `30m`"):
         parse_duration(text)

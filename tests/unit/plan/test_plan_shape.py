@@ -1,4 +1,4 @@
-"""What a sound plan becomes, and how a mistake in its shape is told."""
+"""A sound plan is read, and problems of its shape are reported."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_an_interrupted_that_is_given_is_a_transition() -> None:
     assert parse(text).states["fetch"].interrupted == parse(text).states["fetch"].then["interrupted"] == "good"
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_omitted_key_has_its_default() -> None:
     plan = parse()
     assert plan.target.health.steady_for_s == 10
     assert plan.target.health.give_up is None
@@ -139,7 +139,7 @@ def test_a_secret_in_the_place_of_a_name_is_told_without_it(written: tuple[str, 
     assert "hunter2" not in problem
 
 
-def test_who_is_told_and_where_the_metrics_go() -> None:
+def test_notifications_and_metrics_are_read() -> None:
     more = "notify: {urls_variable: URLS, timeout: 5s}\nmetrics: {file: metrics/shop.prom}\n"
     plan = parse(HEAD + more + STATES)
     assert plan.notify is not None
@@ -176,7 +176,7 @@ def test_a_plan_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"#" * (1024 * 1024 + 1)])
-def test_what_is_no_text_of_a_plans_size_is_not_read(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_no_text_or_too_large_is_not_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "plan.yaml").write_bytes(content)
     with pytest.raises(PlanError) as caught:
         load_plan(tmp_path / "plan.yaml", KINDS)

@@ -47,7 +47,7 @@ def test_missing_variables_are_told_all_at_once_with_their_places(plan: Plan) ->
 
 
 @pytest.mark.parametrize("value", ["example.org/shop:v1", "Not An Image"])
-def test_what_comes_out_must_have_the_right_form(plan: Plan, value: str) -> None:
+def test_replaced_value_must_have_the_right_form(plan: Plan, value: str) -> None:
     with pytest.raises(PlanError) as caught:
         resolve_variables(plan, ENVIRONMENT | {"IMAGE": value})
     assert "target.image: with its variables replaced: " in caught.value.problems[0]

@@ -66,7 +66,7 @@ def test_a_migration_begins_with_a_service(word: str) -> None:
     assert problem.startswith(f"{SOURCE}:{place_of('[app, migrate]').split(':')[0]}:")
 
 
-def test_what_follows_the_service_is_the_containers_own() -> None:
+def test_words_behind_the_service_are_passed_to_the_container() -> None:
     assert find_problems("[app, migrate]", "[app, sh, -c, 'exec migrate --all']") == ()
 
 

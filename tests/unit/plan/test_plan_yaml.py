@@ -1,4 +1,4 @@
-"""What YAML may do here, and what it may not."""
+"""Accepted and refused features of YAML."""
 
 import time
 
@@ -19,7 +19,7 @@ def read(text: str) -> Json:
 @pytest.mark.parametrize(
     "word", ["on", "off", "yes", "no", "y", "12:30:00", "2024-01-02", "0o17", "0x1F", "1_000", ".inf"]
 )
-def test_what_yaml_1_1_would_change_stays_a_text(word: str) -> None:
+def test_value_that_yaml_1_1_would_change_stays_a_text(word: str) -> None:
     assert read(f"a: {word}") == {"a": word}
 
 
@@ -56,7 +56,7 @@ def test_a_duplicate_state_is_a_duplicate_key() -> None:
         ("x: !!str 5", "the tag `tag:yaml.org,2002:str` is not read"),
     ],
 )
-def test_what_can_surprise_is_refused(extra: str, problem: str) -> None:
+def test_surprising_yaml_is_refused(extra: str, problem: str) -> None:
     assert any(problem in line for line in problems_of(f"{HEAD}{STATES}{extra}\n"))
 
 
@@ -77,7 +77,7 @@ def test_what_can_surprise_is_refused(extra: str, problem: str) -> None:
         ("- &a 1\n" + "- *a\n" * 101, "more than 100 aliases"),
     ],
 )
-def test_what_is_no_bounded_yaml_is_told_with_its_place(text: str, problem: str) -> None:
+def test_unbounded_yaml_is_reported_with_its_position(text: str, problem: str) -> None:
     (line,) = problems_of(text, code="plan.not_yaml")
     assert problem in line
 

@@ -102,7 +102,7 @@ def test_notes_become_html_in_time_by_their_length(piece: str) -> None:
 
 @pytest.mark.parametrize("cut", [cut_text, keep_end])
 @given(st.lists(st.sampled_from(["hunter2", " ", "\n", "x" * 30]), max_size=30).map("".join), st.integers(1, 40))
-def test_what_is_cut_holds_no_half_of_a_word(cut: Callable[[str, int], str], text: str, longest: int) -> None:
+def test_cut_text_holds_no_half_of_a_word(cut: Callable[[str, int], str], text: str, longest: int) -> None:
     left = cut(text, longest)
     assert len(left) <= longest + 10
     if len(text) > longest:

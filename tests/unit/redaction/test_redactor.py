@@ -138,7 +138,7 @@ def test_bytes_that_are_no_text_pass_as_they_are(content: bytes) -> None:
         ("a\n-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\nb", "a\n***\nb"),
     ],
 )
-def test_what_nobody_knew_is_given_away_by_its_name_or_form(text: str, masked: str) -> None:
+def test_unknown_secret_is_found_by_its_name_or_form(text: str, masked: str) -> None:
     assert Redactor().text(text) == masked
 
 
@@ -154,7 +154,7 @@ def test_what_nobody_knew_is_given_away_by_its_name_or_form(text: str, masked: s
         "127.0.0.1:5000/you/app:v1.1.0@sha256:" + "0" * 64,
     ],
 )
-def test_what_only_speaks_of_secrets_stays(text: str) -> None:
+def test_text_about_secrets_stays(text: str) -> None:
     assert Redactor().text(text) == text
 
 
@@ -177,7 +177,7 @@ def test_a_long_log_is_masked_across_its_batches() -> None:
     assert masked == (line[:9] + line).replace(b"hunter2-hunter2", b"***") * 5000
 
 
-def test_what_is_too_short_or_already_a_mark_is_not_looked_for() -> None:
+def test_short_value_or_mark_is_not_looked_for() -> None:
     assert Redactor(["abc", "", "****"]).text("abc **** def") == "abc **** def"
 
 

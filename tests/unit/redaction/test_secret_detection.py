@@ -1,4 +1,4 @@
-"""What is taken for a secret, and what is left readable."""
+"""Secret values are detected, and common ones stay readable."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_name_says_nothing(name: str) -> None:
         "v1.1.0@sha256:" + "a1" * 32, "postgresql://db:5432/ledger",
     ],
 )  # fmt: skip
-def test_what_stands_in_many_places_is_left_readable(value: str) -> None:
+def test_common_value_stays_readable(value: str) -> None:
     assert not is_secret("SETTING", value)
 
 
@@ -54,7 +54,7 @@ def test_what_stands_in_many_places_is_left_readable(value: str) -> None:
         "https://x9Y8z7W6v5U4@example.com/path", "two\nlines", "äöü-secret", "$apr1$abc$def",
     ],
 )  # fmt: skip
-def test_what_a_person_would_not_write_twice_is_a_secret_under_any_name(value: str) -> None:
+def test_uncommon_value_is_a_secret_under_any_name(value: str) -> None:
     assert is_secret("SETTING", value)
 
 

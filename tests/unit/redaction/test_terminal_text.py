@@ -34,7 +34,7 @@ from orchestrator.redaction.terminal_text import CUT_MARK, sanitize
         ("Ünïcödé ✓ 日本", "Ünïcödé ✓ 日本"),
     ],
 )
-def test_what_a_terminal_would_obey_is_dropped(text: str, inert: str) -> None:
+def test_control_sequence_is_dropped(text: str, inert: str) -> None:
     assert sanitize(text) == inert
 
 

@@ -1,4 +1,4 @@
-"""Whatever an app or a tool says of a secret, nothing that is kept or shown of a run holds it."""
+"""No stored or shown text of a run holds a secret, whatever an app or a tool prints."""
 
 import json
 from contextlib import closing
@@ -96,7 +96,7 @@ def test_an_error_of_ours_is_shown_without_secrets(capsys: pytest.CaptureFixture
     assert CANARY not in said.out + said.err
 
 
-def test_what_compose_says_is_masked_before_it_is_cut(tmp_path: Path) -> None:
+def test_output_of_compose_is_masked_before_it_is_cut(tmp_path: Path) -> None:
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\nprintf 'first {CANARY}%01990d {CANARY} last' 0 >&2\nexit 1\n")
     docker.chmod(0o755)
@@ -109,7 +109,7 @@ def test_what_compose_says_is_masked_before_it_is_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 3000])
-def test_what_a_program_says_is_cut_at_the_beginning_of_a_line(lines: int) -> None:
+def test_output_of_a_program_is_cut_at_the_beginning_of_a_line(lines: int) -> None:
     said = _tell((f"{CANARY}\n" * (lines * 2))[1:].encode()[-_ERRORS_KEPT_BYTES:])
     assert set(said.split("\n")[1:]) == {CANARY}
     assert lines == 1 or said.startswith(CANARY)

@@ -1,4 +1,4 @@
-"""What the report of a run says of its failure and of the outage."""
+"""The report of a run: its failure and its outage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator is told to paste when an upgrade cannot bring a version back by itself."""
+"""The commands for an operator when an upgrade cannot bring a version back by itself."""
 
 from __future__ import annotations
 

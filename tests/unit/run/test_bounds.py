@@ -1,4 +1,4 @@
-"""Whatever goes wrong for ever, a run comes to an end: tries, transitions, re-entries and waits are bounded."""
+"""Every run comes to an end: tries, transitions, re-entries and waits are bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs against what would be started: refused before anything is touched, gone back from, and told at the end."""
+"""Drift of services is refused before anything is touched, undone later, and reported at the end."""
 
 from __future__ import annotations
 

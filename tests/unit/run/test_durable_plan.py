@@ -1,4 +1,4 @@
-"""What a recovery reads is on the disk before anything is recorded that needs it."""
+"""The files that a recovery reads are on the disk before a record needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is edited while a run is at work or was cut off changes nothing for it, and is told."""
+"""Edits while a run is at work or was cut off do not change it, and are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a seed does to operations, how one is taken to its end, and that the judge sees what is wrong with that."""
+"""Harm by a seed, the end of a harmed operation, and a judge that sees its faults."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a soak tries and how it judges; that it would see what it looks for."""
+"""Operations and judgement of a soak, and that it would see the faults it looks for."""
 
 from collections import Counter
 from dataclasses import replace

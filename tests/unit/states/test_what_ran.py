@@ -1,4 +1,4 @@
-"""What is pinned is compared whole with what runs, and going back starts what ran."""
+"""Pins are compared whole with the running version, and going back starts the version that ran."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_with_a_token_only_who_has_it_may_look(past: Plan) -> None:
     assert "Basic" in looking.get("/").headers["WWW-Authenticate"]
 
 
-def test_what_a_stranger_is_told_is_described(past: Plan) -> None:
+def test_public_answers_are_described(past: Plan) -> None:
     responses = DESCRIPTION["paths"]["/api/runs"]["get"]["responses"]
     assert {"401", "421"} < set(responses)
     assert "401" not in DESCRIPTION["paths"]["/api/health"]["get"]["responses"]

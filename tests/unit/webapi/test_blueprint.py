@@ -39,7 +39,7 @@ def test_the_version_is_answered_without_v() -> None:
     assert (status, found["current"], found["latest"], found["updateAvailable"]) == (200, "1.2.3", "1.3.0", True)
 
 
-def test_what_runs_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_version_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_VERSION", "v1.1.0")
     assert Bench(ONE, current=None).ask()[1]["current"] == "1.1.0"
 
@@ -108,7 +108,7 @@ def test_force_is_true_or_false(query: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?force=false", "?force=", "?v=7", "?v=%ff%00"])
-def test_what_is_no_force_is_answered_from_the_cache(query: str) -> None:
+def test_request_without_force_is_answered_from_the_cache(query: str) -> None:
     bench = Bench(ONE)
     bench.ask()
     assert bench.ask(f"/api/version{query}")[0] == 200

@@ -40,7 +40,7 @@ def assert_harmless(html: str) -> None:
         assert str(attributes.get("href", "https://")).startswith("https://")
 
 
-def test_what_notes_are_made_of_stays() -> None:
+def test_allowed_markup_of_notes_stays() -> None:
     html = render_notes(
         "### New\n- **fast** and `small`\n\n1. ~~slow~~\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> said\n\n---"
     )

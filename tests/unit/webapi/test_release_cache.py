@@ -1,4 +1,4 @@
-"""What is kept of the release source's answers, and when it is asked again. Time is the fake clock's."""
+"""Caching of the release source's answers, and when it is asked again. Time is the fake clock's."""
 
 import itertools
 import threading
@@ -167,7 +167,7 @@ def test_a_process_without_threads_leaves_nobody_waiting() -> None:
     assert [cache.look().finding.problem for _ in range(2)] == ["internal", "internal"]
 
 
-def test_who_has_older_data_does_not_wait_for_somebody_elses_question() -> None:
+def test_caller_with_older_data_does_not_wait_for_another_request() -> None:
     bench = Bench(ONE, slow=True)
     bench.clock.after(0, bench.answer)
     bench.cache.look()

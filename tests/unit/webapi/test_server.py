@@ -1,4 +1,4 @@
-"""What one client can take from the others who ask `orchestrator serve`: connections, threads and time."""
+"""Limits of one client of `orchestrator serve`: connections, threads and time."""
 
 import http.client
 import socket

@@ -121,7 +121,7 @@ def mount(server: HTTPServer) -> FlaskClient:
     return app.test_client()
 
 
-def test_there_are_twenty_faults_at_least() -> None:
+def test_table_has_twenty_faults_at_least() -> None:
     assert len(FAULTS) >= 20
 
 
@@ -160,7 +160,7 @@ def test_an_odd_answer_is_taken_for_what_it_holds(httpserver: HTTPServer, name: 
     assert client.get("/api/version/notes").status_code == 200
 
 
-def test_what_has_not_changed_is_not_sent_again(httpserver: HTTPServer) -> None:
+def test_unchanged_page_is_not_sent_again(httpserver: HTTPServer) -> None:
     def answer(request: Request) -> Response:
         if request.headers.get("If-None-Match") == MARK:
             return Response(status=304)

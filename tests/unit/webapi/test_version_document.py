@@ -1,4 +1,4 @@
-"""What is said about versions."""
+"""The document about versions."""
 
 import json
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def test_the_document_has_its_six_fields_and_no_other() -> None:
     }
 
 
-def test_what_is_stale_says_so_and_why() -> None:
+def test_stale_answer_names_its_reason() -> None:
     found = document("1.2.3", Release(version="v1.3.0"), problem="rate_limited")
     assert list(found) == [*KEYS, "stale", "reason"]
     assert (found["stale"], found["reason"]) == (True, "rate_limited")
@@ -70,7 +70,7 @@ def test_an_update_is_what_is_newer_than_a_version_that_can_be_compared(
         Release(version="nightly"),
     ],
 )
-def test_what_nobody_should_install_is_never_offered(release: Release) -> None:
+def test_draft_or_unstable_release_is_never_offered(release: Release) -> None:
     found = document("1.2.3", release, Release(version="v1.2.3"))
     assert (found["latest"], found["updateAvailable"]) == ("1.2.3", False)
 
@@ -114,5 +114,5 @@ def test_a_problem_that_nobody_knows_is_told_as_one_of_ours() -> None:
         ("\N{CYRILLIC SMALL LETTER A}1", "dev"),
     ],
 )
-def test_what_an_app_says_of_itself_is_read_without_its_v(text: str | None, current: str) -> None:
+def test_reported_version_is_read_without_its_v(text: str | None, current: str) -> None:
     assert read_current(text) == current

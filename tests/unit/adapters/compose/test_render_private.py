@@ -1,4 +1,4 @@
-"""What is taken from a rendering so that users do not reach a service, and how the host still does."""
+"""A private rendering hides a service from users, and the host still reaches it."""
 
 import json
 from pathlib import Path

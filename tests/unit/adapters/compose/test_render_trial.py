@@ -1,4 +1,4 @@
-"""What a rehearsed version may reach: itself, its database, and nothing of the user's but for reading."""
+"""A rehearsed version reaches itself, its database, and the user's files only for reading."""
 
 import json
 from collections.abc import Mapping

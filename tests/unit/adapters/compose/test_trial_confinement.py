@@ -1,4 +1,4 @@
-"""What a container on a stage has of the host, and how what it lacks is told."""
+"""Access of a container on a stage to the host, and the report of missing parts."""
 
 import pytest
 

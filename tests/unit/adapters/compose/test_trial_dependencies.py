@@ -1,4 +1,4 @@
-"""What an app needs beside itself, by what it names and has in its networks."""
+"""Dependencies of an app, by the names in its settings and its networks."""
 
 import json
 

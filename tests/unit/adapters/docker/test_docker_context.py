@@ -1,4 +1,4 @@
-"""Whoever switches the docker context in the middle of a run does not switch ours."""
+"""Switching the docker context in the middle of a run does not switch ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine's answers are made into, and that nothing is contacted too early."""
+"""The engine's answers are parsed, and nothing is contacted too early."""
 
 import threading
 from unittest.mock import patch

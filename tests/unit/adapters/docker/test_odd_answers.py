@@ -1,4 +1,4 @@
-"""Whatever a source, a registry, the engine or Compose answers, it is read or told as wrong, and never a bug."""
+"""Odd answers of a source, a registry, the engine or Compose are read or reported as wrong, and never a bug."""
 
 import json
 import tempfile

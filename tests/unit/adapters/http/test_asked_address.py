@@ -1,4 +1,4 @@
-"""What a request to a container's own address says of the address that users ask at."""
+"""Headers of a request to a container's own address name the address that users ask."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever a source sends, asking it takes little memory, comes to an end, and says what was wrong."""
+"""A flood of a source takes little memory, comes to an end, and is reported."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is away for a moment is waited for, by whatever may be done again; what is refused is not."""
+"""A service that is away for a moment is waited for where the step may be repeated; a refusal is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is connected beside the app is found before the stop, and told by service and container."""
+"""Clients that are connected beside the app are found before the stop, and named by service and container."""
 
 from __future__ import annotations
 
