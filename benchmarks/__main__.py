@@ -1,4 +1,4 @@
-"""make bench: what an upgrade costs beside what its parts cost by themselves, on the real engine.
+"""make bench: measure an upgrade beside its parts by themselves, on the real engine.
 
     python -m benchmarks --sizes 10 1000 --rounds 3                # everything, in hours
     python -m benchmarks --parts outage --sizes 10 --rounds 1      # one part, in minutes
@@ -38,7 +38,7 @@ AXES = ("database", "services", "states", "runs")
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for; the exit code."""
     wanted = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stands is taken down then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # then, too, everything is removed
     try:
         with ExitStack() as stack:
             ground = cache(lambda: stack.enter_context(Ground()))

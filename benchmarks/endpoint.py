@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.endpoint")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each load goes on")
     seconds = parser.parse_args(arguments).seconds
-    measure_latency("constant", seconds)  # what this machine can do at this moment, for comparison
+    measure_latency("constant", seconds)  # the present speed of this machine, for comparison
     holds = [measure_latency(kind, seconds) for kind in ("warm", "stale", "forced")]
     holds.append(measure_throughput())
     return 0 if all(holds) else 1

@@ -19,7 +19,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def ratio(values: Sequence[float], others: Sequence[float]) -> float:
-    """Median of the ratios round by round: what slows the machine down for a while slows both sides of a round."""
+    """Median of the ratios round by round: a slow moment of the machine slows both sides of a round."""
     return statistics.median(value / other for value, other in zip(values, others, strict=True))
 
 

@@ -34,7 +34,7 @@ class Floor:
     parts: dict[str, float] = field(default_factory=dict)
 
     def go(self, target: str) -> None:
-        """Upgrade; what is seen of it from outside is for the caller. Ends when the last container was started."""
+        """Upgrade, and end when the last container was started; the caller observes it from outside."""
         app = self.host.container("app")
         with closing(self._connect()) as database:
             self._stop(app)
@@ -130,7 +130,7 @@ def _create(api: docker.APIClient, config: dict[str, Any], name: str | None = No
     return str(made["Id"])
 
 
-# What an image says itself is left to the other image; Compose shall know the container, but not as what its file says.
+# Settings of the image are left to the other image; Compose shall know the container, but not as that of its file.
 def _configure(app: Container, reference: str) -> dict[str, Any]:
     own = app.image.attrs["Config"]["Env"] if app.image else []
     return {

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def backup(path: Path) -> dict[str, object]:
-    """Run a plan that has a state `backup`; what it took to dump, to dump and prove, and in all."""
+    """Run a plan that has a state `backup`; return the time to dump, to dump and prove, and in all."""
     watch = StopWatch()
     service = build_service(path, TerminalOperator())
     report = service.run(ReleaseRequest(), assume_yes=True, listener=watch)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The plainest script that upgrades the ledger: what a careful person writes in an evening.
+# The plainest script that upgrades the ledger, as a careful person writes it in an evening.
 #
 #   plain_upgrade.sh FOLDER NEW_TAG SECONDS [stop-first]
 #

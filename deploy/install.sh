@@ -3,7 +3,7 @@
 # nothing. install.sh --help says what it can do.
 set -eu
 
-# What a release is called; pack.sh writes its own in here.
+# Name of the release; pack.sh writes its own in here.
 describe_release() {
     VERSION=dev
     REPOSITORY=yourorg/remote-agent
@@ -262,7 +262,7 @@ begin_new() {
     fi
 }
 
-# What was said on the command line goes before these.
+# Options of the command line go before these.
 choose_settings() {
     said=$GIVEN GIVEN=''
     if [ -n "$REGISTRY" ]; then
@@ -343,7 +343,7 @@ pull_images() {
     give "APP_USER=$USER_INSIDE"
     pull "$(given ORCHESTRATOR_IMAGE):$VERSION"
     give "ORCHESTRATOR_VERSION=$VERSION$(find_digest "$(given ORCHESTRATOR_IMAGE)")"
-    # Any corrections of it will do; what is here may be in use.
+    # Any correction of it will do; the present one may be in use.
     docker image inspect "$(given POSTGRES_IMAGE)" >/dev/null 2>&1 || pull "$(given POSTGRES_IMAGE)"
 }
 
@@ -426,10 +426,10 @@ attempt() {
     if compose "$@" >"$STAGE/said" 2>&1; then return; fi
     compose logs --no-color --no-log-prefix --tail 20 app >>"$STAGE/said" 2>/dev/null || true
     tail -n 40 "$STAGE/said" | make_inert | sed 's/^/    /' >&2
-    fail "$failure; the lines above say why. What was made is in $FOLDER: mend it and run this again, or take it away with --uninstall"
+    fail "$failure; the lines above say why. The files made so far are in $FOLDER: fix the cause and run this again, or remove them with --uninstall"
 }
 
-# What programs say may hold signs that play tricks on a terminal.
+# Output of programs may hold control sequences for a terminal.
 make_inert() { LC_ALL=C tr -d '\000-\010\013-\037\177'; }
 
 report() {
@@ -454,7 +454,7 @@ uninstall_app() {
     fi
     if [ "$DELETE" -eq 1 ]; then confirm_deletion; fi
     compose down --remove-orphans >"$STAGE/said" 2>&1 ||
-        fail "the containers could not be removed ($(tail -n 1 "$STAGE/said" | make_inert)); what is left is in $FOLDER"
+        fail "the containers could not be removed ($(tail -n 1 "$STAGE/said" | make_inert)); the rest is in $FOLDER"
     remove_images
     (cd "$FOLDER" && rm -f docker-compose.yml upgrade.yaml upgrade.sh .installed.sha256)
     if [ "$DELETE" -gt 0 ]; then
@@ -473,7 +473,7 @@ confirm_deletion() {
     [ "$answer" = "$PROJECT" ] || fail "that was not said twice; nothing was changed. Without a terminal, write --delete-data twice"
 }
 
-# What another installation uses stays: without force, the engine keeps every image that a container is made of.
+# Images of another installation stay: without force, the engine keeps every image that a container is made of.
 remove_images() {
     for run in "$FOLDER"/.orchestrator/runs/*; do
         docker image rm "upgrade-orchestrator/kept:${run##*/}" >/dev/null 2>&1 || true

@@ -87,7 +87,7 @@ on_host() {
     esac
 }
 
-# What these two say is for the container; to the orchestrator they would be options of its own.
+# These two are for the container; the orchestrator would take them for options of its own.
 exec_on_host() {
     unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONWARNINGS PYTHONPLATLIBDIR PYTHONBREAKPOINT
     unset ORCHESTRATOR_IMAGE ORCHESTRATOR_VERSION
@@ -123,7 +123,7 @@ exec_in_container() {
         --env TERM --env NO_COLOR --env GITHUB_TOKEN --env SUDO_UID --env ORCHESTRATOR_TRUST_OWNER "$@"
 }
 
-# Never back: an older one might not read what a newer one has recorded. What cannot be had is had next time.
+# Never back: an older one might not read what a newer one has recorded. An image that is unavailable now is tried again next time.
 follow_release() {
     running=$(setting APP_VERSION)
     running=${running%%@*}
@@ -134,7 +134,7 @@ follow_release() {
     [ "$(printf '%s\n' "${PINNED%%@*}" "$running" | sort -V | tail -n 1)" != "${PINNED%%@*}" ] || return 0
     if is_unfinished; then return 0; fi
     if ! docker pull --quiet "$IMAGE:$running" >/dev/null 2>&1; then
-        say "the orchestrator of $running cannot be had now; the one of ${PINNED%%@*} does the work"
+        say "the orchestrator of $running is not available now; the one of ${PINNED%%@*} does the work"
         return 0
     fi
     digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$IMAGE:$running" | sed -n "s|^$IMAGE@||p" | head -n 1)

@@ -105,7 +105,7 @@ class Bed:
         return f"{self.registry.address}/{self.id}/ledger"
 
     def publish(self, version: str, *, tag: str | None = None, release: str | None = None) -> Published:
-        """Build a release, push it, and remove it from the engine, so that whoever wants it must pull.
+        """Build a release, push it, and remove it from the engine, so that every user of it must pull.
 
         `release` names the folder of `releases/` when `version` is none of them. Raises `BedError`.
         """

@@ -5,7 +5,7 @@
 
 Each bad release is tried twice: with a rehearsal, which refuses it while the app serves, and with the rehearsal left
 out of the plan, where it goes live and comes back. A writer and a prober stand outside as users would. Exit 0: every
-verdict is as expected and nothing that the writer was told is saved was lost. Exit 1: what differed is said.
+verdict is as expected and nothing that the writer was told is saved was lost. Exit 1: the differences are printed.
 """
 
 import fcntl

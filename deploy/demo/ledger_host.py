@@ -100,7 +100,7 @@ class LedgerHost:
     """One installation of the ledger; `project` must be unique on the engine, `folder` must not exist yet.
 
     As a context manager it removes on leaving the containers, networks and volumes that carry its project
-    name; the folder is left to whoever owns the one above it. `owner` is the value of the label `LABEL`, `announced`
+    name; the folder gets the owner of the one above it. `owner` is the value of the label `LABEL`, `announced`
     the file in which the app reads of releases.
     """
 

@@ -1,4 +1,4 @@
-"""Outside witnesses of an upgrade: what users were told is saved, and when they could reach the app.
+"""Outside witnesses of an upgrade: acknowledged entries, and the times at which users could reach the app.
 
 They talk to the app as a user does and keep what they saw in their own memory, so that no mistake of the app,
 of the database or of the upgrade can hide there.
@@ -16,7 +16,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 REQUEST_TIMEOUT_S = 1.0
-PROBE_TIMEOUT_S = 5.0  # what is down refuses at once; what is slow on a busy host is not down
+PROBE_TIMEOUT_S = 5.0  # an app that is down refuses at once; a slow one on a busy host is not down
 JOIN_TIMEOUT_S = 10.0
 PAGE = 1000
 
@@ -175,7 +175,7 @@ def look(host: str, port: int) -> Sample:
 
 
 def find_spans(samples: Sequence[Sample], until: float) -> list[Span]:
-    """Join samples into spans: what was seen holds until the next look, and the last one until `until`."""
+    """Join samples into spans: a sample holds until the next one, and the last one until `until`."""
     spans: list[Span] = []
     for index, sample in enumerate(samples):
         end = samples[index + 1].at if index + 1 < len(samples) else max(until, sample.at)

@@ -44,7 +44,7 @@ class Standing:
         (folder / NOTE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
     def take_down(self, client: docker.DockerClient) -> None:
-        """Remove all of it, and nothing else; what is gone already is no error."""
+        """Remove all of it, and nothing else; a missing part is no error."""
         LedgerHost(client, Path(), self.project, "", "", "").down()
         for container in client.containers.list(all=True, filters={"label": f"{LABEL}={self.bed}"}):
             container.remove(force=True, v=True)

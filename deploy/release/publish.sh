@@ -3,7 +3,7 @@
 #
 #   deploy/release/publish.sh v1.2.3 dist
 #
-# What is public is never changed: with a release of that tag published, nothing is done. A draft that somebody has
+# A published release is never changed: with a release of that tag published, nothing is done. A draft that somebody has
 # prepared keeps its title and notes; files that an earlier attempt has left in it are replaced by these. GITHUB_REPOSITORY
 # and GH_TOKEN say where, RULES (of tags.py) whether it is the newest. Exit 1: one sentence says what is wrong, and no
 # release was published.

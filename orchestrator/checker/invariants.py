@@ -83,7 +83,7 @@ def check_entry(effects: Effects, *, back: bool, model: Model, traits: PlanTrait
     if missing is not None:
         yield Violation("X6" if back else "F1", (("missing", _name(missing)),))
     elif Step.MIGRATE_DATABASE in steps and Capability.SNAPSHOT in model.known and model.data in _WRITTEN:
-        # It refuses to begin: what was written since the copy would be lost on a way back.
+        # It refuses to begin: writes since the copy would be lost on a way back.
         yield Violation("F1", (("missing", "a database as it was when it was copied"),))
     if effects.network and (back or committed or model.data in _WRITTEN):
         yield Violation("G9")

@@ -31,7 +31,7 @@ from datetime import datetime
 
 from orchestrator.core.error_categories import Category, find_category
 
-#: What most failures before the first change mean for the app.
+#: Impact of most failures before the first change.
 UNTOUCHED = "Nothing was changed; the app runs as before."
 
 

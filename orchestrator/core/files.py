@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
-#: Flags of a file of ours that is written anew; what lies in its place and is no file is not waited for.
+#: Flags of a file of ours that is written anew; a pipe or device in its place is not waited for.
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CHUNK_BYTES = 128 * 1024

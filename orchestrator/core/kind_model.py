@@ -21,7 +21,7 @@ class Capability(IntFlag):
     BACKUP = auto()  # a dump that was read back in full
     REHEARSAL = auto()  # migration and new version were tried on a copy
     SNAPSHOT = auto()  # a copy of the database as it was when the app stopped
-    MARK = auto()  # what the database was when it was closed
+    MARK = auto()  # the state of the database when it was closed
     FENCE = auto()  # which database is closed
     REPLACEMENT = auto()  # another state of the data lies beside the live one
     STARTED = auto()  # the new version was brought up

@@ -21,7 +21,7 @@ class Owner(StrEnum):
     PROGRAM = "program"  # this program: a bug
 
 
-#: What each owner does about it, as the last line of a report says it.
+#: The advice for each owner, as the last line of a report.
 ADVICE: Mapping[Owner, str] = {
     Owner.RELEASE: "wait for a better release, or ask its author",
     Owner.PLAN: "correct the line of the plan or of the project that is named, then run the same command again",

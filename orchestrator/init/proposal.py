@@ -109,7 +109,7 @@ def propose(project: Project, plan: Path, interview: Interview) -> Proposal:
     return Proposal(changes, text, project.folder / backups, app.repository, pinning.variable, dict(interview.answers))
 
 
-# What is built here has a name that a registry need not know.
+# An image that is built here has a name that a registry need not know.
 def _ask_for_source(members: Sequence[Service]) -> Open:
     built = [one.name for one in members if one.builds]
     why = (

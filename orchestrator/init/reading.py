@@ -32,7 +32,7 @@ def read_compose_files(folder: Path, named: Sequence[str]) -> dict[Path, str]:
     return found
 
 
-# What cannot be read here Compose has read all the same (a repository, an archive), or has refused before.
+# A file that cannot be read here was read by Compose (a repository, an archive), or refused before.
 def _add(found: dict[Path, str], path: Path, above: tuple[Path, ...]) -> None:
     if path in found or path in above or not path.is_file() or len(found) >= _MAX_FILES:
         return

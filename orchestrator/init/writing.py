@@ -107,7 +107,7 @@ def _shape(rendering: str, proposal: Proposal) -> Json:
     """Return the project without the intended changes: the tag of the app's image, and the variable in an
     environment.
     """
-    # What begins with x- is for anchors in the file: Compose prints it, and makes nothing of it.
+    # Keys that begin with x- are for anchors in the file: Compose prints them without any effect.
     project = {key: value for key, value in parse_rendering(rendering).items() if not key.startswith("x-")}
     for service in read_services(project).values():
         image = str(service.get("image"))

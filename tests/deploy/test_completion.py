@@ -70,7 +70,7 @@ def test_bash_completes_what_there_is(bench: Bench, tmp_path: Path) -> None:
     assert said == ""
 
 
-def test_nothing_that_is_broken_is_heard_of(bench: Bench, tmp_path: Path) -> None:
+def test_completion_prints_nothing_for_a_broken_plan_or_journal(bench: Bench, tmp_path: Path) -> None:
     bench.run("v1.1.0")
     (bench.plan.journal_directory / "journal.sqlite3").write_bytes(b"no database")
     (tmp_path / "broken.yaml").write_text("plan: 1\nname: [", encoding="utf-8")

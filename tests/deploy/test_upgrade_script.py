@@ -160,7 +160,7 @@ def test_another_program_of_that_name_is_not_taken_for_it(bench: Bench) -> None:
     assert container_call(bench.run())
 
 
-def test_a_signal_reaches_what_does_the_work(bench: Bench) -> None:
+def test_signal_reaches_the_orchestrator(bench: Bench) -> None:
     works = "trap 'exit 143' TERM; : >$HOME/works; while :; do sleep 0.05; done"
     bench.stubs.add("docker", f"if [ $1 = run ]; then {works}; fi\n{DOCKER}")
     argv = ["sh", str(bench.folder / "upgrade.sh"), "--force"]
@@ -192,7 +192,7 @@ def test_pin_never_moves_back_to_an_older_orchestrator(bench: Bench, app: str) -
 
 
 @pytest.mark.parametrize("option", ["--check", "--recover", "--resume"])
-def test_only_an_upgrade_moves_it(bench: Bench, option: str) -> None:
+def test_only_an_upgrade_moves_the_pin(bench: Bench, option: str) -> None:
     bench.set("v1.3.0")
     bench.run(option)
     assert bench.pinned() == "v1.2.3"
@@ -209,11 +209,11 @@ def test_pin_stays_while_an_upgrade_has_no_end(bench: Bench) -> None:
     assert bench.pinned() == f"v1.3.0@{DIGEST}"
 
 
-def test_one_that_cannot_be_had_is_had_next_time(bench: Bench) -> None:
+def test_unavailable_image_is_tried_again_next_time(bench: Bench) -> None:
     bench.set("v1.3.0")
     bench.know("no-registry")
     ended = bench.run("--force")
-    assert "the orchestrator of v1.3.0 cannot be had now; the one of v1.2.3 does the work" in ended.stderr
+    assert "the orchestrator of v1.3.0 is not available now; the one of v1.2.3 does the work" in ended.stderr
     assert (ended.exit_code, bench.pinned()) == (0, "v1.2.3")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 GENESIS = "0" * 64
-"""What stands for the hash of the entry before the first one."""
+"""Hash of the entry before the first one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a release of the ledger is made of, read from `releases/<version>/`.
+"""Read a release of the ledger from `releases/<version>/`.
 
 One source serves all releases. A release differs from the one before it in its migration and in the few facts
 of its `release.toml`; an image carries its own release and all before it, so that it migrates from any of

@@ -127,7 +127,7 @@ class BackupFolder:
         """
         digest = hashlib.sha256()
         with _reading(path) as file:
-            # All of it before the first chunk is given: what takes the chunks runs them as they come.
+            # The whole file before the first chunk is given: the consumer runs the chunks as they come.
             if sha256 is not None and _hash(file, path) != sha256:
                 _refuse_damaged(path)
             for _, decoded in _decoded(file, path, digest):

@@ -12,7 +12,7 @@ from isal import isal_zlib
 _LEVEL = 2
 _BATCH_BYTES = 256 * 1024
 _READ_BYTES = 128 * 1024
-_DECODED_BYTES = 512 * 1024  # what is decoded is scanned while it is still in the processor's cache
+_DECODED_BYTES = 512 * 1024  # decoded bytes are scanned while still in the processor's cache
 _GZIP = 31  # window bits that stand for a gzip header, and a check of length and CRC
 # Without name and time. A header has no checksum of its own: only the one that we write counts as undamaged.
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.core.trust import TRUST, require_trusted
 
-#: What they name decides whom we believe to be the engine, a registry or a source of releases.
+#: Their values decide which certificates of engine, registry and source of releases are trusted.
 _TRUSTED_FILES = frozenset({"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
 _TRUSTED_FOLDERS = frozenset({"SSL_CERT_DIR", "DOCKER_CERT_PATH"})
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -191,7 +191,7 @@ def _request(line: Line, url: str, headers: Mapping[str, str]) -> tuple[Answer, 
     with line.session.get(url, headers=dict(headers), timeout=timeout, stream=True, allow_redirects=False) as response:
         line.doors.keep(response)
         target = response.headers["Location"] if response.is_redirect else None
-        # What has no document has no body that anybody would read.
+        # An answer without a document has no body to read.
         wanted = target is None and response.status_code == requests.codes.ok
         body = read_body(response, budget.next_body_bytes + 1, budget.ends_at) if wanted else b""
         budget.take_bytes(len(body))

@@ -17,7 +17,7 @@ from orchestrator.core.model.releases import Release
 from orchestrator.redaction.terminal_text import cut_text
 
 _MAX_BYTES = 4 * 1024 * 1024
-_NOTES_AT_MOST = 256 * 1024  # what is shown of them is less, and is cut where their secrets are known
+_NOTES_AT_MOST = 256 * 1024  # less is shown, and cut where their secrets are known
 _ADDRESS_AT_MOST = 2048
 
 

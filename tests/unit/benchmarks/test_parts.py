@@ -42,7 +42,7 @@ def _took(outage_s: float, *, deliberate_s: float = 0.0, **parts: float) -> Meas
     return Measured(outage_s, deliberate_s, outage_s + 10, 1, 50_000_000, parts)
 
 
-def test_an_outage_is_compared_without_what_was_waited_by_intention() -> None:
+def test_outage_is_compared_without_deliberate_waits() -> None:
     taken = {
         ORCHESTRATED: [_took(3.1, deliberate_s=1.0, stop=1.5)],
         SCRIPT: [_took(8.4)],
@@ -100,7 +100,7 @@ def test_added_seconds_leave_out_engine_database_and_necessary_waits() -> None:
     assert "6.00 ✗ ms a state" in text
 
 
-def test_a_stack_says_in_which_state_and_what_for() -> None:
+def test_stack_is_classified_by_state_and_purpose() -> None:
     service, stop = ("/x/orchestrator/run/service.py", "run"), ("/x/states/stop.py", "perform")
     compose = ("/x/orchestrator/adapters/compose/command.py", "_collect")
     socket = ("/usr/lib/python3.11/socket.py", "readinto")
@@ -163,6 +163,6 @@ def test_a_plan_gets_as_many_states_as_are_asked_for_and_each_leads_on() -> None
     assert seen == ["confirm", "step_0", "step_1", "step_2"]
 
 
-def test_the_peak_is_read_from_what_the_kernel_says_of_a_process() -> None:
+def test_peak_memory_is_read_from_the_kernel() -> None:
     assert read_peak("Name:\torchestrator\nVmPeak:\t 900 kB\nVmHWM:\t   61234 kB\n") == 61234 * 1024
     assert read_peak("Name:\tgone\nState:\tZ (zombie)\n") == 0

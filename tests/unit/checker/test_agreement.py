@@ -29,13 +29,13 @@ def find_disagreements(folder: Path, seed: int, *, count: int, tries: int) -> li
 
 
 @pytest.mark.parametrize("seed", range(_SAMPLE // _EACH))
-def test_on_generated_plans_they_say_the_same(tmp_path: Path, seed: int) -> None:
+def test_checker_and_engine_agree_on_generated_plans(tmp_path: Path, seed: int) -> None:
     assert find_disagreements(tmp_path, seed, count=_EACH, tries=6) == []
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1000, 1000 + _ALL // _EACH))
-def test_on_many_generated_plans_they_say_the_same(tmp_path: Path, seed: int) -> None:
+def test_checker_and_engine_agree_on_many_generated_plans(tmp_path: Path, seed: int) -> None:
     assert find_disagreements(tmp_path, seed, count=_EACH, tries=12) == []
 
 

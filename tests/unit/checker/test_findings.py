@@ -51,11 +51,11 @@ def test_the_standard_plan_has_not_even_a_warning() -> None:
     assert find_rules(build_plan({})) == set()
 
 
-def test_the_plain_plan_is_lawful_and_the_checker_says_what_is_unwise_in_it() -> None:
+def test_plain_plan_is_allowed_with_warnings() -> None:
     assert find_rules(load_plan(PLANS / "plain.yaml", KINDS)) == {"W1", "W2", "W3"}
 
 
-def test_without_a_snapshot_it_is_refused_for_lost_writes_with_a_short_path() -> None:
+def test_plan_without_a_snapshot_is_refused_for_lost_writes_with_a_short_path() -> None:
     plan = parse_plan(LOST, SOURCE, KINDS)
     assert find_errors(plan) == {"X2"}
     paths = [format_path(finding.path) for finding in check_plan(plan, KINDS) if finding.rule.id == "X2"]
@@ -135,7 +135,7 @@ def test_sarif_has_rules_places_and_paths(lost: Path) -> None:
     assert len(first["codeFlows"][0]["threadFlows"][0]["locations"]) == 6
 
 
-def test_sarif_holds_what_the_loader_refuses_too(tmp_path: Path) -> None:
+def test_sarif_includes_problems_of_the_loader(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text(LOST.replace("failed: rollback", "failed: rolback"), encoding="utf-8")
     found = lint(path, "--format", "sarif")

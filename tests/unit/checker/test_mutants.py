@@ -19,13 +19,13 @@ def test_every_rule_that_refuses_has_a_plan_that_only_it_refuses() -> None:
 
 
 @pytest.mark.parametrize("rule", ONLY)
-def test_the_rule_is_the_only_one_that_notices_and_without_it_nobody_does(rule: str) -> None:
+def test_mutant_is_refused_by_its_rule_alone(rule: str) -> None:
     plan = build_plan(ONLY[rule])
     assert find_errors(plan) == {rule}
     assert find_errors(plan, without=rule) == set()
 
 
 @pytest.mark.parametrize("name", MORE)
-def test_a_mistake_is_refused_for_what_it_is(name: str) -> None:
+def test_mistake_is_refused_by_its_own_rule(name: str) -> None:
     rule, changes = MORE[name]
     assert rule in find_errors(build_plan(changes))

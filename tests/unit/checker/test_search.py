@@ -51,7 +51,7 @@ def find(plan: Plan) -> set[str]:
     return {finding.rule.id for finding in check_plan(plan, MADE_UP) if finding.is_error}
 
 
-def test_a_kind_that_was_made_up_is_judged_by_what_it_declares() -> None:
+def test_invented_kind_is_checked_by_its_declaration() -> None:
     assert find(put_sweep_behind("migrate", "restore")) == set()
     assert find(put_sweep_behind("migrate", "rollback")) == {"X3"}
     assert find(put_sweep_behind("backup", "refused")) == {"F1"}
@@ -67,9 +67,7 @@ def test_a_kind_that_was_made_up_is_judged_by_what_it_declares() -> None:
         ("database", "rollback", {"F1", "X3"}),
     ],
 )
-def test_a_step_of_the_operators_own_is_judged_by_what_it_says_that_it_changes(
-    changes: str, failed: str, errors: set[str]
-) -> None:
+def test_operator_step_is_checked_by_its_declared_changes(changes: str, failed: str, errors: set[str]) -> None:
     plan = build_plan({**lead("pull.done=step"), "step": command(changes, done="migrate", failed=failed)})
     assert find_errors(plan) == errors
 
@@ -79,7 +77,7 @@ def test_a_run_that_is_cut_off_goes_on_as_the_plan_says() -> None:
     assert find_errors(build_plan(lead("migrate.interrupted=rollback"))) == {"X3"}
 
 
-def test_being_cut_off_is_told_with_what_follows() -> None:
+def test_cut_off_is_reported_with_the_next_move() -> None:
     (finding,) = check_plan(build_plan(lead("migrate.interrupted=rollback")), KINDS)
     assert finding.path[-1].event in {"killed in migrate; resume", "killed in migrate; recover"}
     assert finding.key_path == ("states", "migrate", "then", "interrupted")

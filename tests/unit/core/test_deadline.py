@@ -23,12 +23,12 @@ class HandClock:
         return event.is_set()
 
 
-def test_polling_ends_with_what_was_found() -> None:
+def test_polling_ends_with_the_result() -> None:
     answers = iter([None, None, "found"])
     assert Deadline(HandClock(), 10).poll(lambda: next(answers), every_s=1) == "found"
 
 
-def test_polling_ends_at_the_deadline_and_names_who_waited() -> None:
+def test_polling_ends_at_the_deadline_and_names_the_waiting_state() -> None:
     clock = HandClock()
     with pytest.raises(DeadlineExceededError, match="State health was not done within 10 s"):
         Deadline(clock, 10, what="State health").poll(lambda: None, every_s=3)

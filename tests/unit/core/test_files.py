@@ -64,7 +64,7 @@ OPENERS = {
 _METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "touch"}
 
 
-def test_no_module_opens_files_but_those_that_say_why() -> None:
+def test_only_modules_with_a_reason_open_files() -> None:
     found = {
         str(path.relative_to(ROOT)): count
         for package in PACKAGES
@@ -187,7 +187,7 @@ def bounded() -> Iterator[None]:
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.usefixtures("bounded")
-def test_no_reader_waits_for_what_is_no_file(tmp_path: Path, reader: str, odd: str) -> None:
+def test_no_reader_waits_for_a_pipe_or_device(tmp_path: Path, reader: str, odd: str) -> None:
     name, read = READERS[reader]
     ODD[odd](tmp_path / name)
     with suppress(OrchestratorError, OSError):  # which of them, and what it says, is a matter of the reader's own tests

@@ -187,7 +187,7 @@ def test_owner_and_mode_decide_for_each_file_and_folder(
 
 
 @pytest.mark.parametrize(("subject", "fault"), list(product(SUBJECTS, ("owner", "mode"))))
-def test_every_command_refuses_what_somebody_else_can_change(bench: Seen, subject: str, fault: str) -> None:
+def test_every_command_refuses_files_that_another_user_can_change(bench: Seen, subject: str, fault: str) -> None:
     if fault == "owner":
         bench.owners[bench.place(subject)] = OTHER
     else:
@@ -267,7 +267,7 @@ def test_the_refusal_names_the_command_that_corrects_it(bench: Seen) -> None:
     assert (error["error"]["code"], error["exit_code"]) == ("trust.other_owner", 70)
 
 
-def test_all_that_is_wrong_with_the_folders_is_told_at_once(bench: Seen) -> None:
+def test_all_faults_of_the_folders_are_reported_at_once(bench: Seen) -> None:
     for subject in ("the backups", "the metrics", "the releases"):
         chmod(bench.place(subject), 0o666)
     told = call("run", bench).stderr
@@ -370,7 +370,7 @@ GROUPS = {  # name, members, who has it as their first group → whether nobody 
 
 
 @pytest.mark.parametrize("gid", GROUPS)
-def test_a_group_that_has_nobody_else_in_it_is_told_from_others(monkeypatch: pytest.MonkeyPatch, gid: int) -> None:
+def test_private_group_is_distinguished_from_others(monkeypatch: pytest.MonkeyPatch, gid: int) -> None:
     name, members, first, is_own = GROUPS[gid]
     users = {1000: "bob", 0: "root", 64003: "eve"}
     everybody = [SimpleNamespace(pw_uid=uid, pw_gid=gid if login in first else uid) for uid, login in users.items()]
@@ -385,7 +385,7 @@ def test_a_group_that_is_not_known_here_is_its_users_by_number() -> None:
     assert not is_own_group(OTHER, frozenset({0, CALLER}))
 
 
-def test_an_access_list_that_lets_somebody_write_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_access_list_that_lets_another_user_write_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def build(*entries: tuple[int, int, int]) -> bytes:
         parts = [
             tag.to_bytes(2, "little") + bits.to_bytes(2, "little") + number.to_bytes(4, "little")

@@ -28,11 +28,11 @@ def announced(tmp_path: Path) -> Path:
     return feed.path
 
 
-def test_without_announcements_it_says_only_what_runs() -> None:
+def test_ledger_shows_only_its_version_without_a_feed() -> None:
     assert client("1.1.0", None).get("/api/version").get_json() == {"current": "1.1.0"}
 
 
-def test_with_announcements_it_says_what_is_newer(announced: Path) -> None:
+def test_ledger_shows_a_newer_version_with_a_feed(announced: Path) -> None:
     found = client("1.1.0", announced).get("/api/version").get_json()
     assert (found["current"], found["latest"], found["updateAvailable"]) == ("1.1.0", "1.2.0", True)
 

@@ -104,7 +104,7 @@ def test_failed_check_is_reported_and_its_dependents_are_skipped(
     assert bench.world.databases.keys() == {bench.world.live}
 
 
-def test_two_that_are_broken_are_both_told(tmp_path: Path) -> None:
+def test_two_failed_checks_are_both_reported(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     pin_cannot_be_written(bench)
     folder_cannot_be_written(bench)
@@ -158,7 +158,7 @@ def test_a_folder_of_backups_that_others_may_look_into_is_a_warning(tmp_path: Pa
     assert look(bench, tmp_path)["backup folder"].remedy == f"chmod 700 {bench.world.backup_directory}"
 
 
-def test_a_check_waits_for_what_it_needs(tmp_path: Path) -> None:
+def test_check_runs_after_the_checks_it_needs(tmp_path: Path) -> None:
     def fail() -> str:
         raise PlatformError("engine.unreachable", "No.")
 
@@ -176,7 +176,7 @@ def test_every_remedy_can_be_pasted(tmp_path: Path) -> None:
     assert choose_remedy("nothing.known", plan, RECOVERY) == ""
 
 
-def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_path: Path) -> None:
+def test_password_that_is_a_name_is_a_warning(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     mask = Redactor()
     mask.register(["kinto"], "service db")
@@ -190,7 +190,7 @@ def test_a_password_that_is_a_name_is_told_and_keeps_nobody_from_upgrading(tmp_p
     assert is_healthy(list(found.values()))
 
 
-def test_a_variable_that_says_a_part_of_the_version_that_runs_is_told(tmp_path: Path) -> None:
+def test_variable_with_a_part_of_the_running_version_is_reported(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.world.pin = "v1.0"
     found = look(bench, tmp_path)["version"]

@@ -80,7 +80,7 @@ def test_the_service_of_a_step_of_the_operator_is_looked_up_too(folder: Path) ->
         "x-all: &all {app: {}}\nservices:\n  <<: *all\n",
     ],
 )
-def test_where_the_files_do_not_tell_every_service_nothing_is_said(tmp_path: Path, text: str) -> None:
+def test_unknown_service_is_not_reported_when_files_are_incomplete(tmp_path: Path, text: str) -> None:
     (tmp_path / "compose.yaml").write_text(text, encoding="utf-8")
     assert problems_of(tmp_path) == ()
     assert problems_of(tmp_path / "elsewhere") == ()

@@ -125,7 +125,7 @@ def test_of_two_servers_the_one_that_the_app_names_is_its_database() -> None:
     assert plan.database.service == "db"
 
 
-def test_of_two_servers_that_nothing_tells_apart_one_is_asked_for() -> None:
+def test_init_asks_which_of_two_equal_servers_is_the_database() -> None:
     app = APP | {"environment": {"RUN_MIGRATIONS": "1"}}
     assert open_questions({"app": app, "a-db": DB, "b-db": DB}) == {"--database"}
 
@@ -179,7 +179,7 @@ def test_an_answer_that_cannot_be_is_refused(option: str, answer: str) -> None:
     assert raised.value.code == "usage.answer_invalid"
 
 
-def test_all_that_is_missing_is_told_at_once_with_the_options_for_it() -> None:
+def test_all_missing_answers_are_reported_at_once_with_their_options() -> None:
     app = {"image": "example/app", "ports": APP["ports"]}
     with pytest.raises(UsageError) as raised:
         suggest({"app": app, "db": DB})

@@ -28,7 +28,7 @@ def test_a_name_speaks_of_a_secret(name: str) -> None:
     ["POSTGRES_USER", "PASSENGER_APP_ENV", "token_variable", "POSTGRES_PASSWORD_FILE", "TOKEN_TTL", "KEYCLOAK_HOST",
      "AUTH_TYPE", "SESSION_DRIVER", "database", "APP_PORT", "", "_", "keep", "monkeys_of"],
 )  # fmt: skip
-def test_a_name_says_nothing(name: str) -> None:
+def test_neutral_name_does_not_make_a_secret(name: str) -> None:
     assert not is_secret_name(name)
 
 

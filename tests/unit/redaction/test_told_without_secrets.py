@@ -43,7 +43,7 @@ class Told(Listener):
         self.told.append(reason)
 
 
-def test_neither_journal_nor_report_nor_terminal_has_what_a_failure_says(
+def test_secret_of_a_failure_is_in_neither_journal_nor_report_nor_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
@@ -64,7 +64,7 @@ def test_neither_journal_nor_report_nor_terminal_has_what_a_failure_says(
     assert CANARY.encode() not in b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def test_release_notes_come_without_what_their_author_should_not_have_written() -> None:
+def test_release_notes_are_redacted() -> None:
     class Feed:
         def list_releases(self) -> tuple[Release, ...]:
             return (Release(version="v1.0.0", notes=f"password={CANARY}\n### What's new"),)

@@ -172,7 +172,7 @@ def test_this_machine_is_answered(past: Plan, host: str) -> None:
     assert client(past).get("/api/runs", headers={"Host": host}).status_code == 200
 
 
-def test_with_a_token_only_who_has_it_may_look(past: Plan) -> None:
+def test_run_page_needs_the_token_when_one_is_set(past: Plan) -> None:
     looking = client(past, TOKEN)
     basic = base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
     wrong = base64.b64encode(b"anybody:wrong").decode()

@@ -86,7 +86,7 @@ def test_an_answer_without_a_body_keeps_its_headers() -> None:
     assert dict(head.headers) == dict(whole.headers)
 
 
-def test_force_asks_now_and_says_whether_it_did() -> None:
+def test_force_asks_now_and_reports_whether_it_did() -> None:
     bench = Bench(ONE)
     bench.ask()
     asked = [bench.client.get("/api/version?force=true").headers["X-Forced"] for _ in range(3)]
@@ -124,7 +124,7 @@ def test_a_failure_shows_the_last_answer_as_stale() -> None:
     assert (status, found["latest"], found["stale"], found["reason"]) == (200, "1.3.0", True, "unreachable")
 
 
-def test_without_data_the_answer_is_a_503_that_says_when_to_come_back() -> None:
+def test_answer_without_data_is_a_503_with_retry_after() -> None:
     bench = Bench()
     retry_at = bench.clock.now() + timedelta(seconds=90)
     bench.feed.error = ReleaseError("releases.rate_limited", "Too many.", retry_at=retry_at)

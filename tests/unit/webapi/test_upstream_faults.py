@@ -151,7 +151,7 @@ def test_a_fault_before_any_answer_is_a_503_and_is_not_tried_again(httpserver: H
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_an_odd_answer_is_taken_for_what_it_holds(httpserver: HTTPServer, name: str) -> None:
+def test_odd_answer_is_read_as_far_as_possible(httpserver: HTTPServer, name: str) -> None:
     answer, latest = HARMLESS[name]
     httpserver.expect_request(PATH).respond_with_handler(answer)
     client = mount(httpserver)

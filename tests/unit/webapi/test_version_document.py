@@ -96,7 +96,7 @@ def test_without_data_the_answer_says_what_runs_and_why_there_is_none(problem: s
     assert json.loads(found.body) == {"current": "1.2.3", "reason": problem, "message": PROBLEMS[problem]}
 
 
-def test_a_problem_that_nobody_knows_is_told_as_one_of_ours() -> None:
+def test_unknown_problem_is_reported_as_internal() -> None:
     assert document("1.2.3", problem="odd")["reason"] == "internal"
     assert json.loads(build_view("1.2.3", Finding(problem="odd")).body)["reason"] == "internal"
 

@@ -205,7 +205,7 @@ def test_only_files_of_the_folder_are_removed(folder: BackupFolder, tmp_path: Pa
     assert (foreign.exists(), listing(path.parent)) == (True, [])
 
 
-def test_with_a_file_goes_what_a_killed_process_has_left_of_it(folder: BackupFolder, tmp_path: Path) -> None:
+def test_removal_includes_remains_of_a_killed_process(folder: BackupFolder, tmp_path: Path) -> None:
     path, _, _ = folder.write("one.sql.gz", lambda write: write(b"dump"), report=lambda _: None)
     (path.parent / ".two.sql.gz.0badf00d.partial").write_bytes(b"half a dump")
     (path.parent / ".one.sql.gz.0badf00d.partial").write_bytes(b"half a dump")

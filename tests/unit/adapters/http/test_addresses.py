@@ -87,8 +87,6 @@ def test_an_address_is_in_its_zone(address: str, zone: Zone) -> None:
         ("93.184.216.34", [], None),
     ],
 )
-def test_a_server_leads_to_nobody_that_is_nearer_to_us_than_itself(
-    asker: str, wanted: list[str], chosen: str | None
-) -> None:
+def test_redirect_to_a_nearer_zone_is_refused(asker: str, wanted: list[str], chosen: str | None) -> None:
     found = choose_admitted(map(ip_address, wanted), [ip_address(asker)])
     assert found == (ip_address(chosen) if chosen else None)

@@ -31,6 +31,6 @@ def test_headers_name_the_address_as_a_browser_and_a_proxy_do(asked: str, host: 
 
 
 @pytest.mark.parametrize("asked", ["", "shop.example", "ftp://shop.example/", "http://", "http://[", "http://a:99999/"])
-def test_headers_are_refused_for_what_is_no_address_of_http(asked: str) -> None:
+def test_headers_are_refused_without_an_address_of_http(asked: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         build_headers(asked)

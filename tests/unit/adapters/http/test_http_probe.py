@@ -12,7 +12,7 @@ from orchestrator.adapters.http.probe import HttpProbe
 
 
 @pytest.mark.parametrize("status", [200, 204, 404, 500, 503])
-def test_the_status_is_told_as_it_is(httpserver: HTTPServer, status: int) -> None:
+def test_status_is_returned_unchanged(httpserver: HTTPServer, status: int) -> None:
     httpserver.expect_request("/health").respond_with_data("", status=status)
     answer = HttpProbe().get(httpserver.url_for("/health"), timeout_s=2)
     assert (answer.status, answer.error) == (status, "")

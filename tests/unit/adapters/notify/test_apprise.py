@@ -41,7 +41,7 @@ def test_everybody_is_told(httpserver: HTTPServer, tmp_path: Path) -> None:
     }
 
 
-def test_one_that_refuses_keeps_no_other_from_being_told(
+def test_refusing_address_does_not_stop_other_notifications(
     httpserver: HTTPServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     httpserver.expect_request("/bad").respond_with_data("", status=500)
@@ -58,7 +58,7 @@ def test_one_that_refuses_keeps_no_other_from_being_told(
     assert CANARY not in said.out + said.err
 
 
-def test_one_that_does_not_answer_is_given_up(httpserver: HTTPServer) -> None:
+def test_silent_address_is_given_up_after_the_timeout(httpserver: HTTPServer) -> None:
     answered = threading.Event()
 
     def wait(_request: Request) -> Response:
@@ -92,13 +92,13 @@ def test_a_file_that_others_can_read_is_named(httpserver: HTTPServer, tmp_path: 
     assert [request.path for request, _ in httpserver.log if request.path != "/slow"] == ["/one"]
 
 
-def test_without_apprise_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_apprise_is_reported_with_the_way_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     (problem,) = notifier("json://127.0.0.1:9").send(NOTICE, timeout_s=1)
     assert "upgrade-orchestrator[notify]" in problem
 
 
-def test_only_who_is_to_tell_somebody_pays_for_apprise() -> None:
+def test_apprise_is_imported_only_when_a_notification_is_sent() -> None:
     code = "import sys, orchestrator.wiring, orchestrator.run.finish; print('apprise' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

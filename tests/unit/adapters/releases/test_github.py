@@ -137,7 +137,7 @@ def test_each_refusal_has_its_code(httpserver: HTTPServer, status: int, headers:
 
 
 @pytest.mark.parametrize("reset", ["1767225600", "soon", "9" * 30])
-def test_a_rate_limit_says_until_when_if_it_is_known(httpserver: HTTPServer, reset: str) -> None:
+def test_rate_limit_names_its_end_when_known(httpserver: HTTPServer, reset: str) -> None:
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
     httpserver.expect_request(PATH).respond_with_data("", status=403, headers=headers)
     hint = failure(httpserver).hint
