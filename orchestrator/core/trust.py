@@ -112,7 +112,7 @@ def explain_distrust(found: tuple[Distrust, ...]) -> TrustError:
         hint += f" – or, if you trust {_name(others[0])} as much as yourself, say once: --trust-owner {others[0]}"
     return TrustError(
         "trust.other_owner" if others else "trust.writable",
-        f"Somebody else can change what is to be obeyed: {told}{more}.",
+        f"Another user can change files that are obeyed: {told}{more}.",
         impact="Nothing was read or touched.",
         hint=hint,
     )

@@ -76,10 +76,10 @@ class Interview:
             return
         questions = "\n".join(f"  {one.option}: {one.question} {one.why}".rstrip() for one in self.missing)
         options = " ".join(f"{one.option} {shlex.quote(one.guess or one.example)}" for one in self.missing)
-        amount = f"{len(self.missing)} things have" if len(self.missing) > 1 else "One thing has"
+        amount = f"{len(self.missing)} answers are" if len(self.missing) > 1 else "One answer is"
         raise UsageError(
             "usage.answer_needed",
-            f"{amount} to be known that the compose file does not tell:\n{questions}",
+            f"{amount} missing that the compose file does not give:\n{questions}",
             impact="Nothing was written.",
-            hint=f"Answer at a terminal, or say it with options, such as: {options}",
+            hint=f"Answer at a terminal, or give options, such as: {options}",
         )

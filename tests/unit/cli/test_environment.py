@@ -85,7 +85,7 @@ def test_settings_of_docker_that_somebody_else_can_change_are_refused(
         place.chmod(place.stat().st_mode | 0o002)
     else:
         monkeypatch.setattr(trust, "look", lambda path: _belongs_to_another(path, place))
-    with pytest.raises(TrustError, match="Somebody else can change"):
+    with pytest.raises(TrustError, match="Another user can change"):
         keep_trusted(environment)
 
 

@@ -156,7 +156,7 @@ def call(command: str, bench: Seen, *more: str) -> Result:
 def is_admitted(done: Result) -> bool:
     """Whether the command went on to what it is for; anything but this and a refusal is a fault of the test."""
     if done.exit_code == 70:
-        assert any(word in done.stderr for word in ("Somebody else can change", "may be somebody else's")), done.stderr
+        assert any(word in done.stderr for word in ("Another user can change", "may be somebody else's")), done.stderr
         assert "Nothing was read or touched." in done.stderr
         return False
     assert "Everything was admitted." in done.output or done.exit_code == 0, done.output + done.stderr
