@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from orchestrator.adapters.backups.archive import BackupFolder
@@ -43,7 +42,7 @@ from orchestrator.adapters.releases.redacted_feed import MaskedFeed
 from orchestrator.checker.explanation import require_safe
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.core.deadline import Interruption
-from orchestrator.core.errors import InvariantError, JournalError, PlanError, PlatformError, UsageError
+from orchestrator.core.errors import InvariantError, PlatformError, UsageError
 from orchestrator.core.fact_names import find_fact_names
 from orchestrator.core.facts import Facts, FrozenProject
 from orchestrator.core.files import read_file
@@ -53,25 +52,23 @@ from orchestrator.core.ports.recovery import JoinedRecovery, Recovery
 from orchestrator.core.ports.releases import ReleaseFeed
 from orchestrator.core.ports.trial import Stages
 from orchestrator.core.state_kind import Ports
-from orchestrator.core.trust import TRUST, require_trusted
+from orchestrator.core.trust import require_trusted
 from orchestrator.doctor.live_checks import LiveChecks
 from orchestrator.init import plan_names
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
 from orchestrator.init.writing import write
-from orchestrator.journal.file_permissions import STATE_FOLDER, admit_plan
-from orchestrator.journal.journal import Journal, Record, Run
+from orchestrator.journal.file_permissions import admit_plan
 from orchestrator.plan.json_schema import render_json_schema
 from orchestrator.plan.load import load_plan, parse_plan
-from orchestrator.plan.operations import derive_again
 from orchestrator.plan.schema import Plan
 from orchestrator.plan.variables import resolve_variables
 from orchestrator.redaction.redactor import PROCESS_MASK
 from orchestrator.releases.finder import PublishedReleaseFinder
-from orchestrator.reports.support import SupportFile, write_support
+from orchestrator.reports.support import SupportFile
 from orchestrator.run.admission import admit_project
-from orchestrator.run.past_runs import no_such_run, read_run
+from orchestrator.run.confirmed_plan import RunReader, UnfinishedRun, find_unfinished, pack_support
 from orchestrator.run.recovery import Takeover
 from orchestrator.run.service import Service
 from states.registry import KINDS
@@ -171,114 +168,39 @@ def build_takeover(path: Path, operator: Operator) -> Takeover:
         JournalError: the run's own copy of its plan is not what the journal says.
     """
     admit_plan(path)
-    plan = find_confirmed_plan(path)
-    if plan is None:
+    found = find_unfinished_run(path)
+    if found is None:
         plan = read_resolved_plan(path)
-    else:
-        _admit(plan)
-    return Takeover(plan, KINDS, build_ports(plan, operator))
+        return Takeover(plan, KINDS, build_ports(plan, operator))
+    with ExitStack() as stack:
+        stack.callback(found.journal.close)
+        _admit(found.plan)
+        takeover = Takeover(found.plan, KINDS, build_ports(found.plan, operator), journal=found.journal)
+        stack.pop_all()
+        return takeover
 
 
-def find_confirmed_plan(path: Path) -> Plan | None:
-    """The plan of the unfinished run that was begun with the plan at ``path``, whatever is in that file now."""
-    for folder in _find_journal_folders(path):
-        journal = Journal.open_existing(folder)
-        if journal is None:
-            continue
-        with closing(journal):
-            run = journal.find_unfinished()
-            facts = journal.facts(run.id) if run is not None else Facts()
-            recorded = {record.state for record in journal.records(run.id)} if run is not None else set()
-        if run is not None and (folder / "runs" / run.id / "plan.yaml").is_file():
-            confirmed = _read_confirmed(folder / "runs" / run.id, run, facts.find(FrozenProject))
-            confirmed = derive_again(confirmed, KINDS, run.request, recorded)
-            _learn_run(folder / "runs" / run.id, facts)
-            return confirmed
-    return None
-
-
-def read_plan_of_run(plan: Plan, run_id: str) -> tuple[Plan, Run, tuple[Record, ...]]:
-    """The machine that a run of the plan's project went through, the run and its records.
-
-    Raises:
-        UsageError: ``usage.no_journal``, ``usage.no_such_run``. JournalError: the run's copy of its plan has changed.
-    """
-    run, records = read_run(plan, run_id)
-    copy = plan.journal_directory / "runs" / run.id / "plan.yaml"
-    content = read_file(copy, follow=False) if copy.is_file() else plan.text.encode()
-    if hashlib.sha256(content).hexdigest() != run.plan_sha256:
-        raise _no_copy(copy, run)
-    plan = parse_plan(content.decode(), Path(run.plan_source), KINDS)
-    return derive_again(plan, KINDS, run.request, {record.state for record in records}), run, records
+def find_unfinished_run(path: Path) -> UnfinishedRun | None:
+    """The unfinished run that was begun with the plan at ``path``, with its journal open."""
+    return find_unfinished(path, _RUN_READER)
 
 
 def build_support(path: Path, run_id: str, output: Path) -> SupportFile:
-    """Pack a run of the plan at ``path`` into a new file; neither engine nor app nor a plan that can be read is needed.
-
-    Raises:
-        PlanError: the plan cannot be read, and the run is in no journal that lies beside it.
-        UsageError: there is no such run, or as `orchestrator.reports.support.write_support`.
-    """
-    unreadable: PlanError | None = None
-    try:
-        plan = read_plan(path)
-        _learn(plan)
-        folders = [plan.journal_directory]
-    except PlanError as error:
-        unreadable, folders = error, _look_beside(path)
-    for folder in folders:
-        journal = Journal.open_existing(folder)
-        if journal is None:
-            continue
-        with closing(journal):
-            run = journal.find_run(run_id)
-            if run is not None:
-                _learn_run(folder / "runs" / run.id, journal.facts(run.id))
-                return write_support(journal, run, PROCESS_MASK, build_recovery(), output)
-    raise unreadable or no_such_run(run_id, folders[0] if folders else path.absolute().parent / STATE_FOLDER)
+    """Pack a run of the plan at ``path`` into a new file. Raises as `orchestrator.run.confirmed_plan.pack_support`."""
+    return pack_support(path, run_id, output, _RUN_READER, PROCESS_MASK, build_recovery())
 
 
-def _find_journal_folders(path: Path) -> list[Path]:
-    # Edited or broken since, it may lead elsewhere or nowhere: the run is where its journal names this plan.
-    found = [folder for folder in _look_beside(path) if _began_with(path, folder)]
-    with suppress(PlanError):
-        found.append(read_plan(path).journal_directory)
-    return found
+def _find_changed_copy(plan: Plan, folder: Path, project: FrozenProject) -> Path | None:
+    copy, variable = folder / "env", plan.target.version_variable
+    if not copy.is_file() or is_environment(read_file(copy, follow=False), project.files, project.directory, variable):
+        return None
+    return copy
 
 
-def _look_beside(path: Path) -> list[Path]:
-    found = [parent / STATE_FOLDER for parent in path.absolute().parents[:2]]
-    return [folder for folder in found if TRUST.find_distrust(folder, folder=True) is None]
-
-
-def _began_with(path: Path, folder: Path) -> bool:
-    journal = Journal.open_existing(folder)
-    if journal is None:
-        return False
-    with closing(journal):
-        run = journal.find_unfinished()
-    return run is not None and run.plan_source == str(path.absolute())
-
-
-def _read_confirmed(folder: Path, run: Run, project: FrozenProject | None) -> Plan:
-    content, environment = read_file(folder / "plan.yaml", follow=False), folder / "env"
-    if hashlib.sha256(content).hexdigest() != run.plan_sha256:
-        raise _no_copy(folder / "plan.yaml", run)
-    confirmed = parse_plan(content.decode(), Path(run.plan_source), KINDS)
-    if project is not None and environment.is_file():
-        variable = confirmed.target.version_variable
-        if not is_environment(read_file(environment, follow=False), project.files, project.directory, variable):
-            raise _no_copy(environment, run)
-    return resolve_variables(confirmed, _read_environment(folder / "env"))
-
-
-def _no_copy(path: Path, run: Run) -> JournalError:
-    return JournalError(
-        "journal.copy_changed",
-        f"{path} is not what run {run.id} was begun with.",
-        impact="Nothing was touched.",
-        hint=f"Put it back from a copy, or bring the app up by hand and then `orchestrator close {run.id}`.",
-    )
+def _read_and_learn(path: Path) -> Plan:
+    plan = read_plan(path)
+    _learn(plan)
+    return plan
 
 
 def _admit(plan: Plan) -> None:
@@ -352,6 +274,15 @@ def _learn(plan: Plan) -> None:
     if (notifier := _notifier(plan)) is not None:
         with suppress(OSError):
             PROCESS_MASK.register(notifier.read_urls())
+
+
+_RUN_READER = RunReader(
+    kinds=KINDS,
+    read_plan=_read_and_learn,
+    find_changed=_find_changed_copy,
+    resolve=lambda plan, folder: resolve_variables(plan, _read_environment(folder / "env")),
+    learn_run=_learn_run,
+)
 
 
 def _notifier(plan: Plan) -> AppriseNotifier | None:

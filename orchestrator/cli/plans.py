@@ -99,7 +99,9 @@ def graph(plan: Path | None, style: str, run_id: str | None) -> None:
     orchestrator graph upgrade.yaml --run r-20250130-143022-1f3a
     """
     from orchestrator import graphs
-    from orchestrator.wiring import read_plan, read_plan_of_run
+    from orchestrator.run.confirmed_plan import read_plan_of_run
+    from orchestrator.wiring import read_plan
+    from states.registry import KINDS
 
     draw: dict[str, Callable[[Plan, graphs.RunPath | None], str]] = {
         "text": graphs.render_text,
@@ -110,7 +112,7 @@ def graph(plan: Path | None, style: str, run_id: str | None) -> None:
     with boundary(as_json=False):
         found, run_path = read_plan(find_plan(plan)), None
         if run_id is not None:
-            found, run, records = read_plan_of_run(found, run_id)
+            found, run, records = read_plan_of_run(found, run_id, KINDS)
             run_path = graphs.read_run_path(run, records)
         click.echo(draw[style](found, run_path))
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.core.errors import JournalError, RefusedError
 from orchestrator.journal.file_permissions import require_own
@@ -42,8 +43,24 @@ CREATE TABLE records (
 """
 
 
-def open_for_writing(directory: Path) -> sqlite3.Connection:
+class Verified(NamedTuple):
+    """The content that was found to be whole: its version as one connection counts it, and the number of the file."""
+
+    version: int
+    inode: int
+
+
+class Opened(NamedTuple):
+    """The file, open for reading. ``verified`` is None in format 1, which has nothing to verify by."""
+
+    connection: sqlite3.Connection
+    verified: Verified | None
+
+
+def open_for_writing(directory: Path, is_verified: Callable[[], bool] = lambda: False) -> sqlite3.Connection:
     """Open the file in ``directory``, made if it is not there, and see that it is whole.
+
+    ``is_verified`` says, once nobody else can write, whether it was found to be whole as it is now.
 
     Raises:
         RefusedError: ``refused.no_space``.
@@ -61,13 +78,15 @@ def open_for_writing(directory: Path) -> sqlite3.Connection:
             for setting in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1"):
                 connection.execute(f"PRAGMA {setting}")
             connection.execute("BEGIN IMMEDIATE")
+            known = is_verified()
             _bring_to_format(connection, check_format(connection, path))
             connection.execute("COMMIT")
-            require_whole(connection, path)
+            if not known:
+                require_whole(connection, path)
     return connection
 
 
-def open_for_reading(directory: Path) -> sqlite3.Connection | None:
+def open_for_reading(directory: Path) -> Opened | None:
     """Open the file, and see that it is whole; None where there is none, or somebody is just making it.
 
     Raises:
@@ -84,10 +103,9 @@ def open_for_reading(directory: Path) -> sqlite3.Connection | None:
         with _closed_on_error(connection, path):
             connection.row_factory = sqlite3.Row
             version = check_format(connection, path)
-            if version > _UNCHAINED:
-                require_whole(connection, path)
+            verified = require_whole(connection, path) if version > _UNCHAINED else None
     if version:
-        return connection
+        return Opened(connection, verified)
     connection.close()
     return None
 
@@ -115,7 +133,13 @@ def check_format(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def require_whole(connection: sqlite3.Connection, path: Path) -> None:
+def is_unchanged(connection: sqlite3.Connection, verified: Verified | None) -> bool:
+    """Whether nobody has written to the file since this connection has found it to be whole."""
+    path = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+    return verified == Verified(_read_data_version(connection), path.stat().st_ino)
+
+
+def require_whole(connection: sqlite3.Connection, path: Path) -> Verified:
     """See that nothing in the file was altered or lost.
 
     Raises:
@@ -124,10 +148,17 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN")  # one view of it, whoever writes meanwhile
     try:
         problem = _find_problem(connection)
+        verified = Verified(_read_data_version(connection), path.stat().st_ino)
     finally:
         connection.execute("ROLLBACK")
     if problem:
         raise _damaged(path, problem)
+    return verified
+
+
+# It counts what other connections have committed, and only for the connection that is asked.
+def _read_data_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def seal(connection: sqlite3.Connection, run_id: str) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,7 +26,9 @@ from orchestrator.core.errors import JournalError
 from orchestrator.core.facts import Facts
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.database_file import (
+    Verified,
     is_full,
+    is_unchanged,
     open_for_reading,
     open_for_writing,
     read_last,
@@ -81,12 +84,19 @@ class Journal:
     it raises ``journal.newer_format``, ``journal.damaged`` and ``journal.not_private`` too.
     """
 
-    def __init__(self, directory: Path, connection: sqlite3.Connection, mask: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        connection: sqlite3.Connection,
+        mask: Redactor | None = None,
+        verified: Verified | None = None,
+    ) -> None:
         self.path = directory / "journal.sqlite3"
         self._connection = connection
         self._mask = mask or Redactor()
         self._reserve = Reserve(directory)
         self._reserve_used = False
+        self._verified = verified
 
     @classmethod
     def open(cls, directory: Path, mask: Redactor | None = None) -> Journal:
@@ -99,8 +109,19 @@ class Journal:
     @classmethod
     def open_existing(cls, directory: Path) -> Journal | None:
         """Open the journal for reading if there is one; creates and changes nothing."""
-        connection = open_for_reading(directory)
-        return cls(directory, connection) if connection is not None else None
+        found = open_for_reading(directory)
+        return cls(directory, found.connection, verified=found.verified) if found is not None else None
+
+    def go_on(self, mask: Redactor) -> Journal:
+        """Write to a journal that was opened for reading, now that its project is locked.
+
+        It is verified again only where somebody has written to it since then. Raises as `open`.
+        """
+        reading = self._connection
+        with closing(reading):
+            self._connection = open_for_writing(self.path.parent, lambda: is_unchanged(reading, self._verified))
+        self._mask = mask
+        return self
 
     def close(self) -> None:
         """Close the file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -159,12 +159,19 @@ def no_such_run(run_id: str, folder: Path) -> UsageError:
 
 
 @contextmanager
-def open_journal(plan: Plan, ports: Ports, run_id: str) -> Iterator[Journal]:
-    """The journal of a project, with the project locked for ``run_id``."""
+def open_journal(plan: Plan, ports: Ports, run_id: str, found: Journal | None = None) -> Iterator[Journal]:
+    """Open the journal of a project for writing, with the project locked for ``run_id``.
+
+    ``found`` is the journal where a run was found in it before the lock was held; it is not opened again.
+    """
     folder = plan.target.project / ".orchestrator"
+    if found is not None and found.path.parent.resolve() != plan.journal_directory.resolve():
+        found.close()
+        found = None
     with (
+        closing(found) if found is not None else nullcontext(),
         project_lock(folder, run_id=run_id, describe=partial(_describe_owner, plan.journal_directory)),
-        closing(Journal.open(plan.journal_directory, ports.mask)) as journal,
+        closing(found.go_on(ports.mask) if found else Journal.open(plan.journal_directory, ports.mask)) as journal,
     ):
         yield journal
 

@@ -40,12 +40,13 @@ Announce = Callable[[Run, ResumeAction], None]
 
 @dataclass(frozen=True)
 class Takeover:
-    """The plan of the run as it was confirmed, and the world that it is about."""
+    """The plan of the run as it was confirmed, and the world that it is about; ``journal``: the run's, open already."""
 
     plan: Plan
     kinds: Mapping[str, type[StateKind[Any]]]
     ports: Ports
     interruption: Interruption = field(default_factory=Interruption)
+    journal: Journal | None = None
 
     def take_up(
         self, mode: Mode, *, announce: Announce, listener: Listener, warn: Callable[[str], None] = lambda _: None
@@ -59,7 +60,7 @@ class Takeover:
             BusyError: the run is at work. UnfinishedRunError: this is another engine or server than the run's.
             JournalError: what happens could not be recorded, so nothing more was done.
         """
-        with open_journal(self.plan, self.ports, f"{mode.value} of an unfinished run") as journal:
+        with open_journal(self.plan, self.ports, f"{mode.value} of an unfinished run", self.journal) as journal:
             run = journal.find_unfinished()
             if run is None:
                 return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestrator.plan.load import parse_plan
 from orchestrator.plan.schema import Plan
-from orchestrator.wiring import find_confirmed_plan
+from orchestrator.wiring import find_unfinished_run
 from states.registry import KINDS
 from tests.faults.matrix.scene import Scene, Trouble
 from tests.tools.build import make_release
@@ -55,7 +55,11 @@ def _move_tags(scene: Scene) -> Plan:
 def read_confirmed(plan: Plan) -> Plan:
     """The plan that a command goes by which finds ``plan`` in its file."""
     plan.source.write_text(plan.text, encoding="utf-8")
-    return find_confirmed_plan(plan.source) or plan
+    found = find_unfinished_run(plan.source)
+    if found is None:
+        return plan
+    found.journal.close()
+    return found.plan
 
 
 EDITS: Mapping[str, Callable[[Scene], Plan]] = {

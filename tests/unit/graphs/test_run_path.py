@@ -10,8 +10,9 @@ from orchestrator.cli import main
 from orchestrator.core.errors import DatabaseError
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.graphs import RunPath, Visit
+from orchestrator.run.confirmed_plan import read_plan_of_run
 from orchestrator.run.past_runs import read_run
-from orchestrator.wiring import read_plan_of_run
+from states.registry import KINDS
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
 
 FORMS = ("text", "mermaid", "dot", "svg")
@@ -87,7 +88,7 @@ def test_the_command_draws_a_run_with_the_plan_that_it_had(bench: Bench, style: 
 def test_a_rollback_on_request_is_drawn_with_its_own_machine(bench: Bench) -> None:
     bench.run("v1.1.0")
     report = bench.service.roll_back(assume_yes=True, listener=bench.recorder)
-    plan, run, records = read_plan_of_run(bench.plan, report.run.id)
+    plan, run, records = read_plan_of_run(bench.plan, report.run.id, KINDS)
     assert "find_previous" in plan.states
     assert graphs.read_run_path(run, records).states <= {*plan.states, *plan.ends}
 

@@ -20,7 +20,7 @@ from tests.tools.script import Killed
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 EVERY = 211  # flips; the step is prime, so that each bit of a byte has its turn
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.compose.project_files import is_environment, read_marks
 from orchestrator.cli.render import render_report
-from orchestrator.core.errors import JournalError, PlanError
 from orchestrator.core.model.progress import Question
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.journal.journal import Journal
 from orchestrator.machine.resume import Mode
 from orchestrator.reports.report import RunReport
 from orchestrator.run.recovery import Takeover
-from orchestrator.wiring import build_takeover, find_confirmed_plan
 from states.registry import KINDS
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
 from tests.tools.build import make_ports
@@ -136,58 +130,3 @@ def test_a_tag_that_was_moved_after_a_crash_changes_nothing(tmp_path: Path, mode
 
 
 # --- the plan itself ---
-
-
-@pytest.fixture
-def cut_off(tmp_path: Path) -> Bench:
-    """A run was cut off; its plan is a file in the project's folder."""
-    bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    project = bench.world.project_directory
-    bench.plan = replace(bench.plan, source=project / "upgrade.yaml")
-    bench.service = replace(bench.service, plan=bench.plan)
-    bench.plan.source.write_text(bench.plan.text, encoding="utf-8")
-    (project / ".env").write_text("APP_VERSION=v1.0.0\n", encoding="utf-8")
-    kill(bench, "database.copy", "v1.1.0")
-    return bench
-
-
-@pytest.mark.parametrize("text", ["", "states: {", "plan: 1\n", "moved"])
-def test_a_plan_that_was_broken_after_a_crash_does_not_keep_the_run_from_its_end(cut_off: Bench, text: str) -> None:
-    live, plan = cut_off.plan.source, cut_off.plan
-    moved = plan.text.replace(f"project: {plan.target.project}", "project: /elsewhere")
-    live.write_text(moved if text == "moved" else text, encoding="utf-8")
-    found = find_confirmed_plan(live)
-    assert found is not None
-    assert (found.text, found.journal_directory) == (plan.text, plan.journal_directory)
-
-
-def test_the_plan_of_the_run_is_found_wherever_it_is_called_from(
-    cut_off: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir("/")
-    found = build_takeover(cut_off.plan.source, FakeOperator()).plan
-    assert found.target.project == cut_off.plan.target.project
-
-
-def test_a_copy_of_the_plan_that_was_edited_is_not_followed(cut_off: Bench) -> None:
-    with closing(Journal.open(cut_off.plan.journal_directory)) as journal:
-        (run,) = journal.runs()
-    copy = cut_off.plan.journal_directory / "runs" / run.id / "plan.yaml"
-    copy.write_text(copy.read_text().replace("name: ledger", "name: legder"))
-    with pytest.raises(JournalError) as caught:
-        find_confirmed_plan(cut_off.plan.source)
-    assert caught.value.exit_code == 70
-
-
-def test_a_copy_of_the_env_that_was_edited_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("APP_VERSION=v1\nA=1\n")
-    marks = read_marks(tmp_path, "APP_VERSION")
-    assert is_environment(b"APP_VERSION=v2\nA=1\n", marks, tmp_path, "APP_VERSION")
-    assert not is_environment(b"APP_VERSION=v1\nA=2\n", marks, tmp_path, "APP_VERSION")
-    assert is_environment(b"anything", {}, tmp_path, "APP_VERSION")
-
-
-def test_without_a_run_a_broken_plan_is_what_is_told(tmp_path: Path) -> None:
-    (tmp_path / "upgrade.yaml").write_text("states: {")
-    with pytest.raises(PlanError):
-        build_takeover(tmp_path / "upgrade.yaml", FakeOperator())
