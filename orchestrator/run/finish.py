@@ -1,6 +1,6 @@
-"""What a run tells those who are not at its terminal: a notification when it is over, and a page for the monitoring.
+"""The end of a run: its record, then a notification and a page for the monitoring.
 
-Neither ever changes what a run does, or how it ended: what cannot be told is said in the log.
+Neither of the latter ever changes what a run does, or how it ended: what cannot be sent or written is in the log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,29 @@ from orchestrator.journal.journal import Journal
 from orchestrator.plan.schema import Plan
 from orchestrator.reports.metrics import Metrics, Update, judge_update, read_update, render_metrics
 from orchestrator.reports.notifications import build_notice
-from orchestrator.reports.report import RunReport, build_report
+from orchestrator.reports.report import RunReport, build_report, choose_exit_code
+from orchestrator.run.drift import note_drift_at_end, note_edits_at_end
+from orchestrator.run.past_runs import read_report
+from orchestrator.run.runner import Ending
+
+
+def finish_run(
+    journal: Journal, run_id: str, ending: Ending, plan: Plan, ports: Ports, signal: int | None
+) -> RunReport:
+    """Note what was edited while the run was at work, and record its end; ``signal`` is the one that ended it."""
+    note_edits_at_end(journal, run_id, ending.verdict, plan, ports)
+    note_drift_at_end(journal, run_id, ending.verdict, plan, ports)
+    return record_end(journal, run_id, ending, plan, ports, signal)
+
+
+def record_end(
+    journal: Journal, run_id: str, ending: Ending, plan: Plan, ports: Ports, signal: int | None = None
+) -> RunReport:
+    """Record the end of a run, write the metrics and build the report."""
+    exit_code = choose_exit_code(ending.verdict, signal)
+    journal.end(run_id, ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
+    publish_metrics(plan, ports, journal)
+    return read_report(journal, run_id, ports.recovery)
 
 
 def notify_end(plan: Plan, ports: Ports, report: RunReport) -> tuple[str, ...]:

@@ -25,12 +25,12 @@ from orchestrator.machine.resume import (
     is_touched,
 )
 from orchestrator.plan.schema import Plan
-from orchestrator.reports.report import RunReport, choose_exit_code
-from orchestrator.run.drift import note_drift_at_end, note_edits, note_edits_at_end
-from orchestrator.run.finish import publish_metrics
+from orchestrator.reports.report import RunReport
+from orchestrator.run.drift import note_edits
+from orchestrator.run.finish import finish_run
 from orchestrator.run.host_identity import require_place
 from orchestrator.run.listener import Listener
-from orchestrator.run.past_runs import end_what_works, open_journal, read_report
+from orchestrator.run.past_runs import end_what_works, open_journal
 from orchestrator.run.runner import Ending, Engine
 
 _ENDS = {How.ABANDON: Verdict.REFUSED, How.GIVE_UP: Verdict.NEEDS_OPERATOR}
@@ -70,12 +70,7 @@ class Takeover:
             for text in note_edits(journal, run.id, self.plan, self.ports):
                 warn(text)
             ending = self._go_on(journal, run, move, mode, listener)
-            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
-            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
-            exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
-            journal.end(run.id, self.ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
-            publish_metrics(self.plan, self.ports, journal)
-            return read_report(journal, run.id, self.ports.recovery)
+            return finish_run(journal, run.id, ending, self.plan, self.ports, self.interruption.signal)
 
     def _go_on(self, journal: Journal, run: Run, move: ResumeAction, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)

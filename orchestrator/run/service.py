@@ -26,7 +26,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.facts import BackupManifest, CommittedRun, Facts, FailedRun, Leftovers, TargetRelease
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.model.verdict import EXIT_CODES, Verdict
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
 from orchestrator.core.state_kind import Ports, StateKind
 from orchestrator.journal.history import JournalHistory
@@ -35,13 +35,13 @@ from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.plan.schema import Plan
 from orchestrator.releases.failed_before import refuse_failed
-from orchestrator.reports.report import RunReport, choose_exit_code
+from orchestrator.reports.report import RunReport
 from orchestrator.reports.runbook import build_runbook
-from orchestrator.run.drift import add_plan, note_drift_at_end, note_edits_at_end
-from orchestrator.run.finish import publish_check, publish_metrics
+from orchestrator.run.drift import add_plan
+from orchestrator.run.finish import finish_run, publish_check, publish_metrics, record_end
 from orchestrator.run.host_identity import find_place
 from orchestrator.run.listener import Listener
-from orchestrator.run.past_runs import Records, end_what_works, open_journal, read_report
+from orchestrator.run.past_runs import Records, end_what_works, open_journal
 from orchestrator.run.runner import ContextBuilder, Ending, Engine
 from states.shared.checks.drift import refuse_drift
 
@@ -110,12 +110,7 @@ class Service:
             run = self._begin(journal, run_id, request, assume_yes=assume_yes)
             publish_metrics(self.plan, self.ports, journal)
             ending = self._walk(journal, run, request, assume_yes=assume_yes, listener=listener)
-            note_edits_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
-            note_drift_at_end(journal, run.id, ending.verdict, self.plan, self.ports)
-            exit_code = choose_exit_code(ending.verdict, self.interruption.signal)
-            journal.end(run.id, self.ports.clock.now(), ending.verdict, ending.state, exit_code, ending.reason)
-            publish_metrics(self.plan, self.ports, journal)
-            return read_report(journal, run.id, self.ports.recovery)
+            return finish_run(journal, run.id, ending, self.plan, self.ports, self.interruption.signal)
 
     def roll_back(self, *, assume_yes: bool, listener: Listener) -> RunReport:
         """Go back to the version and the data that the last upgrade replaced. Raises as `run`."""
@@ -209,11 +204,8 @@ class Service:
                     hint="`orchestrator status` names an unfinished run, if there is one.",
                 )
             end_what_works(self.ports, run_id)
-            reason = "It was cut off and closed by its operator."
-            verdict = Verdict.NEEDS_OPERATOR
-            journal.end(run_id, self.ports.clock.now(), verdict, "cut_off", EXIT_CODES[verdict], reason)
-            publish_metrics(self.plan, self.ports, journal)
-            return read_report(journal, run_id, self.ports.recovery)
+            ending = Ending("cut_off", Verdict.NEEDS_OPERATOR, "It was cut off and closed by its operator.")
+            return record_end(journal, run_id, ending, self.plan, self.ports)
 
     def _begin(self, journal: Journal, run_id: str, request: ReleaseRequest, *, assume_yes: bool) -> Run:
         run = Run(
