@@ -100,7 +100,7 @@ DOORS: Mapping[str, Door] = {
             Journal,
             # The history of earlier runs is read through these as well.
             _words("runs records"),
-            _words("open begin append end free_reserve"),
+            _words("open go_on begin append end free_reserve"),
         ),
     )
 }

@@ -53,7 +53,7 @@ def wrap_port(door: str, port: PortT, points: Failpoints) -> PortT:
 @contextmanager
 def journal_watched(points: Failpoints) -> Iterator[None]:
     """Points around what every journal of this process writes and reads: ``journal.prepared.before`` and so on."""
-    append, begin, end = Journal.append, Journal.begin, Journal.end
+    append, begin, end, go_on = Journal.append, Journal.begin, Journal.end, Journal.go_on
     free, opened, runs, records = Journal.free_reserve, Journal.open, Journal.runs, Journal.records
 
     def watched_append(
@@ -74,6 +74,9 @@ def journal_watched(points: Failpoints) -> Iterator[None]:
     def watched_open(directory: Path, mask: Redactor | None = None) -> Journal:
         return _between(points, "journal.open", "effect", (), partial(opened, directory, mask))
 
+    def watched_go_on(self: Journal, mask: Redactor) -> Journal:
+        return _between(points, "journal.go_on", "effect", (), partial(go_on, self, mask))
+
     def watched_free(self: Journal) -> None:
         _between(points, "journal.free_reserve", "effect", (), partial(free, self))
 
@@ -88,6 +91,7 @@ def journal_watched(points: Failpoints) -> Iterator[None]:
         "begin": watched_begin,
         "end": watched_end,
         "open": watched_open,
+        "go_on": watched_go_on,
         "free_reserve": watched_free,
         "runs": watched_runs,
         "records": watched_records,
