@@ -24,7 +24,7 @@ _OFTEN = 2
 
 ERRORS: Mapping[str, OrchestratorError] = {
     "platform": PlatformError("engine.unreachable", "The engine does not answer."),
-    "registry": PlatformError("image.unreachable", "The registry does not answer."),
+    "images": PlatformError("image.unreachable", "The registry does not answer."),
     "stages": PlatformError("engine.unreachable", "The engine does not answer."),
     "stage": PlatformError("engine.unreachable", "The engine does not answer."),
     "stage.database": DatabaseError("database.unreachable", "The scratch server does not answer."),
