@@ -1,11 +1,14 @@
 """backup: a dump of the live database that was read back in full before anybody relies on it."""
 
-from orchestrator.core.facts import BackupManifest, Current, Intent
+from pathlib import Path
+
+from orchestrator.core.facts import BackupManifest, Current
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
+from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from states.shared.artifacts import intend, require_intended
 from states.shared.backup_proof import choose_backup, dump_and_prove
-from states.shared.intending import intend
 from states.shared.retry import retry_while_unreachable
 
 
@@ -17,7 +20,7 @@ class Backup(StateKind[Options]):
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
-    provides = (BackupManifest, Intent)
+    provides = (BackupManifest,)
     needs_database = True
 
     @classmethod
@@ -30,15 +33,17 @@ class Backup(StateKind[Options]):
         folder = ctx.ports.backups.inspect_folder()
         return (f"dump the database into {folder.path}, then read the file back",)
 
-    def prepare(self, ctx: StateContext[Options]) -> tuple[Intent]:
-        """The name of the file."""
-        return (intend(ctx, backup=choose_backup(ctx, version=ctx.require(Current).version)),)
+    def prepare(self, ctx: StateContext[Options]) -> tuple[Artifact]:
+        """The file."""
+        path = choose_backup(ctx, version=ctx.require(Current).version)
+        return (intend(ctx, ArtifactKind.BACKUP, str(path)),)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Dump, then prove the file; a file that exists is no backup."""
-        version, path = ctx.require(Current).version, ctx.require(Intent).backup
-        name = (path or choose_backup(ctx, version=version)).name
-        return Result("done", (retry_while_unreachable(ctx, lambda: dump_and_prove(ctx, name=name, version=version)),))
+        version, row = ctx.require(Current).version, require_intended(ctx, ArtifactKind.BACKUP)
+        name = Path(row.ref).name
+        receipt = retry_while_unreachable(ctx, lambda: dump_and_prove(ctx, name=name, version=version))
+        return Result("done", (receipt, row.whole()))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The proof in ``perform`` is the observation: it has read the durable file from its first byte to its last."""

@@ -5,9 +5,11 @@ from pathlib import Path
 from pydantic import Field
 
 from orchestrator.core.errors import StateError
-from orchestrator.core.facts import BackupManifest, Leftovers, Retention
+from orchestrator.core.facts import BackupManifest
 from orchestrator.core.kind_model import Effects, PlanTraits, Step
+from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState, NeededUntil
 from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 from orchestrator.plan.durations import Duration, format_duration
 
@@ -23,14 +25,13 @@ class CleanupOptions(Options):
 
 
 class Cleanup(StateKind[CleanupOptions]):
-    """Works on lists from the journal, never on patterns; best effort, it never turns success into failure."""
+    """Works on rows of the ledger, never on patterns; best effort, it never turns success into failure."""
 
     kind = "cleanup"
     summary = "Remove the backups, snapshots and images that retention lets go."
     scope = EffectScope.FILES
     crash_rule = CrashRule.FORWARD
     timeout_s = 300.0
-    provides = (Retention,)
     Options = CleanupOptions
 
     @classmethod
@@ -48,13 +49,14 @@ class Cleanup(StateKind[CleanupOptions]):
 
     def perform(self, ctx: StateContext[CleanupOptions]) -> Result:
         """Let go what is superfluous; the first thing that cannot be removed ends it."""
-        removed = Retention()
+        removed: list[Artifact] = []
         try:
-            removed = removed.model_copy(update={"backups": _remove_backups(ctx)})
-            removed = removed.model_copy(update=_remove_leftovers(ctx))
+            for row in (*_choose_backups(ctx), *_choose_databases(ctx), *_choose_others(ctx)):
+                _remove(ctx, row)
+                removed.append(row.gone())
         except StateError as error:
-            return Result("failed", (removed,), f"Cleaning up stopped: {error.summary}")
-        return Result("done", (removed,))
+            return Result("failed", tuple(removed), f"Cleaning up stopped: {error.summary}")
+        return Result("done", tuple(removed))
 
 
 def choose_superfluous(
@@ -70,33 +72,52 @@ def choose_superfluous(
     return tuple(dict.fromkeys(receipt.path for receipt in receipts if receipt.path not in kept))
 
 
-def _remove_backups(ctx: StateContext[CleanupOptions]) -> tuple[Path, ...]:
+def _choose_backups(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
     own = ctx.find(BackupManifest)
-    superfluous = choose_superfluous(ctx.history.receipts(), ctx.keep_backups, own.version if own else None)
-    for path in superfluous:
-        ctx.ports.backups.remove(path)
-    return superfluous
+    paths = choose_superfluous(ctx.history.receipts(), ctx.keep_backups, own.version if own else None)
+    rows = ctx.ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))
+    return tuple(row for row in rows if Path(row.ref) in paths)
 
 
-def _remove_leftovers(ctx: StateContext[CleanupOptions]) -> dict[str, tuple[str, ...]]:
-    # This run is not ended yet, so it is not among the leftovers: its own snapshot and image always stay.
-    ended = ctx.history.leftovers()
-    superfluous = [run for run in ended if run.committed][max(0, ctx.options.snapshots - 1) :]
+def _choose_databases(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
+    """Snapshots that nothing leads back to, and what has been set aside for long enough."""
+    if ctx.ports.database is None:
+        return ()
+    now, ended = ctx.ports.clock.now(), {run.run_id: run for run in ctx.history.ended_runs()}
+    superfluous = {run for run in _choose_runs(ctx) if ended[run].verdict in (Verdict.COMMITTED, Verdict.ROLLED_BACK)}
+    snapshots = [
+        row
+        for row in ctx.ledger.find(ArtifactKind.SNAPSHOT, states=(ArtifactState.WHOLE,))
+        if row.run in superfluous and row.needed_until is NeededUntil.RETENTION
+    ]
+    aside = [
+        row
+        for row in ctx.ledger.find(states=(ArtifactState.ASIDE,))
+        if row.run in ended and (now - ended[row.run].ended_at).total_seconds() > ctx.options.quarantine
+    ]
+    return (*snapshots, *aside)
+
+
+def _choose_others(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
+    superfluous = _choose_runs(ctx)
+    return tuple(row for row in ctx.ledger.find(ArtifactKind.IMAGE, ArtifactKind.PROJECT) if row.run in superfluous)
+
+
+def _choose_runs(ctx: StateContext[CleanupOptions]) -> frozenset[str]:
+    # This run is not ended yet, so it is not among them: its own snapshot and image always stay.
+    ended = ctx.history.ended_runs()
+    committed = [run.run_id for run in ended if run.verdict is Verdict.COMMITTED]
     # The old image of a run that went back is the one that ran on; whatever runs needs no name of ours.
-    superfluous += [run for run in ended if not run.committed]
-    databases = [run.snapshot for run in superfluous if run.snapshot]
-    databases += [run.quarantine for run in ended if run.quarantine and _is_over(ctx, run)]
-    images = [run.kept_image for run in superfluous if run.kept_image]
-    for name in databases if ctx.ports.database is not None else ():
-        ctx.database().drop(name)
-    for name in images:
-        ctx.ports.images.forget(name)
-    projects = [run.run_id for run in superfluous if run.project]
-    for run_id in projects:
-        ctx.ports.platform.forget_project(ctx.directory.parent / run_id)
-    return {"databases": tuple(databases), "images": tuple(images), "projects": tuple(projects)}
+    others = [run.run_id for run in ended if run.verdict is not Verdict.COMMITTED]
+    return frozenset((*committed[max(0, ctx.options.snapshots - 1) :], *others))
 
 
-def _is_over(ctx: StateContext[CleanupOptions], run: Leftovers) -> bool:
-    since = run.ended_at
-    return since is not None and (ctx.ports.clock.now() - since).total_seconds() > ctx.options.quarantine
+def _remove(ctx: StateContext[CleanupOptions], row: Artifact) -> None:
+    if row.kind is ArtifactKind.BACKUP:
+        ctx.ports.backups.remove(Path(row.ref))
+    elif row.kind is ArtifactKind.IMAGE:
+        ctx.ports.images.forget(row.ref)
+    elif row.kind is ArtifactKind.PROJECT:
+        ctx.ports.platform.forget_project(ctx.directory.parent / row.ref)
+    else:
+        ctx.database().drop(row.ref)

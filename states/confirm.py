@@ -1,7 +1,7 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
 from orchestrator.core.errors import RefusedError
-from orchestrator.core.facts import Current, FrozenProject, Rehearsal, Replacement, TargetRelease
+from orchestrator.core.facts import Current, FrozenProject, OtherData, Rehearsal, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.progress import Question
 from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, StateContext, StateKind
@@ -63,7 +63,7 @@ def _refuse_edited(ctx: StateContext[Options]) -> None:
 def _question(ctx: StateContext[Options]) -> Question:
     current, target = ctx.require(Current), ctx.require(TargetRelease)
     minutes = ctx.worst_case_downtime_s / 60
-    rehearsal, replacement = ctx.find(Rehearsal), ctx.find(Replacement)
+    rehearsal, other = ctx.find(Rehearsal), ctx.find(OtherData)
     lines: tuple[str, ...] = (
         f"from   {current.version}",
         f"to     {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
@@ -73,27 +73,27 @@ def _question(ctx: StateContext[Options]) -> Question:
         *(_tell_rehearsed(rehearsal) if rehearsal else ()),
         f"outage {minutes:.0f} min at the very worst: the sum of all deadlines while the app is down",
     )
-    if replacement is None:
+    if other is None:
         notes = target.release.notes
         return Question(title=f"Upgrade to {target.release.version}", lines=lines, notes=notes)
-    lines += (f"data   {replacement.origin}", _describe_present(replacement))
+    lines += (f"data   {other.origin}", _describe_present(other))
     title = f"Go back to {target.release.version} and the data of before"
     if target.release.version == current.version:
         title = "Exchange the data"
-        lines += _describe_versions(replacement, current)
+        lines += _describe_versions(other, current)
     return Question(title=title, lines=lines, prompt="Do it now?")
 
 
-def _describe_present(replacement: Replacement) -> str:
-    commits = replacement.commits_since
+def _describe_present(other: OtherData) -> str:
+    commits = other.commits_since
     counted = "what was saved since" if commits is None else f"{commits} transactions that were committed since"
     return f"since  {counted} will not be in it; the present data is dumped first and kept aside as a database"
 
 
-def _describe_versions(replacement: Replacement, current: Current) -> tuple[str, ...]:
-    if replacement.version == current.version:
+def _describe_versions(other: OtherData, current: Current) -> tuple[str, ...]:
+    if other.version == current.version:
         return ()
-    return (f"note   the data belongs to {replacement.version}, and {current.version} must live on it",)
+    return (f"note   the data belongs to {other.version}, and {current.version} must live on it",)
 
 
 def _tell_rehearsed(rehearsal: Rehearsal) -> tuple[str]:

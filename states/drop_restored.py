@@ -1,13 +1,13 @@
 """drop_restored: drop the database that `restore_beside` has restored, if it was not swapped in."""
 
 from orchestrator.core.kind_model import Effects, PlanTraits
+from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.backup_proof import side_name
 
 
 class DropRestored(StateKind[Options]):
-    """Drops by the name that this very run has given, and nothing else."""
+    """Drops what the ledger says that this very run has restored, and nothing else."""
 
     kind = "drop_restored"
     former_names = ("discard",)
@@ -30,12 +30,18 @@ class DropRestored(StateKind[Options]):
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Drop it, if it is there."""
-        database = ctx.database()
-        database.drop(side_name(database.inspect().name, ctx.run_id))
-        return Result("done")
+        rows = _find_restored(ctx)
+        for row in rows:
+            ctx.database().drop(row.ref)
+        return Result("done", tuple(row.gone() for row in rows))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """It is not there."""
-        database = ctx.database()
-        there = side_name(database.inspect().name, ctx.run_id) in database.sizes()
+        there = ctx.database().sizes().keys() & {row.ref for row in _find_restored(ctx, ArtifactState.GONE)}
         return Observation.PARTIAL if there else Observation.DONE
+
+
+def _find_restored(ctx: StateContext[Options], *also: ArtifactState) -> tuple[Artifact, ...]:
+    states = (ArtifactState.INTENDED, ArtifactState.WHOLE, *also)
+    own = (row for row in ctx.ledger.rows.values() if row.kind is ArtifactKind.RESTORED and row.run == ctx.run_id)
+    return tuple(row for row in own if row.state in states)

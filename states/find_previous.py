@@ -1,8 +1,9 @@
 """find_previous: find the version and the data that the last upgrade replaced."""
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import CommittedRun, Current, Replacement, Snapshot, TargetRelease
+from orchestrator.core.facts import CommittedRun, Current, OtherData, Snapshot, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
+from orchestrator.core.ledger import Artifact
 from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.recovery import ByHand
@@ -17,7 +18,7 @@ class FindPrevious(StateKind[Options]):
     summary = "Find the version and the data that the last upgrade replaced."
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 60.0
-    provides = (Current, TargetRelease, Replacement)
+    provides = (Current, TargetRelease, OtherData)
     needs_database = True
 
     @classmethod
@@ -45,22 +46,22 @@ class FindPrevious(StateKind[Options]):
                 impact=UNTOUCHED,
                 hint="`orchestrator backups list` names the backups of each version.",
             )
-        snapshot = _find_snapshot(ctx, earlier)
+        snapshot, replica = _find_snapshot(ctx, earlier)
         target = _find_target(ctx, earlier)
-        replacement = Replacement(
-            database=snapshot.database or "",
+        other = OtherData(
+            artifact=replica.id,
             origin=f"as it was when run {earlier.run_id} stopped the app at {snapshot.taken_at:%Y-%m-%d %H:%M}",
             version=earlier.current.version,
             commits_since=_count_commits(ctx, snapshot.source, earlier.mark),
         )
         reason = f"{running.version} → {earlier.current.version}"
-        return Result("done", (running, target, replacement), reason)
+        return Result("done", (running, target, other), reason)
 
 
-def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> Snapshot:
-    snapshot = earlier.snapshot
-    if snapshot is not None and snapshot.database is not None and snapshot.database in ctx.database().sizes():
-        return snapshot
+def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> tuple[Snapshot, Artifact]:
+    snapshot, replica = earlier.snapshot, earlier.replica
+    if snapshot is not None and replica is not None and replica.ref in ctx.database().sizes():
+        return snapshot, replica
     raise RefusedError(
         "refused.no_snapshot",
         f"The data as it was before run {earlier.run_id} does not lie beside the database any more.",

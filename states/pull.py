@@ -1,12 +1,13 @@
 """pull: the new image is on this host, whole, and is the one that was chosen."""
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import Current, Intent, PulledImage, TargetRelease
+from orchestrator.core.facts import Current, PulledImage, TargetRelease
 from orchestrator.core.kind_model import NO_CAPABILITY, Capability, Effects, PlanTraits
+from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.images import LocalImage
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.intending import intend
+from states.shared.artifacts import intend, require_intended
 from states.shared.retry import retry_while_unreachable
 
 
@@ -25,7 +26,7 @@ class Pull(StateKind[PullOptions]):
     scope = EffectScope.IMAGES
     crash_rule = CrashRule.OBSERVE
     timeout_s = 1800.0
-    provides = (PulledImage, Intent)
+    provides = (PulledImage,)
     Options = PullOptions
 
     @classmethod
@@ -45,25 +46,20 @@ class Pull(StateKind[PullOptions]):
         image = target.shown if target else f"the new image of {ctx.target.image}"
         return (f"download {image}" if ctx.options.network else f"assert that {image} is here, without the network",)
 
-    def prepare(self, ctx: StateContext[PullOptions]) -> tuple[Intent]:
+    def prepare(self, ctx: StateContext[PullOptions]) -> tuple[Artifact]:
         """The name under which the old image will be kept."""
-        return (intend(ctx, kept_image=kept_name(ctx.run_id)),)
+        return (intend(ctx, ArtifactKind.IMAGE, f"upgrade-orchestrator/kept:{ctx.run_id}", store=""),)
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:
         """Keep the old image first, then fetch the new one unless it is here."""
-        target, kept_as = ctx.require(TargetRelease), kept_name(ctx.run_id)
-        image = retry_while_unreachable(ctx, lambda: _keep_and_fetch(ctx, target, kept_as))
-        fact = PulledImage(image_id=image.image_id, digest=target.digest, size_bytes=image.size_bytes, kept_as=kept_as)
-        return Result("done", (fact,))
+        target, kept = ctx.require(TargetRelease), require_intended(ctx, ArtifactKind.IMAGE)
+        image = retry_while_unreachable(ctx, lambda: _keep_and_fetch(ctx, target, kept.ref))
+        fact = PulledImage(image_id=image.image_id, digest=target.digest, size_bytes=image.size_bytes, kept_as=kept.ref)
+        return Result("done", (fact, kept.whole()))
 
     def observe(self, ctx: StateContext[PullOptions]) -> Observation:
         """By digest, never by tag."""
         return Observation.DONE if _find(ctx, ctx.require(TargetRelease)) else Observation.ABSENT
-
-
-def kept_name(run_id: str) -> str:
-    """The image name under which a run keeps the old image."""
-    return f"upgrade-orchestrator/kept:{run_id}"
 
 
 def _keep_and_fetch(ctx: StateContext[PullOptions], target: TargetRelease, kept_as: str) -> LocalImage:

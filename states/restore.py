@@ -1,26 +1,37 @@
 """restore: the data as it was when the app stopped comes back; the failed database is set aside, not dropped."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
-from orchestrator.core.errors import BackupError, DatabaseError
+from orchestrator.core.errors import BackupError, DatabaseError, StateError
 from orchestrator.core.facts import (
     BackupManifest,
     Fence,
+    Learned,
     LostSnapshot,
     Quarantine,
     Rehearsal,
-    Replacement,
     RollbackDecision,
     Snapshot,
     Started,
 )
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
+from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState, Ledger
 from orchestrator.core.model.database import Changes
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.database import Database
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.backup_proof import find_other_properties, prove_again, restore_beside, side_name
+from states.shared.artifacts import (
+    DATA,
+    build_name,
+    choose_free,
+    find_intended,
+    find_other_data,
+    intend,
+    require_intended,
+)
+from states.shared.backup_proof import find_other_properties, prove_again, restore_beside
 from states.shared.change_evidence import find_changes, tell_beyond
 from states.shared.migration_job import remove_leftover
 from states.shared.retry import GOING_BACK, is_away, retry_while_unreachable
@@ -64,6 +75,19 @@ class Restore(StateKind[RestoreOptions]):
         """Where the data comes from."""
         return ("swap the snapshot in, in one transaction; keep the failed database aside",)
 
+    def prepare(self, ctx: StateContext[RestoreOptions]) -> tuple[Learned, ...]:
+        """Where the failed database is set aside, and where a backup is restored if there is no snapshot."""
+        live, existing = _live(ctx), set[str]()
+        with suppress(StateError):  # what cannot be asked now is waited for once the writers are ended
+            existing |= ctx.database().sizes().keys()
+        name = choose_free(build_name(live, ctx.run_id, ArtifactKind.QUARANTINE), existing)
+        rows = [_find_aside(ctx) or intend(ctx, ArtifactKind.QUARANTINE, name)]
+        snapshot = ctx.find(Snapshot)
+        if snapshot is None or snapshot.database not in existing:
+            name = choose_free(build_name(live, ctx.run_id, ArtifactKind.RESTORED), existing)
+            rows.append(find_intended(ctx, ArtifactKind.RESTORED) or intend(ctx, ArtifactKind.RESTORED, name))
+        return tuple(rows)
+
     def perform(self, ctx: StateContext[RestoreOptions]) -> Result:
         """Stop what runs, then go the shortest way that is proven; repeating after a swap changes nothing."""
         retry_while_unreachable(ctx, lambda: _stop_writers(ctx), also=GOING_BACK)
@@ -81,11 +105,6 @@ class Restore(StateKind[RestoreOptions]):
         return Observation.DONE if done else Observation.ABSENT
 
 
-def quarantine_name(live: str, run_id: str) -> str:
-    """Name of the failed database of a run. At most 63 bytes."""
-    return f"{live[:30]}__failed_{run_id.replace('-', '_')}"
-
-
 # What is still at work must not write into what is set aside, nor hold its name, nor find its way into what comes back.
 def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
     ctx.report(build_progress(ctx, "Ending what may still write"))
@@ -97,40 +116,84 @@ def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
 
 def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
     database, live = ctx.database(), _live(ctx)
-    aside = quarantine_name(live, ctx.run_id)
-    existing = database.sizes()
-    if aside in existing and live in existing and _is_swapped(ctx, database, existing):
-        snapshot = ctx.find(Snapshot)
-        source = snapshot.database if snapshot and snapshot.database else side_name(live, ctx.run_id)
-        return _swapped_already(aside, source)
-    aside = _choose_free(aside, existing)
+    aside, existing = _find_aside(ctx) or require_intended(ctx, ArtifactKind.QUARANTINE), database.sizes()
+    swapped = _find_swapped(ctx, database, aside, existing) if live in existing else None
+    if swapped is not None:
+        return _swapped_already(ctx, aside.model_copy(update={"ref": swapped}))
+    aside = aside.model_copy(update={"ref": choose_free(aside.ref, existing)})
     database.fence(live)
     database.terminate_sessions(live)
     way = _choose_way(ctx, database)
     if way.decision != "swap":
-        return Result("done", (way,), way.evidence)
-    source = _source(ctx, live, existing)
-    if source == side_name(live, ctx.run_id):
-        failed = _fill_from_backup(ctx, source)
+        return Result("done", (way, *_tell_unswapped(ctx, way)), way.evidence)
+    source = _source(ctx, existing)
+    if source.kind is ArtifactKind.RESTORED:
+        failed = _fill_from_backup(ctx, source.ref)
         if failed is not None:
             return failed
-    database.swap(live, source, aside)
-    kept = Quarantine(database=aside, restored_from=source)
-    return Result("done", (way, kept), f"The failed database is kept as {aside}.")
+    database.swap(live, source.ref, aside.ref)
+    kept = Quarantine(database=aside.ref, restored_from=source.ref)
+    rows = _tell_swapped(ctx, source.ref, aside)
+    return Result("done", (way, kept, *rows), f"The failed database is kept as {aside.ref}.")
 
 
-# The name of what is set aside tells no swap: somebody else may have a database of the name that ours was to get.
-def _is_swapped(ctx: StateContext[RestoreOptions], database: Database, existing: Mapping[str, int]) -> bool:
-    replacement, snapshot = ctx.find(Replacement), ctx.find(Snapshot)
-    if replacement is not None:
+def _find_aside(ctx: StateContext[RestoreOptions]) -> Artifact | None:
+    """The row of the failed database; another one is of the data that an exchange has set aside."""
+    rows = ctx.ledger.find(ArtifactKind.QUARANTINE, run=ctx.run_id, states=(ArtifactState.INTENDED,))
+    snapshot = ctx.find(Snapshot)
+    return next((row for row in reversed(rows) if snapshot is None or row.ref != snapshot.database), None)
+
+
+# That there is a database of this name tells no swap: somebody else may have made it.
+def _find_swapped(
+    ctx: StateContext[RestoreOptions], database: Database, aside: Artifact, existing: Mapping[str, int]
+) -> str | None:
+    """Where an earlier attempt has set the failed database aside; None where it has not."""
+    other, snapshot = find_other_data(ctx), ctx.find(Snapshot)
+    if snapshot is not None and snapshot.database is not None and snapshot.database in existing:
+        return None
+    if other is not None:
         # What an operator had swapped in goes the way it came: the one that was live is itself again then.
-        return not existing.keys() & {replacement.database, snapshot.database if snapshot else None}
-    return snapshot is None or database.mark(_live(ctx)).database != snapshot.mark.database
+        back = other.state is ArtifactState.LIVE or other.ref not in existing
+        return aside.ref if back else None
+    if snapshot is None:
+        return aside.ref if aside.ref in existing else None
+    if database.mark(_live(ctx)).database == snapshot.mark.database:
+        return None
+    return aside.ref if aside.ref in existing else _find_by_identity(database, snapshot, existing)
 
 
-def _choose_free(name: str, existing: Mapping[str, int]) -> str:
-    others = (f"{name}_{number}" for number in range(2, 10))
-    return name if name not in existing else next((other for other in others if other not in existing), name)
+# On a full disk a way back goes on without its records: then the ledger lacks the name that was swapped.
+def _find_by_identity(database: Database, snapshot: Snapshot, existing: Mapping[str, int]) -> str | None:
+    for name in existing:
+        with suppress(StateError):
+            if database.mark(name).database == snapshot.mark.database:
+                return name
+    return None
+
+
+def _tell_swapped(ctx: StateContext[RestoreOptions], source: str, aside: Artifact) -> tuple[Artifact, ...]:
+    """The rows after the swap, and after that of an exchange whose end the journal lacks."""
+    other, live, ledger = find_other_data(ctx), _live(ctx), ctx.ledger
+    if other is not None and other.state is not ArtifactState.LIVE:
+        ledger = ledger.joined(ledger.exchange(ctx.run_id, other, _find_row(ledger, source), live))
+    ledger = ledger.joined(ledger.exchange(ctx.run_id, _find_row(ledger, source), aside, live))
+    unused = ledger.find(ArtifactKind.RESTORED, run=ctx.run_id, states=(ArtifactState.INTENDED,))
+    ledger = ledger.joined(row.gone() for row in unused)
+    return tuple(row for row in ledger.rows.values() if ctx.ledger.rows.get(row.id) != row)
+
+
+def _tell_unswapped(ctx: StateContext[RestoreOptions], way: RollbackDecision) -> tuple[Artifact, ...]:
+    unused = ctx.ledger.find(
+        ArtifactKind.QUARANTINE, ArtifactKind.RESTORED, run=ctx.run_id, states=(ArtifactState.INTENDED,)
+    )
+    # Users go on with the migrated data: whether those of the stop are worth keeping is for an operator to say.
+    kept = ctx.ledger.find(ArtifactKind.SNAPSHOT, run=ctx.run_id) if way.decision == "keep_data" else ()
+    return (*(row.gone() for row in unused), *(row.keep_for_operator() for row in kept))
+
+
+def _find_row(ledger: Ledger, ref: str) -> Artifact:
+    return next(row for row in reversed(ledger.find(*DATA)) if row.ref == ref)
 
 
 def _live(ctx: StateContext[RestoreOptions]) -> str:
@@ -140,11 +203,11 @@ def _live(ctx: StateContext[RestoreOptions]) -> str:
     return snapshot.source if snapshot else ctx.require(BackupManifest).database
 
 
-def _source(ctx: StateContext[RestoreOptions], live: str, existing: Mapping[str, int]) -> str:
+def _source(ctx: StateContext[RestoreOptions], existing: Mapping[str, int]) -> Artifact:
     snapshot = ctx.find(Snapshot)
     if snapshot is not None and snapshot.database is not None and snapshot.database in existing:
-        return snapshot.database
-    return side_name(live, ctx.run_id)
+        return _find_row(ctx.ledger, snapshot.database)
+    return require_intended(ctx, ArtifactKind.RESTORED)
 
 
 def _receipt(ctx: StateContext[RestoreOptions]) -> BackupManifest:
@@ -184,9 +247,9 @@ def _is_whole(ctx: StateContext[RestoreOptions], receipt: BackupManifest) -> boo
 
 def _choose_way(ctx: StateContext[RestoreOptions], database: Database) -> RollbackDecision:
     snapshot, started, rehearsal = ctx.find(Snapshot), ctx.find(Started), ctx.find(Rehearsal)
-    replacement = ctx.find(Replacement)
-    if replacement is not None and replacement.database in database.sizes():
-        evidence = f"{replacement.database} was not swapped in yet, so {_live(ctx)} is what it was; it stays."
+    other = find_other_data(ctx)
+    if other is not None and other.state is not ArtifactState.LIVE and other.ref in database.sizes():
+        evidence = f"{other.ref} was not swapped in yet, so {_live(ctx)} is what it was; it stays."
         return RollbackDecision(decision="image_only", evidence=evidence)
     if snapshot is None:
         return _choose_without_snapshot(ctx)
@@ -242,10 +305,13 @@ def tell_written(name: str, changes: Changes) -> str:
     return f"{made} made in {name} since the app stopped."
 
 
-def _swapped_already(aside: str, source: str) -> Result:
+def _swapped_already(ctx: StateContext[RestoreOptions], aside: Artifact) -> Result:
     # What was counted before the swap was journaled then, or is not known.
+    snapshot, restored = ctx.find(Snapshot), find_intended(ctx, ArtifactKind.RESTORED)
+    source = snapshot.database if snapshot and snapshot.database else restored.ref if restored else aside.ref
     way = RollbackDecision(decision="swap", evidence=f"{source} was swapped in by an earlier attempt.")
-    return Result("done", (way, Quarantine(database=aside, restored_from=source)), "It was swapped already.")
+    kept = Quarantine(database=aside.ref, restored_from=source)
+    return Result("done", (way, kept, *_tell_swapped(ctx, source, aside)), "It was swapped already.")
 
 
 def _has_other_properties(snapshot: Snapshot, database: Database) -> bool:

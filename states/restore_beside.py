@@ -3,14 +3,23 @@
 from pathlib import Path
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import BackupManifest, Current, Replacement, TargetRelease
+from orchestrator.core.facts import BackupManifest, Current, OtherData, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
+from orchestrator.core.ledger import Artifact, ArtifactKind, NeededUntil
 from orchestrator.core.model.database import Inventory
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.backup_proof import restore_beside, side_name
+from states.shared.artifacts import (
+    build_name,
+    choose_free,
+    find_intended,
+    find_other_data,
+    intend,
+    require_intended,
+)
+from states.shared.backup_proof import restore_beside
 
 _UNKNOWN = "unknown"
 
@@ -34,7 +43,7 @@ class RestoreBeside(StateKind[RestoreBesideOptions]):
     scope = EffectScope.FILES
     crash_rule = CrashRule.RUN_AGAIN
     timeout_s = 3600.0
-    provides = (Current, TargetRelease, Replacement)
+    provides = (Current, TargetRelease, OtherData)
     needs_database = True
     Options = RestoreBesideOptions
 
@@ -46,6 +55,15 @@ class RestoreBeside(StateKind[RestoreBesideOptions]):
     def describe(self, ctx: StateContext[RestoreBesideOptions]) -> tuple[str, ...]:
         """Which file."""
         return (f"restore {ctx.options.file} beside the live database and compare it",)
+
+    def prepare(self, ctx: StateContext[RestoreBesideOptions]) -> tuple[Artifact]:
+        """The database that the backup is restored as."""
+        if (earlier := find_intended(ctx, ArtifactKind.RESTORED)) is not None:
+            return (earlier,)
+        database = ctx.database()
+        name = build_name(database.inspect().name, ctx.run_id, ArtifactKind.RESTORED)
+        free = choose_free(name, database.sizes())
+        return (intend(ctx, ArtifactKind.RESTORED, free, until=NeededUntil.RUN_END),)
 
     def perform(self, ctx: StateContext[RestoreBesideOptions]) -> Result:
         """Find the receipt of the file, restore it, compare."""
@@ -61,18 +79,19 @@ class RestoreBeside(StateKind[RestoreBesideOptions]):
                 impact=UNTOUCHED,
                 hint="If that is what you want, say --foreign.",
             )
-        name = side_name(live.name, ctx.run_id)
-        restore_beside(ctx, receipt, name, proven=receipt.version != _UNKNOWN)
-        database.fence(name)
+        row = require_intended(ctx, ArtifactKind.RESTORED)
+        restore_beside(ctx, receipt, row.ref, proven=receipt.version != _UNKNOWN)
+        database.fence(row.ref)
         known = "no run here has proven it" if ctx.options.foreign else f"taken from {receipt.version}"
         origin = f"{receipt.path.name} of {receipt.taken_at:%Y-%m-%d %H:%M}, {known}"
-        replacement = Replacement(database=name, origin=origin, version=receipt.version)
+        other = OtherData(artifact=row.id, origin=origin, version=receipt.version)
         reason = f"{sum(receipt.rows.values())} rows restored and compared."
-        return Result("done", (running, target, replacement), reason)
+        return Result("done", (running, target, other, row.whole()), reason)
 
     def observe(self, ctx: StateContext[RestoreBesideOptions]) -> Observation:
         """The restored database lies there."""
-        there = ctx.require(Replacement).database in ctx.database().sizes()
+        other = find_other_data(ctx)
+        there = other is not None and other.ref in ctx.database().sizes()
         return Observation.DONE if there else Observation.ABSENT
 
 

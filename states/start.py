@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import FrozenProject, MigrationReport, Rehearsal, Replacement, Started, TargetRelease
+from orchestrator.core.facts import FrozenProject, MigrationReport, OtherData, Rehearsal, Started, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
@@ -106,4 +106,4 @@ def _require_as_confirmed(ctx: StateContext[StartOptions]) -> None:
 
 def _writes_first(ctx: StateContext[StartOptions]) -> bool:
     # An app that migrates as it starts. A data exchange has written already, and so has what was started before.
-    return ctx.find(MigrationReport) is None and ctx.find(Replacement) is None and ctx.find(Started) is None
+    return ctx.find(MigrationReport) is None and ctx.find(OtherData) is None and ctx.find(Started) is None

@@ -1,18 +1,20 @@
 """stop: nobody writes any more, and a copy of the database as it is then is proven to be there."""
 
 from contextlib import suppress
+from pathlib import Path
 
 from orchestrator.core.errors import DatabaseError, StateError
-from orchestrator.core.facts import BackupManifest, Current, Fact, Fence, Intent, Snapshot, StoppedServices
+from orchestrator.core.facts import BackupManifest, Current, Fence, Learned, Snapshot, StoppedServices
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
+from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.database import Database
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from states.shared.artifacts import build_name, find_intended, intend, require_intended
 from states.shared.backup_proof import choose_backup, dump_and_prove, find_other_properties, find_other_rows
 from states.shared.change_evidence import find_changes
-from states.shared.intending import intend
 from states.shared.last_answer import LastAnswer
 from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
@@ -41,7 +43,7 @@ class Stop(StateKind[StopOptions]):
     scope = EffectScope.APP
     crash_rule = CrashRule.OBSERVE
     timeout_s = 600.0
-    provides = (StoppedServices, Fence, Intent, Snapshot)
+    provides = (StoppedServices, Fence, Snapshot)
     Options = StopOptions
 
     @classmethod
@@ -63,7 +65,7 @@ class Stop(StateKind[StopOptions]):
             steps.append("copy the quiesced database beside itself")
         return tuple(steps)
 
-    def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Fact, ...]:
+    def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Learned, ...]:
         """Which containers run now, with the restart policies to give back; which database to close and to copy."""
         services = retry_while_unreachable(ctx, lambda: ctx.ports.platform.inspect_services(ctx.target.services))
         stopped = StoppedServices(at=ctx.ports.clock.now(), services=services)
@@ -73,9 +75,12 @@ class Stop(StateKind[StopOptions]):
         fence = Fence(database=found.name, service=found.service, user=found.user, free_bytes=found.free_bytes)
         if not ctx.options.snapshot:
             return (stopped, fence)
-        name, dump = snapshot_name(found.name, ctx.run_id), choose_backup(ctx, version=_version(ctx), label="_stopped")
-        ours = None if name in ctx.ports.database.sizes() else name  # what is there already is somebody else's
-        return (stopped, fence, intend(ctx, snapshot=ours, backup=dump))
+        name = build_name(found.name, ctx.run_id, ArtifactKind.SNAPSHOT)
+        dump = intend(ctx, ArtifactKind.BACKUP, str(choose_backup(ctx, version=_version(ctx), label="_stopped")))
+        earlier = find_intended(ctx, ArtifactKind.SNAPSHOT)
+        if earlier is None and name in ctx.ports.database.sizes():
+            return (stopped, fence, dump)  # what is there already is somebody else's, and `perform` fails
+        return (stopped, fence, dump, earlier or intend(ctx, ArtifactKind.SNAPSHOT, name))
 
     def perform(self, ctx: StateContext[StopOptions]) -> Result:
         """Stop, close, copy."""
@@ -84,7 +89,8 @@ class Stop(StateKind[StopOptions]):
         began = StoppedServices(at=users.at, services=services)
         dumped = isinstance(kept, Snapshot) and kept.database is None
         where = "There was no room for a copy beside the database; a dump took its place." if dumped else ""
-        return Result("done", (began, kept) if kept else (began,), where)
+        made = _tell_made(ctx, kept) if isinstance(kept, Snapshot) else ()
+        return Result("done", (began, *((kept,) if kept else ()), *made), where)
 
     def observe(self, ctx: StateContext[StopOptions]) -> Observation:
         """Nothing of the app runs, and the copy is on the server."""
@@ -112,9 +118,11 @@ def _quiesce(
     return ctx.require(Fence).model_copy(update={"mark": ctx.ports.database.mark(name)})
 
 
-def snapshot_name(live: str, run_id: str) -> str:
-    """Name of a run's snapshot; carries the run so that it is found without memory. At most 63 bytes."""
-    return f"{live[:30]}__snapshot_{run_id.replace('-', '_')}"
+def _tell_made(ctx: StateContext[StopOptions], snapshot: Snapshot) -> tuple[Artifact, ...]:
+    """Which of both that were intended is there."""
+    dump, copy = require_intended(ctx, ArtifactKind.BACKUP), find_intended(ctx, ArtifactKind.SNAPSHOT)
+    made, other = (copy, dump) if snapshot.database else (dump, copy)
+    return (*((made.whole(),) if made else ()), *((other.gone(),) if other else ()))
 
 
 def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
@@ -135,11 +143,12 @@ def _take_snapshot(ctx: StateContext[StopOptions]) -> Snapshot:
 def _copy(ctx: StateContext[StopOptions], size_bytes: int, mark: ChangeToken) -> str | None:
     """Name of a copy that was compared, or None where there is no room for one."""
     database, fence = ctx.database(), ctx.require(Fence)
-    live, name = fence.database, snapshot_name(fence.database, ctx.run_id)
+    live, row = fence.database, find_intended(ctx, ArtifactKind.SNAPSHOT)
+    name = row.ref if row else build_name(live, ctx.run_id, ArtifactKind.SNAPSHOT)
     # As it was a moment before the app was stopped: to ask again costs users more than it could tell.
     if fence.free_bytes is not None and fence.free_bytes < size_bytes + _RESERVE_BYTES:
         return None
-    if ctx.require(Intent).snapshot == name and name in database.sizes():  # of an earlier attempt of this state
+    if row and name in database.sizes():  # of an earlier attempt of this state
         database.drop(name)
     ctx.report(build_progress(ctx, "Copying the database", "copy_s"))
     try:
@@ -167,9 +176,8 @@ def _find_differences(database: Database, live: str, name: str, mark: ChangeToke
 
 
 def _dump(ctx: StateContext[StopOptions], mark: ChangeToken) -> BackupManifest:
-    database, path = ctx.database(), ctx.require(Intent).backup
-    name = (path or choose_backup(ctx, version=_version(ctx), label="_stopped")).name
-    receipt = dump_and_prove(ctx, name=name, version=_version(ctx))
+    database, path = ctx.database(), Path(require_intended(ctx, ArtifactKind.BACKUP).ref)
+    receipt = dump_and_prove(ctx, name=path.name, version=_version(ctx))
     different = find_other_rows(database.rows(receipt.database, deadline=ctx.deadline), receipt.rows)
     if different:
         raise DatabaseError(

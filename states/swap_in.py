@@ -1,9 +1,11 @@
 """swap_in: put the database that lies beside in the place of the live one, and set that aside."""
 
-from orchestrator.core.facts import Fence, Quarantine, Replacement, Snapshot
+from orchestrator.core.facts import Fence, Learned, OtherData, Quarantine, Snapshot
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
+from orchestrator.core.ledger import ArtifactKind
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from states.shared.artifacts import build_name, choose_free, find_intended, intend, require_intended
 
 
 class SwapIn(StateKind[Options]):
@@ -31,13 +33,18 @@ class SwapIn(StateKind[Options]):
         """What is swapped."""
         return ("swap the other database in, in one transaction; keep the present one aside",)
 
-    def prepare(self, ctx: StateContext[Options]) -> tuple[Snapshot]:
+    def prepare(self, ctx: StateContext[Options]) -> tuple[Learned, ...]:
         """Under which name a way back will find the present data."""
         database = ctx.database()
         facts = database.inspect()
+        name = choose_free(
+            build_name(facts.name, ctx.run_id, ArtifactKind.QUARANTINE, role="replaced"), database.sizes()
+        )
+        aside = find_intended(ctx, ArtifactKind.QUARANTINE) or intend(ctx, ArtifactKind.QUARANTINE, name)
         return (
+            aside,
             Snapshot(
-                database=replaced_name(facts.name, ctx.run_id),
+                database=aside.ref,
                 source=facts.name,
                 size_bytes=facts.size_bytes,
                 mark=database.mark(facts.name),
@@ -48,20 +55,16 @@ class SwapIn(StateKind[Options]):
     def perform(self, ctx: StateContext[Options]) -> Result:
         """End what is connected, then swap."""
         database, live = ctx.database(), ctx.require(Fence).database
-        replacement, aside = ctx.require(Replacement).database, replaced_name(live, ctx.run_id)
+        other, aside = ctx.ledger.rows[ctx.require(OtherData).artifact], require_intended(ctx, ArtifactKind.QUARANTINE)
         database.terminate_sessions(live)
-        database.swap(live, replacement, aside)
-        fact = Quarantine(database=aside, restored_from=replacement)
-        return Result("done", (fact,), f"The database of before is kept as {aside}.")
+        database.swap(live, other.ref, aside.ref)
+        fact = Quarantine(database=aside.ref, restored_from=other.ref)
+        rows = ctx.ledger.exchange(ctx.run_id, other, aside, live)
+        return Result("done", (fact, *rows), f"The database of before is kept as {aside.ref}.")
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The name of the present data is there, the other one is used up."""
         existing = ctx.database().sizes()
-        aside = replaced_name(ctx.require(Fence).database, ctx.run_id)
-        used = ctx.require(Replacement).database not in existing
-        return Observation.DONE if aside in existing and used else Observation.ABSENT
-
-
-def replaced_name(live: str, run_id: str) -> str:
-    """Name of the database that a run has replaced. At most 63 bytes."""
-    return f"{live[:30]}__replaced_{run_id.replace('-', '_')}"
+        swapped = ctx.require(Quarantine)
+        used = swapped.restored_from not in existing
+        return Observation.DONE if swapped.database in existing and used else Observation.ABSENT

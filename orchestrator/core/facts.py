@@ -6,16 +6,19 @@ Times are aware and in UTC, sizes are bytes, durations are seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import Field
 
+from orchestrator.core.ledger import Artifact, Ledger
 from orchestrator.core.model.base import Digest, FrozenModel
 from orchestrator.core.model.database import ChangeToken, DatabaseProperties, Inventory
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.releases import Release
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.model.workloads import Gate, ServiceStatus
 
 
@@ -97,16 +100,6 @@ class TargetRelease(Fact):
     def shown(self) -> str:
         """The image for a line of text: its digest cut to what a person compares."""
         return f"{self.repository}:{self.tag}@{self.digest[:19]}…"
-
-
-class Intent(Fact):
-    """Names of what the run is about to make; if it is cut off before it could say more of it, it is found by them."""
-
-    fact: ClassVar[str] = "intent"
-
-    kept_image: str | None = None
-    backup: Path | None = None
-    snapshot: str | None = None
 
 
 class PulledImage(Fact):
@@ -287,45 +280,27 @@ class Quarantine(Fact):
     restored_from: str
 
 
-class Replacement(Fact):
-    """A database that lies beside the live one and is to take its place; ``origin`` says in words what it is.
+class OtherData(Fact):
+    """Data beside the live ones that are to take their place; ``origin`` says in words what they are.
 
-    ``version`` is the app's that it belongs to. ``commits_since`` are the transactions of the live database since
-    then, None where the server's counters cannot tell.
+    ``artifact`` is their row in the ledger, ``version`` the app's that they belong to. ``commits_since`` are the
+    transactions of the live data since then, None where the server's counters cannot tell.
     """
 
-    fact: ClassVar[str] = "replacement"
+    fact: ClassVar[str] = "other_data"
 
-    database: str
+    artifact: str
     origin: str
     version: str
     commits_since: int | None = None
 
 
-class Retention(Fact):
-    """What cleanup removed; everything else that a run made is still there.
-
-    ``projects``: runs whose frozen project is gone, and with it its secrets.
-    """
-
-    fact: ClassVar[str] = "retention"
-
-    backups: tuple[Path, ...] = ()
-    databases: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
-
-
-class Leftovers(FrozenModel):
-    """What an ended run has kept: databases by name, the name under which it kept the old image, its frozen project."""
+class EndedRun(FrozenModel):
+    """A run that is over."""
 
     run_id: str
-    ended_at: datetime | None
-    committed: bool
-    snapshot: str | None
-    quarantine: str | None
-    kept_image: str | None
-    project: bool = True
+    ended_at: datetime
+    verdict: Verdict
 
 
 class FailedRun(FrozenModel):
@@ -340,6 +315,7 @@ class CommittedRun(FrozenModel):
     """A run after which the version of ``target`` stayed.
 
     ``snapshot`` is None where it is not kept any more, ``mark`` where what was written by then is not known.
+    ``replica`` is the row of the snapshot that lies beside the live data.
     """
 
     run_id: str
@@ -348,9 +324,11 @@ class CommittedRun(FrozenModel):
     target: TargetRelease
     snapshot: Snapshot | None
     mark: ChangeToken | None
+    replica: Artifact | None = None
 
 
 FactT = TypeVar("FactT", bound=Fact)
+Learned: TypeAlias = Fact | Artifact  # what a state tells: one record has both
 
 
 class Facts:
@@ -360,9 +338,9 @@ class Facts:
         self._values: dict[str, Any] = dict(values or {})
 
     @classmethod
-    def of(cls, facts: Iterable[Fact]) -> Self:
-        """Collect facts by their names."""
-        return cls({fact.fact: fact.model_dump(mode="json") for fact in facts})
+    def of(cls, learned: Iterable[Learned]) -> Self:
+        """Collect facts by their names; rows of the ledger are none."""
+        return cls({one.fact: one.model_dump(mode="json") for one in learned if isinstance(one, Fact)})
 
     def find(self, kind: type[FactT]) -> FactT | None:
         """The fact of this kind, or None where no state has proven it.
@@ -380,3 +358,26 @@ class Facts:
     def to_json(self) -> dict[str, Any]:
         """The values as they are journaled."""
         return dict(self._values)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a record tells, or all records of a run so far: facts, and rows of the ledger."""
+
+    facts: Facts
+    ledger: Ledger
+
+    @classmethod
+    def of(cls, learned: Iterable[Learned] = ()) -> Known:
+        """Collect what a state tells."""
+        told = tuple(learned)
+        return cls(Facts.of(told), Ledger().joined(told))
+
+    def joined(self, later: Known) -> Known:
+        """This with ``later`` over it."""
+        return Known(self.facts.joined(later.facts), self.ledger.joined(later.ledger.rows.values()))
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the payload of a record."""
+        rows = [row.model_dump(mode="json") for row in self.ledger.rows.values()]
+        return {"facts": self.facts.to_json(), **({"ledger": rows} if rows else {})}

@@ -22,9 +22,10 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import InvariantError
-from orchestrator.core.facts import Fact, Facts, FactT
+from orchestrator.core.facts import Fact, Facts, FactT, Learned
 from orchestrator.core.foresight import PlannedCommand
 from orchestrator.core.kind_model import Effects, PlanTraits
+from orchestrator.core.ledger import Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.backups import BackupStore
@@ -90,13 +91,13 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 @dataclass(frozen=True)
 class Result:
-    """How ``perform`` ended and what it has proven; ``reason`` is one sentence for the operator.
+    """How ``perform`` ended, and what it has proven and made; ``reason`` is one sentence for the operator.
 
     ``code``: that of an error, where it is a failure.
     """
 
     outcome: str
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[Learned, ...] = ()
     reason: str = ""
     code: str = ""
 
@@ -157,6 +158,7 @@ class Ports:
 class StateContext(Generic[OptionsT]):
     """What a state gets to work with. ``directory`` is the run's own folder for logs.
 
+    ``ledger`` has what this run and earlier ones have made, and what this state is about to make.
     ``gated``: a state of this plan starts the new version with a closed gate; ``rehearsed``: one tries it on a copy.
     ``report`` takes the progress of the state, ``tell`` the newest line of its program or of its observation while it
     waits.
@@ -180,6 +182,7 @@ class StateContext(Generic[OptionsT]):
     report: Report
     tell: Callable[[str], None]
     rehearsed: bool = False
+    ledger: Ledger = field(default_factory=Ledger)
 
     def find(self, kind: type[FactT]) -> FactT | None:
         """Return the fact that an earlier state has proven, if any."""
@@ -271,8 +274,8 @@ class StateKind(ABC, Generic[OptionsT]):
     def describe(self, ctx: StateContext[OptionsT]) -> tuple[str, ...]:
         """Describe the effect for a person, with the facts that are there."""
 
-    def prepare(self, ctx: StateContext[OptionsT]) -> tuple[Fact, ...]:
-        """Read, change nothing, and return the facts that undoing needs."""
+    def prepare(self, ctx: StateContext[OptionsT]) -> tuple[Learned, ...]:
+        """Read, change nothing; return facts that undoing needs, and a ledger row for each artifact to be made."""
         return ()
 
     @abstractmethod

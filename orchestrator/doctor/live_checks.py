@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.checker.findings import Finding as PlanFinding
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import HealthError, RefusedError, StateError
-from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, TargetRelease
+from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, Known, TargetRelease
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import Options, Ports, StateContext, StateKind
@@ -54,7 +54,7 @@ class LiveChecks:
             self.plan, self.kinds, self.ports, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
         )
         spec = StateSpec("doctor", "preflight", {}, None, _TRIAL_S, None, Options())
-        self._around = Surroundings(builder(spec, Facts(), self._deadline))
+        self._around = Surroundings(builder(spec, Known.of(), self._deadline))
         self._newest: Release | None = None
 
     def checks(self) -> list[Check]:

@@ -3,7 +3,8 @@
 Every commit is on disk, and in the database itself and not only in its log, before the next step is taken: a log that
 is damaged ends without a word where the damage begins.
 
-Format 1 had neither links nor seals; such a file is read as it is, and gets them when it is opened for writing.
+Format 1 had neither links nor seals, format 2 no ledger; such a file is read as it is, and gets them when it is opened
+for writing.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from typing import NamedTuple
 
 from orchestrator.core.errors import JournalError, RefusedError
 from orchestrator.journal.file_permissions import require_own
-from orchestrator.journal.integrity import build_record_hash, build_run_hash, find_damage
+from orchestrator.journal.integrity import build_record_hash, find_damage
+from orchestrator.journal.ledger_table import LEDGER_TABLE, carry_over, derive_rows, read_rows
+from orchestrator.journal.record_rows import read_last, seal
 from orchestrator.journal.reserve import RESERVE_BYTES
 
-FORMAT = 2
+FORMAT = 3
 NO_SPACE = "journal.no_space"
 
 _NAME = "journal.sqlite3"
-_UNCHAINED = 1
+_UNCHAINED, _WITHOUT_LEDGER = 1, 2
 _PRIMARY_CODE = 0xFF
 _RECORDS = "SELECT run_id, seq, at, record, state, payload, link FROM records WHERE run_id = ? ORDER BY seq"
 _TABLES = """
@@ -79,9 +82,12 @@ def open_for_writing(directory: Path, is_verified: Callable[[], bool] = lambda: 
                 connection.execute(f"PRAGMA {setting}")
             connection.execute("BEGIN IMMEDIATE")
             known = is_verified()
-            _bring_to_format(connection, check_format(connection, path))
+            before = check_format(connection, path)
+            if before == _WITHOUT_LEDGER and (problem := _find_problem(connection, before)):
+                raise _damaged(path, problem)  # nothing is carried over that was altered
+            _bring_to_format(connection, before)
             connection.execute("COMMIT")
-            if not known:
+            if not known or before != FORMAT:
                 require_whole(connection, path)
     return connection
 
@@ -147,7 +153,7 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> Verified:
     """
     connection.execute("BEGIN")  # one view of it, whoever writes meanwhile
     try:
-        problem = _find_problem(connection)
+        problem = _find_problem(connection, int(connection.execute("PRAGMA user_version").fetchone()[0]))
         verified = Verified(_read_data_version(connection), path.stat().st_ino)
     finally:
         connection.execute("ROLLBACK")
@@ -161,26 +167,20 @@ def _read_data_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-def seal(connection: sqlite3.Connection, run_id: str) -> None:
-    """Set the seal of a run anew, in the transaction that has changed it."""
-    run = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-    value = build_run_hash(read_last(connection, run_id)[1], dict(run))
-    connection.execute("UPDATE runs SET seal = ? WHERE id = ?", (value, run_id))
-
-
-def read_last(connection: sqlite3.Connection, run_id: str) -> tuple[int, str]:
-    """Number and link of the last record of a run; 0 and empty where it has none."""
-    last = connection.execute(
-        "SELECT seq, link FROM records WHERE run_id = ? ORDER BY seq DESC LIMIT 1", (run_id,)
-    ).fetchone()
-    return (int(last["seq"]), str(last["link"])) if last else (0, "")
-
-
 def _bring_to_format(connection: sqlite3.Connection, version: int) -> None:
     if version == FORMAT:
         return
+    if version <= _UNCHAINED:
+        _add_links(connection, with_runs=version == _UNCHAINED)
+    connection.execute(LEDGER_TABLE)
+    carry_over(connection)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _add_links(connection: sqlite3.Connection, *, with_runs: bool) -> None:
+    """Make the tables of format 2; runs of format 1 get links and seals."""
     runs, records = [], []
-    if version:
+    if with_runs:
         runs = connection.execute("SELECT * FROM runs ORDER BY rowid").fetchall()
         records = connection.execute("SELECT * FROM records ORDER BY run_id, seq").fetchall()
         connection.execute("DROP TABLE records")
@@ -196,15 +196,14 @@ def _bring_to_format(connection: sqlite3.Connection, version: int) -> None:
         connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, link))
     for run in runs:
         seal(connection, run["id"])
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
-def _find_problem(connection: sqlite3.Connection) -> str:
+def _find_problem(connection: sqlite3.Connection, version: int) -> str:
     found = connection.execute("PRAGMA integrity_check").fetchone()[0]
     if found != "ok":
         return str(found)
     with closing(sqlite3.connect(":memory:")) as model:
-        model.executescript(_TABLES)
+        model.executescript(_TABLES + (LEDGER_TABLE if version > _WITHOUT_LEDGER else ""))
         if _read_schema(connection) != _read_schema(model):
             return "its tables are not those of its format"
     runs = connection.execute("SELECT * FROM runs ORDER BY rowid").fetchall()
@@ -212,7 +211,10 @@ def _find_problem(connection: sqlite3.Connection) -> str:
     if any(row["run_id"] not in known for row in connection.execute("SELECT DISTINCT run_id FROM records")):
         return "it has records of a run that is missing"
     damages = (find_damage(dict(run), map(tuple, connection.execute(_RECORDS, (run["id"],)))) for run in runs)
-    return next(filter(None, damages), "")
+    problem = next(filter(None, damages), "")
+    if not problem and version > _WITHOUT_LEDGER and read_rows(connection) != derive_rows(connection):
+        return "its ledger is not what its records say"
+    return problem
 
 
 def _read_schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:

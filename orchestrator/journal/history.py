@@ -10,18 +10,13 @@ from orchestrator.core.facts import (
     Committed,
     CommittedRun,
     Current,
+    EndedRun,
     Facts,
     FailedRun,
-    Intent,
-    Leftovers,
-    PulledImage,
-    Quarantine,
-    Replacement,
-    Retention,
-    RollbackDecision,
     Snapshot,
     TargetRelease,
 )
+from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState, Ledger
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.owners import Owner
 from orchestrator.journal.failures import find_failure
@@ -42,9 +37,13 @@ class JournalHistory:
         """Receipts of backups that no cleanup has removed, newest first."""
         return _Past.read(self.journal).receipts
 
-    def leftovers(self) -> tuple[Leftovers, ...]:
-        """What ended runs have kept, newest run first."""
-        return _Past.read(self.journal).leftovers
+    def ended_runs(self) -> tuple[EndedRun, ...]:
+        """Runs that are over, newest first."""
+        return tuple(
+            EndedRun(run_id=run.id, ended_at=run.ended_at, verdict=run.verdict)
+            for run in self.journal.runs()
+            if run.ended_at is not None and run.verdict is not None
+        )
 
     def find_failure(self, digest: str) -> FailedRun | None:
         """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
@@ -71,25 +70,15 @@ class _Past:
         return cls(tuple((run, journal.facts(run.id)) for run in journal.runs()), journal)
 
     @cached_property
-    def removed(self) -> Retention:
-        """All that cleanups and operators have removed so far."""
-        found = [retention for _, facts in self.runs if (retention := facts.find(Retention))]
-        return Retention(
-            backups=tuple(path for each in found for path in each.backups),
-            databases=tuple(name for each in found for name in each.databases),
-            images=tuple(name for each in found for name in each.images),
-            projects=tuple(run_id for each in found for run_id in each.projects),
-        )
+    def ledger(self) -> Ledger:
+        return self.journal.ledger()
 
     @property
     def receipts(self) -> tuple[BackupManifest, ...]:
         # By the order of the runs: after a clock was set back, what is newest would look oldest.
-        found = [receipt for _, facts in self.runs for receipt in _receipts(facts)]
-        return tuple(receipt for receipt in found if receipt.path not in self.removed.backups)
-
-    @property
-    def leftovers(self) -> tuple[Leftovers, ...]:
-        return tuple(self._leftovers(run, facts) for run, facts in self.runs if run.verdict is not None)
+        whole = {(row.run, row.ref) for row in self.ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))}
+        found = [(run.id, receipt) for run, facts in self.runs for receipt in _receipts(facts)]
+        return tuple(receipt for run, receipt in found if (run, str(receipt.path)) in whole)
 
     @property
     def last_commit(self) -> CommittedRun | None:
@@ -98,25 +87,23 @@ class _Past:
             if run.verdict is not Verdict.COMMITTED or current is None or target is None:
                 continue
             if run.ended_at is not None and target.digest != current.digest:
-                committed = facts.find(Committed)
+                committed, replica, snapshot = facts.find(Committed), self._find_replica(run), facts.find(Snapshot)
+                kept = snapshot.model_copy(update={"database": replica.ref}) if snapshot and replica else None
                 return CommittedRun(
                     mark=committed.mark if committed else None,
                     run_id=run.id,
                     ended_at=run.ended_at,
                     current=current,
                     target=target,
-                    snapshot=self._follow(facts.find(Snapshot)) if self._snapshot(run, facts) else None,
+                    snapshot=kept,
+                    replica=replica,
                 )
         return None
 
-    def _follow(self, snapshot: Snapshot | None) -> Snapshot | None:
-        """Where the data of a snapshot are after ways back that were tried with it and had to be taken back."""
-        if snapshot is None or snapshot.database is None:
-            return snapshot
-        name = snapshot.database
-        while name in self._put_aside_again:
-            name = self._put_aside_again[name]
-        return snapshot.model_copy(update={"database": name})
+    def _find_replica(self, run: Run) -> Artifact | None:
+        """Where the data of the stop are, also after a way back that was tried with them and taken back."""
+        beside = self.ledger.find(ArtifactKind.SNAPSHOT, states=(ArtifactState.WHOLE, ArtifactState.ASIDE))
+        return next((row for row in beside if row.made_by == run.id), None)
 
     def find_failure(self, digest: str) -> FailedRun | None:
         for run, facts in self.runs:
@@ -124,7 +111,7 @@ class _Past:
             stayed = run.verdict is Verdict.COMMITTED
             if target is not None and target.digest == digest and (stayed or self._failed(run)):
                 return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
-            returned = stayed and facts.find(Replacement) is not None
+            returned = stayed and run.request.get("operation", "upgrade") != "upgrade"
             if returned and target and current and current.digest == digest != target.digest:
                 reason = f"Its operator went back from it to {target.release.version}."
                 return FailedRun(run_id=run.id, reason=reason)
@@ -147,55 +134,6 @@ class _Past:
             return False
         failure = find_failure(self.journal.records(run.id))
         return failure is None or failure.of_release
-
-    def _leftovers(self, run: Run, facts: Facts) -> Leftovers:
-        image, quarantine, intent = facts.find(PulledImage), facts.find(Quarantine), facts.find(Intent)
-        kept_image = image.kept_as if image else intent.kept_image if intent else None
-        set_aside = quarantine.database if quarantine else None
-        gone = {*self.removed.databases, *self._swapped_in, *self._put_aside_again}
-        return Leftovers(
-            run_id=run.id,
-            ended_at=run.ended_at,
-            committed=run.verdict is Verdict.COMMITTED,
-            snapshot=self._snapshot(run, facts),
-            quarantine=set_aside if set_aside not in gone else None,
-            project=run.id not in self.removed.projects,
-            kept_image=kept_image if kept_image not in self.removed.images else None,
-        )
-
-    def _snapshot(self, run: Run, facts: Facts) -> str | None:
-        snapshot = facts.find(Snapshot)
-        if snapshot is None or not _is_superfluous(run, facts) or snapshot.database in self._used:
-            return None
-        return snapshot.database if snapshot.database not in self.removed.databases else None
-
-    @cached_property
-    def _used(self) -> frozenset[str]:
-        """Databases that have got another name since: swapped in, or set aside with what users wrote."""
-        quarantines = [found.database for _, facts in self.runs if (found := facts.find(Quarantine))]
-        return frozenset((*quarantines, *self._swapped_in))
-
-    @cached_property
-    def _swapped_in(self) -> frozenset[str]:
-        return frozenset(found.restored_from for _, facts in self.runs if (found := facts.find(Quarantine)))
-
-    @cached_property
-    def _put_aside_again(self) -> dict[str, str]:
-        """Name that data had before they were swapped in on request → where they are since that was taken back."""
-        found = [(facts.find(Replacement), facts.find(Quarantine)) for run, facts in self.runs if _went_back(run)]
-        return {one.database: other.database for one, other in found if one is not None and other is not None}
-
-
-def _went_back(run: Run) -> bool:
-    return run.verdict is Verdict.ROLLED_BACK
-
-
-# After a swap the snapshot bears the live name, and where an operator is needed it is his. It is left under its own
-# name by a run that was committed, and by one that went back without it because nothing had been written.
-def _is_superfluous(run: Run, facts: Facts) -> bool:
-    way = facts.find(RollbackDecision)
-    unwritten = run.verdict is Verdict.ROLLED_BACK and (way is None or way.decision == "image_only")
-    return run.verdict is Verdict.COMMITTED or unwritten
 
 
 def _receipts(facts: Facts) -> tuple[BackupManifest, ...]:

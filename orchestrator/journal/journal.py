@@ -2,10 +2,16 @@
 
 Records are facts in the past tense, one row each, in the order in which they happened:
 
+``intended``  the project is about to be frozen
+``opened``    it is (facts)
 ``entered``   a state was entered (payload: kind, attempt, deadline_s)
 ``prepared``  what undoing will need is known (facts); only now may the state change anything
 ``left``      it is over (kind, outcome, reason, facts, to, seconds)
 ``noted``     something worth telling later (text)
+``removed``   what a run that was cut off had begun to make was removed
+``carried``   what the run has made, as it was known before there was a ledger
+
+A payload may have rows of the ledger (`core/ledger.py`); they are in its table by the same commit.
 
 A reader that sees any prefix of them knows a position that the world is not behind of by more than one state.
 """
@@ -14,7 +20,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +30,7 @@ from typing import Any
 
 from orchestrator.core.errors import JournalError
 from orchestrator.core.facts import Facts
+from orchestrator.core.ledger import Ledger
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.database_file import (
     Verified,
@@ -31,12 +38,11 @@ from orchestrator.journal.database_file import (
     is_unchanged,
     open_for_reading,
     open_for_writing,
-    read_last,
     refused_without_room,
-    seal,
     translated,
 )
-from orchestrator.journal.integrity import build_record_hash
+from orchestrator.journal.ledger_table import LEDGER, read_ledger, write_rows
+from orchestrator.journal.record_rows import insert_record, seal
 from orchestrator.journal.reserve import Reserve
 from orchestrator.redaction.redactor import Redactor
 
@@ -147,7 +153,7 @@ class Journal:
 
     def _insert(self, run_id: str, at: datetime, record: str, state: str, payload: Mapping[str, Any]) -> None:
         values = (at.isoformat(), record, state, json.dumps(_mask_prose(payload, self._mask)))
-        self._write(partial(_insert_record, run_id=run_id, values=values))
+        self._write(partial(_insert_record, run_id=run_id, values=values, rows=payload.get(LEDGER, ())))
 
     def end(self, run_id: str, at: datetime, verdict: Verdict, end_state: str, exit_code: int, reason: str) -> None:
         """Record how a run ended; a run ends once. ``journal.end_not_written`` says in words how it ended."""
@@ -211,6 +217,11 @@ class Journal:
         for record in self.records(run_id):
             facts = facts.joined(Facts(record.payload.get("facts")))
         return facts
+
+    def ledger(self) -> Ledger:
+        """What runs have made: the table, or in a file without one what its records say."""
+        with translated(self.path):
+            return read_ledger(self._connection)
 
     def count(self) -> tuple[int, int, int]:
         """Runs, ends and records: while they are the same, nothing has happened. The other methods cost more."""
@@ -286,11 +297,11 @@ def _insert_run(connection: sqlite3.Connection, run: Run, tool_version: str) -> 
     seal(connection, run.id)
 
 
-def _insert_record(connection: sqlite3.Connection, run_id: str, values: tuple[str, ...]) -> None:
-    number, last = read_last(connection, run_id)
-    row: tuple[str | int, ...] = (run_id, number + 1, *values)
-    connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, build_record_hash(last, row)))
-    seal(connection, run_id)
+def _insert_record(
+    connection: sqlite3.Connection, run_id: str, values: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    insert_record(connection, run_id, values)
+    write_rows(connection, rows)
 
 
 def _end_run(connection: sqlite3.Connection, run_id: str, values: tuple[str | int, ...]) -> None:

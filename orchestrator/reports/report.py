@@ -11,7 +11,6 @@ from orchestrator.core.facts import (
     Current,
     Facts,
     Quarantine,
-    Replacement,
     RollbackDecision,
     Serving,
     Snapshot,
@@ -136,7 +135,9 @@ def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> R
         down_since=outage.began_at if outage and outage.ended_at is None else None,
         failure=find_failure(records),
         backup=facts.find(BackupManifest),
-        snapshot=snapshot.database if snapshot and not quarantine and not facts.find(Replacement) else None,
+        snapshot=snapshot.database
+        if snapshot and not quarantine and run.request.get("operation", "upgrade") == "upgrade"
+        else None,
         quarantine=(quarantine.database,) if quarantine else (),
         way_back=way_back.evidence if way_back else "",
         notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),

@@ -16,9 +16,9 @@ from orchestrator.core.facts import (
     Fence,
     FrozenProject,
     LostSnapshot,
+    OtherData,
     PulledImage,
     Quarantine,
-    Replacement,
     RollbackDecision,
     Snapshot,
     StoppedServices,
@@ -88,7 +88,7 @@ def _find_data(facts: Facts, records: Sequence[Record]) -> Exchange | Reload | N
     if not _has_entered(records, _WRITERS, "database"):
         return None
     snapshot, way = facts.find(Snapshot), facts.find(RollbackDecision)
-    if facts.find(Replacement) is not None:
+    if facts.find(OtherData) is not None:
         # The data that were live go back to their name, if they have lost it: the original, not a copy.
         if snapshot is None or snapshot.database is None:
             return None

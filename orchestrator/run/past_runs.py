@@ -11,7 +11,8 @@ from pathlib import Path
 
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import JournalError, StateError, UsageError
-from orchestrator.core.facts import BackupManifest, Facts, Retention
+from orchestrator.core.facts import BackupManifest, Known
+from orchestrator.core.ledger import Artifact, ArtifactState, Ledger
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import Ports
@@ -74,13 +75,10 @@ class Records:
     def quarantines(self) -> tuple[KeptDatabase, ...]:
         """Databases that runs have set aside and that were not dropped yet, newest first."""
         with self._reading() as journal:
-            kept = [left for left in JournalHistory(journal).leftovers() if left.quarantine]
+            ledger, ended = journal.ledger(), JournalHistory(journal).ended_runs()
+        kept = [(run, row) for run in ended for row in _find_aside(ledger, run.run_id)]
         sizes = self._sizes() if kept else {}
-        return tuple(
-            KeptDatabase(left.run_id, left.quarantine, left.ended_at, sizes.get(left.quarantine))
-            for left in kept
-            if left.quarantine
-        )
+        return tuple(KeptDatabase(run.run_id, row.ref, run.ended_at, sizes.get(row.ref)) for run, row in kept)
 
     def find_quarantine(self, run_id: str) -> KeptDatabase:
         """What a run has set aside.
@@ -109,9 +107,8 @@ class Records:
             kept = self.find_quarantine(run_id)
             if self.ports.database is not None:
                 self.ports.database.drop(kept.database)
-            before = journal.facts(run_id).find(Retention) or Retention()
-            gone = before.model_copy(update={"databases": (*before.databases, kept.database)})
-            payload = {"text": f"{kept.database} was dropped.", "facts": Facts.of((gone,)).to_json()}
+            gone = [row.gone() for row in _find_aside(journal.ledger(), run_id) if row.ref == kept.database]
+            payload = {"text": f"{kept.database} was dropped.", **Known.of(gone).to_json()}
             journal.append(run_id, self.ports.clock.now(), "noted", "", payload)
         return kept
 
@@ -150,6 +147,10 @@ class Records:
         if proof.sha256 != receipt.sha256:
             return BackupCheck(receipt, "it is another file than the one that was proven")
         return BackupCheck(receipt, "")
+
+
+def _find_aside(ledger: Ledger, run_id: str) -> tuple[Artifact, ...]:
+    return ledger.find(run=run_id, states=(ArtifactState.ASIDE,))
 
 
 def no_such_run(run_id: str, folder: Path) -> UsageError:

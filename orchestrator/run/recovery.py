@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from orchestrator.core.deadline import Interruption
 from orchestrator.core.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
-from orchestrator.core.facts import Committed, Facts, Fence, FrozenProject, Intent, Serving, Snapshot, Started
+from orchestrator.core.facts import Committed, Facts, Fence, FrozenProject, Known, Serving, Started
+from orchestrator.core.ledger import ArtifactKind, ArtifactState
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import Ports, StateKind
-from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Run
 from orchestrator.machine.resume import (
     How,
@@ -100,7 +101,7 @@ class Takeover:
     def _end_what_is_left(self, journal: Journal, run_id: str, move: ResumeAction, facts: Facts) -> None:
         end_what_works(self.ports, run_id)
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
-            self._take_away_unfinished(journal, facts)
+            self._remove_unfinished(journal, run_id)
         fence = facts.find(Fence)
         if fence is None or self.ports.database is None or self._is_let_in(move, facts):
             return
@@ -108,19 +109,20 @@ class Takeover:
             self.ports.database.fence(fence.database)
             self.ports.database.terminate_sessions(fence.database)
 
-    def _take_away_unfinished(self, journal: Journal, facts: Facts) -> None:
-        """A copy and a dump of which the journal does not say that they are whole: nobody has relied on them."""
-        intent = facts.find(Intent)
-        if intent is None or facts.find(Snapshot) is not None:
-            return
+    def _remove_unfinished(self, journal: Journal, run_id: str) -> None:
+        """Remove copies and dumps of which the ledger does not say that they are whole: nobody has relied on them."""
+        ledger = journal.ledger()
         # Of any run: where the clock was set back, an earlier one may have a proven file of the same name.
-        proven = {receipt.path for receipt in JournalHistory(journal).receipts()}
-        if intent.backup is not None and intent.backup not in proven:
-            self.ports.backups.remove(intent.backup)
-        if intent.snapshot is None or self.ports.database is None:
-            return
-        if intent.snapshot in self.ports.database.sizes():
-            self.ports.database.drop(intent.snapshot)
+        proven = {row.ref for row in ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))}
+        kinds, states = (ArtifactKind.BACKUP, ArtifactKind.SNAPSHOT), (ArtifactState.INTENDED,)
+        gone = tuple(row.gone() for row in ledger.find(*kinds, run=run_id, states=states) if row.ref not in proven)
+        for row in gone:
+            if row.kind is ArtifactKind.BACKUP:
+                self.ports.backups.remove(Path(row.ref))
+            elif self.ports.database is not None and row.ref in self.ports.database.sizes():
+                self.ports.database.drop(row.ref)
+        if gone:
+            journal.append(run_id, self.ports.clock.now(), "removed", "", Known.of(gone).to_json())
 
     def _is_let_in(self, move: ResumeAction, facts: Facts) -> bool:
         """Whether a version was let in that must not be kept out; who goes back from there closes the database."""

@@ -24,7 +24,7 @@ from orchestrator.core.errors import (
     StateError,
 )
 from orchestrator.core.fact_names import find_fact_names
-from orchestrator.core.facts import Facts
+from orchestrator.core.facts import Facts, Known
 from orchestrator.core.log import warn
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.verdict import Verdict
@@ -113,19 +113,19 @@ class Engine:
         self.listener.began(run_id, self.plan, facts)
         counted = dict(attempts or {})
         reason = self._find_reason(run_id, move) if move else ""
-        limit = limit_transitions(self.plan)
+        known, limit = Known(facts, self.journal.ledger()), limit_transitions(self.plan)
         for _ in range(taken, limit + 1):  # arriving at an end takes none
             if machine.ended:
                 return Ending(machine.state, self.plan.ends[machine.state], reason)
             spec = self.plan.states[machine.state]
             if move is not None and move.how is not How.ENTER:
-                result, learned = self._settle(spec, move, context, facts)
+                result, learned = self._settle(spec, move, context, known)
             else:
                 counted[spec.name] = counted.get(spec.name, 0) + 1
-                result, learned = self._visit(spec, counted[spec.name], context, facts)
+                result, learned = self._visit(spec, counted[spec.name], context, known)
             move = None
-            facts = facts.joined(learned)
-            self.listener.learned(facts)
+            known = known.joined(learned)
+            self.listener.learned(known.facts)
             if not reason and result.outcome != self.kinds[spec.kind].success:
                 reason = result.reason
             machine.move(result.outcome)
@@ -140,7 +140,7 @@ class Engine:
     def _is_off_the_way(self, left: Record) -> bool:
         return bool(left.payload["outcome"] != self.kinds[self.plan.states[left.state].kind].success)
 
-    def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+    def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, known: Known) -> tuple[Result, Known]:
         state = self.kinds[spec.kind]()
         began = self.ports.clock.monotonic()
         entered = {"kind": spec.kind, "attempt": attempt, "deadline_s": spec.timeout_s}
@@ -152,7 +152,7 @@ class Engine:
         if spec.attempts is not None and attempt > spec.attempts:
             result, learned = (
                 Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times.", code="run.exhausted"),
-                Facts(),
+                Known.of(),
             )
         else:
             # Where stopping half-way would harm, the wish is heard when the state is over.
@@ -163,26 +163,26 @@ class Engine:
                 else self.interruption.deferred(Deferral(spec.name, allowed.remaining_s))
             )
             with shield:
-                result, learned = self._check_disk_room(state, spec) or self._act(state, spec, build, facts)
+                result, learned = self._check_disk_room(state, spec) or self._act(state, spec, build, known)
         seconds = round(self.ports.clock.monotonic() - began, 3)
-        self._leave(build.run_id, spec, result, facts.joined(learned), learned, seconds)
+        self._leave(build.run_id, spec, result, known.joined(learned), learned, seconds)
         return result, learned
 
-    def _settle(self, spec: StateSpec, move: ResumeAction, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
+    def _settle(self, spec: StateSpec, move: ResumeAction, build: ContextBuilder, known: Known) -> tuple[Result, Known]:
         """Leave the state in which the run was cut off, without entering it again."""
         result = Result(move.outcome, reason=f"{move.found} {move.reason}", code="run.cut_off")
         if move.how is How.RECONCILE:
             deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {spec.name}")
-            result = self.kinds[spec.kind]().reconcile(build(spec, facts, deadline)) or result
-        learned = Facts.of(result.facts)
-        self._leave(build.run_id, spec, result, facts.joined(learned), learned, 0.0)
+            result = self.kinds[spec.kind]().reconcile(build(spec, known, deadline)) or result
+        learned = Known.of(result.facts)
+        self._leave(build.run_id, spec, result, known.joined(learned), learned, 0.0)
         return result, learned
 
     def _leave(
-        self, run_id: str, spec: StateSpec, result: Result, facts: Facts, learned: Facts, seconds: float
+        self, run_id: str, spec: StateSpec, result: Result, known: Known, learned: Known, seconds: float
     ) -> None:
-        self.ports.mask.protect(find_fact_names(learned))
-        blame = self._find_blame(spec, result, facts)
+        self.ports.mask.protect(find_fact_names(learned.facts))
+        blame = self._find_blame(spec, result, known.facts)
         reason = self.ports.mask.text(blame.told(result.reason))
         payload = {
             "kind": spec.kind,  # a run that was taken up may leave a state that it never entered
@@ -190,7 +190,7 @@ class Engine:
             "reason": reason,
             "to": spec.then[result.outcome],
             "seconds": seconds,
-            "facts": learned.to_json(),
+            **learned.to_json(),
             **blame.to_json(result.code),
         }
         self._record(run_id, "left", spec, payload)
@@ -200,7 +200,7 @@ class Engine:
         failed = result.outcome in (FAILED, TIMEOUT) and result.code
         return find_blame(spec.kind, result.code, facts, self.ports) if failed else Blame(None)
 
-    def _check_disk_room(self, state: StateKind[Any], spec: StateSpec) -> tuple[Result, Facts] | None:
+    def _check_disk_room(self, state: StateKind[Any], spec: StateSpec) -> tuple[Result, Known] | None:
         """Once room is short on the journal's disk, nothing is begun any more that need not come to its end."""
         if not self.journal.short_of_room:
             return None
@@ -208,21 +208,21 @@ class Engine:
             self.journal.free_reserve()
             return None
         reason = f"The disk of the journal {self.journal.path} is full, so {spec.name} was not begun. Make room."
-        return Result(FAILED, reason=reason, code=NO_SPACE), Facts()
+        return Result(FAILED, reason=reason, code=NO_SPACE), Known.of()
 
-    def _act(self, state: StateKind[Any], spec: StateSpec, build: ContextBuilder, facts: Facts) -> tuple[Result, Facts]:
-        learned = Facts()
+    def _act(self, state: StateKind[Any], spec: StateSpec, build: ContextBuilder, known: Known) -> tuple[Result, Known]:
+        learned = Known.of()
         deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {spec.name}", interruption=self.interruption)
         try:
             deadline.check()
-            self._check_host(state, facts)
-            learned = Facts.of(state.prepare(build(spec, facts, deadline)))
-            self._record(build.run_id, "prepared", spec, {"facts": learned.to_json()})
-            self.listener.learned(facts.joined(learned))
-            result = state.perform(build(spec, facts.joined(learned), deadline))
-            learned = learned.joined(Facts.of(result.facts))  # also where nobody can look afterwards
+            self._check_host(state, known.facts)
+            learned = Known.of(state.prepare(build(spec, known, deadline)))
+            self._record(build.run_id, "prepared", spec, learned.to_json())
+            self.listener.learned(known.facts.joined(learned.facts))
+            result = state.perform(build(spec, known.joined(learned), deadline))
+            learned = learned.joined(Known.of(result.facts))  # also where nobody can look afterwards
             if result.outcome == DONE:
-                result = self._observed(state, result, build(spec, facts.joined(learned), deadline))
+                result = self._observed(state, result, build(spec, known.joined(learned), deadline))
             result = self._honour_stop_request(result, spec, deadline)
         except DeadlineExceededError as error:
             return Result(TIMEOUT, reason=error.message(), code=error.code), learned
@@ -281,7 +281,7 @@ class ContextBuilder:
     request: ReleaseRequest
     assume_yes: bool
 
-    def __call__(self, spec: StateSpec, facts: Facts, deadline: Deadline) -> StateContext[Any]:
+    def __call__(self, spec: StateSpec, known: Known, deadline: Deadline) -> StateContext[Any]:
         """The context of one call into a state."""
         return StateContext(
             run_id=self.run_id,
@@ -295,7 +295,8 @@ class ContextBuilder:
             request=self.request,
             assume_yes=self.assume_yes,
             options=spec.options,
-            facts=facts,
+            facts=known.facts,
+            ledger=known.ledger,
             ports=self.ports,
             history=self.history,
             deadline=deadline,

@@ -24,7 +24,8 @@ from orchestrator.core.errors import (
     UnfinishedRunError,
     UsageError,
 )
-from orchestrator.core.facts import BackupManifest, CommittedRun, Facts, FailedRun, Leftovers, TargetRelease
+from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, Facts, FailedRun, Known, TargetRelease
+from orchestrator.core.ledger import ArtifactKind, Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
@@ -63,7 +64,7 @@ class NoHistory:
         """None."""
         return ()
 
-    def leftovers(self) -> tuple[Leftovers, ...]:
+    def ended_runs(self) -> tuple[EndedRun, ...]:
         """None."""
         return ()
 
@@ -249,6 +250,8 @@ class Service:
     ) -> tuple[Facts, Ending | None]:
         """Freeze plan and project; where no state of the plan chooses the release, choose it now."""
         _write_private(directory, "plan.yaml", self.plan.text)
+        row = Ledger().intend(run_id, ArtifactKind.PROJECT, run_id)
+        journal.append(run_id, self.ports.clock.now(), "intended", "", Known.of((row,)).to_json())
         project = add_plan(self.ports.platform.freeze(directory), self.plan)
         facts = Facts.of((project, find_place(self.ports)))
         if not any(self.kinds[spec.kind].refuses_drift for spec in self.plan.states.values()):
@@ -261,14 +264,16 @@ class Service:
                 refuse_failed(choice.target, JournalHistory(journal), request)
             else:
                 settled = Ending("opening", Verdict.UP_TO_DATE, f"{choice.current.version} is up to date.")
-        journal.append(run_id, self.ports.clock.now(), "opened", "", {"facts": facts.to_json()})
+        journal.append(
+            run_id, self.ports.clock.now(), "opened", "", Known(facts, Ledger().joined((row.whole(),))).to_json()
+        )
         return facts, settled
 
     def _dry_state(self, build: ContextBuilder, name: str, facts: Facts) -> tuple[DryState, Facts]:
         spec = self.plan.states[name]
         state = self.kinds[spec.kind]()
         deadline = Deadline(self.ports.clock, spec.timeout_s, what=f"State {name}", interruption=self.interruption)
-        context = build(spec, facts, deadline)
+        context = build(spec, Known(facts, Ledger()), deadline)
         does, problem = state.describe(context), ""
         reads_only = state.scope is EffectScope.NOTHING and not state.asks
         if reads_only:

@@ -173,11 +173,6 @@ def find_other_inventory(expected: Inventory, found: Inventory) -> tuple[str, ..
     return tuple(different)
 
 
-def side_name(live: str, run_id: str) -> str:
-    """Name under which a run restores a backup before it is swapped in. At most 63 bytes."""
-    return f"{live[:30]}__restore_{run_id.replace('-', '_')}"
-
-
 def find_other_rows(expected: dict[str, int], found: dict[str, int]) -> tuple[str, ...]:
     """Tables whose numbers of rows are not the same, each with both numbers."""
     tables = sorted({*expected, *found})

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.core.facts import Intent, Replacement, Snapshot
 from orchestrator.core.model.database import Changes, ChangeToken
 from orchestrator.core.state_kind import StateContext
-from states.shared.backup_proof import side_name
+from states.shared.artifacts import DATA, find_other_data
 
 
 def find_changes(ctx: StateContext[Any], name: str, since: ChangeToken) -> Changes:
     """What was written to a database since a mark of it, and outside of it by others than this run."""
-    return ctx.database().changes(name, since, ours=_find_own(ctx, name))
+    return ctx.database().changes(name, since, ours=_find_own(ctx))
 
 
 def tell_beyond(changes: Changes, name: str) -> str:
@@ -22,12 +21,6 @@ def tell_beyond(changes: Changes, name: str) -> str:
     return f" Changed outside of {name} since then, and not brought back: {', '.join(changes.beyond)}."
 
 
-def _find_own(ctx: StateContext[Any], live: str) -> tuple[str, ...]:
-    intent, snapshot, replacement = ctx.find(Intent), ctx.find(Snapshot), ctx.find(Replacement)
-    names = (
-        intent.snapshot if intent else None,
-        snapshot.database if snapshot else None,
-        replacement.database if replacement else None,
-        side_name(live, ctx.run_id),
-    )
-    return tuple(name for name in names if name)
+def _find_own(ctx: StateContext[Any]) -> tuple[str, ...]:
+    other = find_other_data(ctx)
+    return tuple(row.ref for row in (*ctx.ledger.find(*DATA, run=ctx.run_id), *((other,) if other else ())))

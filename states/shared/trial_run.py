@@ -125,7 +125,7 @@ def stage_cleared(ctx: StateContext[Any]) -> Iterator[None]:
 
 def sweep_earlier(ctx: StateContext[Any]) -> None:
     """Remove what earlier runs have made and could not clear away because the engine was gone: a copy of the data."""
-    for run in ctx.history.leftovers()[:_RUNS_SWEPT]:
+    for run in ctx.history.ended_runs()[:_RUNS_SWEPT]:
         ctx.stages().remove_all(run.run_id)
 
 

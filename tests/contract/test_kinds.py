@@ -1,12 +1,14 @@
 """Every kind of state keeps the contract, checked over the registry: a new kind is covered by being listed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.facts import Facts, TargetRelease
+from orchestrator.core.facts import Facts, Fence, Known, TargetRelease
+from orchestrator.core.ledger import Artifact, Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import CrashRule, StateContext, StateKind
@@ -33,13 +35,14 @@ def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
     run_folder.mkdir()
     choice = world.finder.find(ReleaseRequest())
     assert choice.target is not None
-    facts = Facts.of((world.platform.freeze(run_folder), choice.current, choice.target))
+    project, fence = world.platform.freeze(run_folder), Fence(database=bench.world.live)
+    facts = Facts.of((project, fence, choice.current, choice.target))
     reload = derive_reload(bench.plan, KINDS, tmp_path / "backup.sql.gz", foreign=False)
     bench.world.script.calls.clear()
     return {
         spec.kind: ContextBuilder(
             plan, KINDS, world, FakeHistory(), Listener(), "r-1", run_folder, ReleaseRequest(), assume_yes=True
-        )(spec, facts, Deadline(world.clock, spec.timeout_s))
+        )(spec, Known(facts, Ledger()), Deadline(world.clock, spec.timeout_s))
         for plan in (reload, derive_rollback(bench.plan, KINDS), bench.plan)
         for spec in plan.states.values()
     }
@@ -76,11 +79,12 @@ def test_describing_and_preparing_change_nothing(
     prepared = state.prepare(contexts[kind])
     assert bench.world.chain() == []
     assert sorted(tmp_path.rglob("*")) == before
-    assert all(type(fact) in state.provides for fact in prepared)
+    assert all(type(fact) in {*state.provides, Artifact} for fact in prepared)
 
 
 def test_pulling_twice_is_pulling_once(contexts: dict[str, StateContext[Any]], bench: Bench) -> None:
     context = contexts["pull"]
+    context = replace(context, ledger=context.ledger.joined(KINDS["pull"]().prepare(context)))
     target = context.require(TargetRelease)
     bench.service.ports.images.pull(target.repository, target.pin, report=context.report, deadline=context.deadline)
     images = len(bench.world.images)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from orchestrator.core.errors import ReleaseError
-from orchestrator.core.facts import BackupManifest, CommittedRun, FailedRun, Leftovers
+from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, FailedRun
 from orchestrator.core.model.progress import Question
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ProbeAnswer
@@ -98,7 +98,7 @@ class FakeHistory:
     """`History` as a test wants it."""
 
     kept_receipts: list[BackupManifest] = field(default_factory=list)
-    ended_runs: list[Leftovers] = field(default_factory=list)
+    ended: list[EndedRun] = field(default_factory=list)
     failures: dict[str, FailedRun] = field(default_factory=dict)
     failed_trials: dict[str, FailedRun] = field(default_factory=dict)
     committed: CommittedRun | None = None
@@ -106,8 +106,8 @@ class FakeHistory:
     def receipts(self) -> tuple[BackupManifest, ...]:
         return tuple(sorted(self.kept_receipts, key=lambda receipt: receipt.taken_at, reverse=True))
 
-    def leftovers(self) -> tuple[Leftovers, ...]:
-        return tuple(self.ended_runs)
+    def ended_runs(self) -> tuple[EndedRun, ...]:
+        return tuple(self.ended)
 
     def find_failure(self, digest: str) -> FailedRun | None:
         return self.failures.get(digest)

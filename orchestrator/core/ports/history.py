@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from orchestrator.core.facts import BackupManifest, CommittedRun, FailedRun, Leftovers
+from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, FailedRun
 from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 
 
@@ -14,8 +14,8 @@ class History(Protocol):
     def receipts(self) -> tuple[BackupManifest, ...]:
         """Receipts of backups that were not removed since, newest first."""
 
-    def leftovers(self) -> tuple[Leftovers, ...]:
-        """Databases and image names that ended runs have kept, newest run first."""
+    def ended_runs(self) -> tuple[EndedRun, ...]:
+        """Runs that are over, newest first."""
 
     def find_failure(self, digest: str) -> FailedRun | None:
         """The newest run that could not stay on the release with this digest, if none has stayed on it since."""

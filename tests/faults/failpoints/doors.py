@@ -109,4 +109,4 @@ DOORS: Mapping[str, Door] = {
 VALUES: frozenset[type] = frozenset({Proof, History, Recovery, ReleaseFinder, ServiceShell})
 
 #: Methods of the journal that go through those above, or touch nothing that lasts.
-JOURNAL_DERIVED = _words("open_existing close count find_run find_unfinished facts short_of_room")
+JOURNAL_DERIVED = _words("open_existing close count find_run find_unfinished facts ledger short_of_room")

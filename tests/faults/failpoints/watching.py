@@ -10,7 +10,7 @@ from tests.faults.failpoints.points import Failpoints, Point
 from tests.tools.moments import Step, observe
 from tests.tools.world import FakeWorld
 
-RECORDS = frozenset({"opened", "entered", "prepared", "left", "noted", "resumed"})
+RECORDS = frozenset({"intended", "opened", "entered", "prepared", "left", "noted", "resumed", "removed"})
 
 
 @dataclass

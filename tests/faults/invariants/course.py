@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from orchestrator.core.facts import (
     BackupManifest,
@@ -15,6 +16,7 @@ from orchestrator.core.facts import (
     Snapshot,
     TargetRelease,
 )
+from orchestrator.core.ledger import Artifact, ArtifactState, Ledger
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Record
 from tests.faults.failpoints.points import Point
@@ -22,6 +24,7 @@ from tests.faults.invariants.evidence import Evidence
 from tests.tools.moments import Moment, Step
 
 _STAGE = frozenset({"stages", "stage"})
+_MAKING = frozenset({"backups.write", "database.copy", "database.restore", "database.swap", "images.keep"})
 
 #: What a state of each kind may do to the world once it is prepared; a kind that is not here does nothing.
 EFFECTS: Mapping[str, frozenset[str]] = {
@@ -142,6 +145,8 @@ def x8_log_before_effect(case: Evidence) -> Iterator[str]:
             if point.call not in allowed and not ("stages.open" in allowed and point.call.split(".")[0] in _STAGE):
                 last = case.records[step.records - 1] if step.records else None
                 yield f"{point.name} came behind {_tell(last)}"
+            if point.call in _MAKING and not _names_intended(case, step.records) & set(point.arguments):
+                yield f"{point.name} made {point.arguments}, which the ledger had not intended"
     for step, moment in case.moments:
         if step.point.call == "journal.left" and step.point.side == "before" and step.records < len(case.records):
             record = case.records[step.records]
@@ -206,13 +211,21 @@ def _find_changed_files(case: Evidence) -> Iterator[str]:
 
 def _allowed(case: Evidence, records: int) -> frozenset[str]:
     if records == 0:
-        return OPENING
+        return frozenset()
     last = case.records[records - 1]
-    if last.record == "resumed":
+    if last.record == "intended":
+        return OPENING
+    if last.record in ("resumed", "removed"):
         return TAKING_UP
     if last.record != "prepared":
         return frozenset()
     return EFFECTS.get(case.plan.states[last.state].kind, frozenset())
+
+
+def _names_intended(case: Evidence, records: int) -> set[str]:
+    told = (row for record in case.records[:records] for row in record.payload.get("ledger", ()))
+    refs = Ledger().joined(map(Artifact.model_validate, told)).find(states=(ArtifactState.INTENDED,))
+    return {name for row in refs for name in (row.ref, Path(row.ref).name)}
 
 
 def _tell(record: Record | None) -> str:

@@ -8,8 +8,10 @@ import pickle
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
-from orchestrator.core.facts import BackupManifest, Current, FrozenProject, Intent, Snapshot, TargetRelease
+from orchestrator.core.facts import Current, FrozenProject, TargetRelease
+from orchestrator.core.ledger import ArtifactKind
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal
@@ -176,15 +178,14 @@ def _find_litter(case: Evidence) -> Iterator[str]:
     for job in case.world.jobs.values():
         if _is_of(case, job.run_id) and job.name not in reasons:
             yield f"container {job.name} is there"
-    intent, receipt, snapshot = case.find(Intent), case.find(BackupManifest), case.find(Snapshot)
-    known = {intent.kept_image} if intent else set()
+    known = {row.ref for row in case.ledger.find(ArtifactKind.IMAGE)}
     for name in observe(case.world).image_names:
         if case.run.id in name and name not in known:
-            yield f"image name {name} is there, and no list has it"
-    files = {found.path for found in (receipt, snapshot.backup if snapshot else None) if found}
-    files |= {intent.backup} if intent and intent.backup else set()  # kept for a look where it could not be proven
+            yield f"image name {name} is there, and no row has it"
+    # One that is intended may be kept for a look where it could not be proven.
+    files = {Path(row.ref) for row in case.ledger.find(ArtifactKind.BACKUP)}
     for path in Things.of(case.world).files - case.before.files - files:
-        yield f"backup {path.name} is there, and no list has it"
+        yield f"backup {path.name} is there, and no row has it"
 
 
 def _find_files(case: Evidence) -> Iterator[str]:

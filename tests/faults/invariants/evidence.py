@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.facts import Fact, Facts, FactT
+from orchestrator.core.ledger import Ledger
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.state_kind import StateKind
 from orchestrator.journal.journal import Journal, Record, Run
@@ -62,6 +63,7 @@ class Evidence:
     steps: tuple[Step, ...]
     ended_in: int
     document: Mapping[str, object] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def kinds(self) -> Mapping[str, type[StateKind[Any]]]:
@@ -133,7 +135,7 @@ def read_evidence(
     """The evidence of the newest run in the journal; without ``exit_code``, as its report has it."""
     with closing(Journal.open(plan.journal_directory)) as journal:
         run = journal.runs()[0]
-        records = journal.records(run.id)
+        records, ledger = journal.records(run.id), journal.ledger()
     report = build_report(run, records, RECOVERY)
     code = run.exit_code if exit_code is None else exit_code
-    return Evidence(plan, before, world, run, records, report, code, steps, ended_in, document or {})
+    return Evidence(plan, before, world, run, records, report, code, steps, ended_in, document or {}, ledger)

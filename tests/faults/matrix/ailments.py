@@ -10,8 +10,9 @@ from types import MappingProxyType
 from unittest.mock import patch
 
 from orchestrator.core.errors import DatabaseError, PlatformError
+from orchestrator.core.ledger import ArtifactKind
 from orchestrator.journal.journal import Journal
-from states.restore import quarantine_name
+from states.shared.artifacts import build_name
 from states.shared.migration_job import job_name
 from tests.faults.matrix.scene import RUN_ID, Scene
 from tests.faults.matrix.variants import Variant, altered, lose_engine, refused
@@ -177,7 +178,7 @@ def _take_containers(scene: Scene) -> Iterator[None]:
 def _take_databases(scene: Scene, count: int) -> Iterator[None]:
     """So many of the names under which a failed database could be set aside."""
     databases = scene.world.databases
-    first = quarantine_name(scene.world.live, RUN_ID)
+    first = build_name(scene.world.live, RUN_ID, ArtifactKind.QUARANTINE)
     names = [first, *(f"{first}_{number}" for number in range(2, 10))][:count]
     theirs = {name: FakeDb(schema=9, tables={"theirs": ["row"]}) for name in names}
     databases.update(theirs)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from orchestrator.core.errors import JournalError
-from orchestrator.core.facts import BackupManifest, Facts, PulledImage, Retention, RollbackDecision, Snapshot
+from orchestrator.core.facts import BackupManifest, Known
+from orchestrator.core.ledger import Artifact, ArtifactKind, Ledger
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.database_file import FORMAT
 from orchestrator.journal.history import JournalHistory
@@ -78,11 +78,15 @@ def test_a_clock_that_goes_back_is_noted_once(journal: Journal) -> None:
     assert [record.record for record in journal.records("r-2")] == ["noted", "opened"]
 
 
+def tell_backup(run: str, receipt: BackupManifest) -> Known:
+    return Known.of((receipt, Ledger().intend(run, ArtifactKind.BACKUP, str(receipt.path)).whole()))
+
+
 def test_the_run_that_began_last_is_the_newest_whatever_the_clock_said(journal: Journal) -> None:
     for number, day in (("r-1", 10), ("r-2", 5)):
         journal.begin(make_run(number, NOW.replace(day=day)), tool_version="0")
-        facts = Facts.of((make_receipt(f"{number}.sql.gz", day),))
-        journal.append(number, NOW.replace(day=day), "left", "backup", {"outcome": "done", "facts": facts.to_json()})
+        told = tell_backup(number, make_receipt(f"{number}.sql.gz", day)).to_json()
+        journal.append(number, NOW.replace(day=day), "left", "backup", {"outcome": "done", **told})
     assert [run.id for run in journal.runs()] == ["r-2", "r-1"]
     assert [receipt.path.stem for receipt in JournalHistory(journal).receipts()] == ["r-2.sql", "r-1.sql"]
 
@@ -125,35 +129,14 @@ def test_reading_creates_nothing(tmp_path: Path) -> None:
 
 
 def test_receipts_are_those_that_no_cleanup_has_removed_newest_first(journal: Journal) -> None:
+    rows: list[Artifact] = []
     for number, day in (("r-1", 1), ("r-2", 2), ("r-3", 3)):
         journal.begin(make_run(number, NOW.replace(day=day)), tool_version="0")
-        facts = Facts.of((make_receipt(f"{day}.sql.gz", day),))
-        journal.append(number, NOW, "left", "backup", {"outcome": "done", "facts": facts.to_json()})
-    gone = Facts.of((Retention(backups=(Path("/backups/1.sql.gz"),)),))
-    journal.append("r-3", NOW, "left", "cleanup", {"outcome": "done", "facts": gone.to_json()})
+        told = tell_backup(number, make_receipt(f"{day}.sql.gz", day))
+        rows += told.ledger.find()
+        journal.append(number, NOW, "left", "backup", {"outcome": "done", **told.to_json()})
+    journal.append("r-3", NOW, "left", "cleanup", {"outcome": "done", **Known.of((rows[0].gone(),)).to_json()})
     assert [receipt.path.name for receipt in JournalHistory(journal).receipts()] == ["3.sql.gz", "2.sql.gz"]
-
-
-def test_a_snapshot_is_left_over_by_a_run_that_was_committed_or_had_nothing_to_swap(journal: Journal) -> None:
-    image = PulledImage(image_id="i", digest="sha256:" + "0" * 64, size_bytes=1, kept_as="kept:x")
-    ways: tuple[tuple[Verdict, Literal["image_only", "keep_data", "swap"] | None], ...] = (
-        (Verdict.COMMITTED, None),
-        (Verdict.ROLLED_BACK, None),
-        (Verdict.ROLLED_BACK, "image_only"),
-        (Verdict.ROLLED_BACK, "swap"),
-        (Verdict.ROLLED_BACK, "keep_data"),
-        (Verdict.NEEDS_OPERATOR, None),
-    )
-    for number, (verdict, decision) in enumerate(ways, 1):
-        name = f"r-{number}"
-        snapshot = Snapshot(database=f"app__{name}", source="app", size_bytes=1, mark=words.MARK, taken_at=NOW)
-        facts = (snapshot, image, *([RollbackDecision(decision=decision, evidence="seen")] if decision else ()))
-        journal.begin(make_run(name, NOW.replace(day=number)), tool_version="0")
-        journal.append(name, NOW, "left", "stop", {"facts": Facts.of(facts).to_json()})
-        journal.end(name, NOW, verdict, "end", 0, "")
-    found = JournalHistory(journal).leftovers()
-    assert {run.run_id for run in found if run.snapshot} == {"r-1", "r-2", "r-3"}
-    assert {run.kept_image for run in found} == {"kept:x"}
 
 
 def test_who_only_looks_sees_what_another_process_writes(journal: Journal) -> None:

@@ -16,11 +16,11 @@ from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.database_file import FORMAT
 from orchestrator.journal.journal import Journal, Record, Run
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
+from tests.tools.golden import write_golden
 from tests.tools.script import Killed
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 EVERY = 211  # flips; the step is prime, so that each bit of a byte has its turn
 
 
@@ -156,22 +156,45 @@ def test_what_was_committed_does_not_depend_on_the_log(tmp_path: Path) -> None:
     assert all(seen == true for seen, true in copies)
 
 
-def test_a_journal_of_the_format_before_is_read_and_brought_to_this_one(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
-        connection.executescript((GOLDEN / "journal-1.sql").read_text(encoding="utf-8"))
-    (tmp_path / "journal.sqlite3").chmod(0o600)
-    before = (tmp_path / "journal.sqlite3").read_bytes()
+@pytest.mark.parametrize(
+    ("name", "verdicts"),
+    [
+        ("journal-1.sql", [None, Verdict.ROLLED_BACK]),
+        ("journal-2.sql", [Verdict.COMMITTED, Verdict.ROLLED_BACK]),
+        ("journal-2-cut-off.sql", [None, Verdict.COMMITTED, Verdict.ROLLED_BACK]),
+    ],
+)
+def test_a_journal_of_an_earlier_format_is_read_and_brought_to_this_one(
+    tmp_path: Path, name: str, verdicts: list[Verdict | None]
+) -> None:
+    path = write_golden(tmp_path, name)
+    before = path.read_bytes()
     reading = Journal.open_existing(tmp_path)
     assert reading is not None
     with closing(reading):
         runs, records = reading.runs(), [reading.records(run.id) for run in reading.runs()]
-    assert [run.verdict for run in runs] == [None, Verdict.ROLLED_BACK]
-    assert (tmp_path / "journal.sqlite3").read_bytes() == before
+        ledger = reading.ledger()
+    assert [run.verdict for run in runs] == verdicts
+    assert path.read_bytes() == before
     for _ in range(2):
         with closing(Journal.open(tmp_path)) as journal:
-            assert (journal.runs(), [journal.records(run.id) for run in journal.runs()]) == (runs, records)
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+            kept = [tuple(r for r in journal.records(run.id) if r.record != "carried") for run in journal.runs()]
+            assert (journal.runs(), kept) == (runs, records)
+            assert dict(journal.ledger().rows) == dict(ledger.rows)
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == FORMAT
+
+
+def test_a_journal_of_format_2_that_was_edited_is_not_carried_over(tmp_path: Path) -> None:
+    path = write_golden(tmp_path, "journal-2.sql")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE records SET payload = replace(payload, '__snapshot_', '__snapshop_')")
+        connection.commit()
+    with pytest.raises(JournalError) as caught:
+        Journal.open(tmp_path)
+    assert caught.value.code == "journal.damaged"
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])

@@ -75,9 +75,9 @@ class Verifications:
         self.count = 0
         find = database_file._find_problem
 
-        def count(connection: sqlite3.Connection) -> str:
+        def count(connection: sqlite3.Connection, version: int) -> str:
             self.count += 1
-            return find(connection)
+            return find(connection, version)
 
         monkeypatch.setattr(database_file, "_find_problem", count)
 

@@ -2,13 +2,15 @@
 
 import json
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, PlatformError
-from orchestrator.core.facts import FrozenProject, Leftovers
+from orchestrator.core.facts import EndedRun, FrozenProject
+from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.history import History
 from tests.tools.build import announce_up_to, make_world
 from tests.tools.clock import FakeClock
@@ -143,7 +145,7 @@ def test_without_a_network_neither_feed_nor_registry_answer(world: FakeWorld) ->
 
 
 def test_history_is_what_the_test_put_there() -> None:
-    left = Leftovers(run_id="run-1", ended_at=None, committed=True, snapshot="aside", quarantine=None, kept_image=None)
-    history: History = FakeHistory(ended_runs=[left])
+    run = EndedRun(run_id="run-1", ended_at=datetime(2026, 1, 5, tzinfo=UTC), verdict=Verdict.COMMITTED)
+    history: History = FakeHistory(ended=[run])
     assert history.receipts() == ()
-    assert [left.snapshot for left in history.leftovers()] == ["aside"]
+    assert history.ended_runs() == (run,)
