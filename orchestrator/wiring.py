@@ -229,7 +229,7 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
     recovery = build_recovery()
     finder = PublishedReleaseFinder(
         feed=build_feed(plan),
-        platform=platform,
+        workloads=platform,
         images=images,
         recovery=recovery,
         services=plan.target.services,
@@ -238,7 +238,7 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
     executor = _executor(plan, engine, platform)
     return Ports(
         clock=SystemClock(),
-        platform=platform,
+        workloads=platform,
         images=images,
         database=_database(plan, executor),
         backups=BackupFolder(plan.backups.directory),

@@ -118,6 +118,6 @@ def _remove(ctx: StateContext[CleanupOptions], row: Artifact) -> None:
     elif row.kind is ArtifactKind.IMAGE:
         ctx.ports.images.forget(row.ref)
     elif row.kind is ArtifactKind.PROJECT:
-        ctx.ports.platform.forget_project(ctx.directory.parent / row.ref)
+        ctx.ports.workloads.forget_project(ctx.directory.parent / row.ref)
     else:
         ctx.database().drop(row.ref)

@@ -76,24 +76,26 @@ def _on_host(ctx: StateContext[CommandOptions]) -> int:
         "ORCHESTRATOR_TARGET": target.release.version if target else "",
     }
     log = ctx.directory / f"{ctx.state}.log"
-    return ctx.ports.platform.run_host_command(ctx.options.run, environment=environment, log=log, deadline=ctx.deadline)
+    return ctx.ports.workloads.run_host_command(
+        ctx.options.run, environment=environment, log=log, deadline=ctx.deadline
+    )
 
 
 def _in_container(ctx: StateContext[CommandOptions]) -> int:
-    platform, name = ctx.ports.platform, f"upgrade-orchestrator-{ctx.state}-{ctx.run_id}"
+    workloads, name = ctx.ports.workloads, f"upgrade-orchestrator-{ctx.state}-{ctx.run_id}"
     command = (ctx.options.on, *ctx.options.run)
-    platform.start_job(
+    workloads.start_job(
         ctx.require(FrozenProject),
         name,
         command,
-        platform.read_pin(),
+        workloads.read_pin(),
         run_id=ctx.run_id,
         deadline=ctx.deadline,
     )
     try:
-        status = platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
+        status = workloads.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
     finally:
-        platform.stop_job(name)
-        platform.save_job_log(name, ctx.directory / f"{ctx.state}.log")
-        platform.remove_job(name)
+        workloads.stop_job(name)
+        workloads.save_job_log(name, ctx.directory / f"{ctx.state}.log")
+        workloads.remove_job(name)
     return status.exit_code if status.exit_code is not None else 1

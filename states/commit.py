@@ -69,7 +69,7 @@ class Commit(StateKind[Options]):
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """The live pin, and behind a gate that was closed one more look as a user."""
-        if retry_while_unreachable(ctx, ctx.ports.platform.read_pin) != ctx.require(Committed).pin:
+        if retry_while_unreachable(ctx, ctx.ports.workloads.read_pin) != ctx.require(Committed).pin:
             return Observation.ABSENT
         if not is_behind_gate(ctx):
             return Observation.DONE
@@ -78,10 +78,10 @@ class Commit(StateKind[Options]):
 
 # An edit of it meanwhile meant another version than the one that was confirmed, is proven, and stays.
 def _pin_again(ctx: StateContext[Options]) -> str:
-    platform, pin = ctx.ports.platform, ctx.require(Committed).pin
-    if platform.read_pin() == pin:
+    workloads, pin = ctx.ports.workloads, ctx.require(Committed).pin
+    if workloads.read_pin() == pin:
         return ""
-    platform.write_pin(pin)
+    workloads.write_pin(pin)
     return f"{ctx.target.version_variable} was changed while the upgrade was at work; it is {pin} again."
 
 
@@ -97,7 +97,7 @@ def _mark(ctx: StateContext[Options]) -> ChangeToken | None:
 
 
 def _look(ctx: StateContext[Options]) -> Look:
-    return inspect_health(_check(ctx), expect_target(ctx), ctx.ports.platform, ctx.ports.probe)
+    return inspect_health(_check(ctx), expect_target(ctx), ctx.ports.workloads, ctx.ports.probe)
 
 
 def _check(ctx: StateContext[Options]) -> HealthCheck:
@@ -106,10 +106,10 @@ def _check(ctx: StateContext[Options]) -> HealthCheck:
 
 # There is no way back any more, so a moment's weakness of the engine must not end it.
 def _open_gate(ctx: StateContext[Options]) -> None:
-    platform, project, pin = ctx.ports.platform, ctx.require(FrozenProject), ctx.require(Committed).pin
+    workloads, project, pin = ctx.ports.workloads, ctx.require(FrozenProject), ctx.require(Committed).pin
 
     def start() -> None:
-        platform.start_services(
+        workloads.start_services(
             project, ctx.target.services, pin, images=find_new_images(ctx), gate=Gate.OPEN, deadline=ctx.deadline
         )
 

@@ -50,7 +50,7 @@ class Confirm(StateKind[Options]):
 
 def _refuse_edited(ctx: StateContext[Options]) -> None:
     project = ctx.find(FrozenProject)
-    edited = ctx.ports.platform.find_edits(project) if project else ()
+    edited = ctx.ports.workloads.find_edits(project) if project else ()
     if edited:
         raise RefusedError(
             "refused.edited",

@@ -79,7 +79,7 @@ class Health(StateKind[HealthOptions]):
 
 
 def _look(ctx: StateContext[HealthOptions]) -> Look:
-    return inspect_health(_public_check(ctx), expect_target(ctx), ctx.ports.platform, _probe(ctx))
+    return inspect_health(_public_check(ctx), expect_target(ctx), ctx.ports.workloads, _probe(ctx))
 
 
 def _probe(ctx: StateContext[HealthOptions]) -> Probe:
@@ -91,7 +91,7 @@ def _probe(ctx: StateContext[HealthOptions]) -> Probe:
 
 def _past_gate(ctx: StateContext[HealthOptions], url: str) -> str:
     try:
-        found = ctx.ports.platform.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
+        found = ctx.ports.workloads.find_private_url(ctx.require(FrozenProject), url, ctx.target.services)
     except PlatformError as error:
         raise _explain_no_address(ctx, error) from error
     if found is None:
@@ -108,7 +108,7 @@ def _explain_no_address(ctx: StateContext[HealthOptions], error: PlatformError) 
     if error.code != "gate.no_address":
         return error
     look = inspect_health(
-        replace(_public_check(ctx), url=None), expect_target(ctx), ctx.ports.platform, ctx.ports.probe
+        replace(_public_check(ctx), url=None), expect_target(ctx), ctx.ports.workloads, ctx.ports.probe
     )
     return explain_ill(look) if look.fatal else error
 
@@ -124,7 +124,7 @@ def _public_check(ctx: StateContext[HealthOptions]) -> HealthCheck:
 
 def _last_words(ctx: StateContext[HealthOptions]) -> str:
     try:
-        statuses = ctx.ports.platform.inspect_services(ctx.target.services)
-        return "\n".join(sanitize(ctx.ports.platform.read_logs(s.container_id, lines=_LOG_LINES)) for s in statuses)
+        statuses = ctx.ports.workloads.inspect_services(ctx.target.services)
+        return "\n".join(sanitize(ctx.ports.workloads.read_logs(s.container_id, lines=_LOG_LINES)) for s in statuses)
     except StateError as error:
         return f"(its log could not be read: {error.summary})"

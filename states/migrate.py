@@ -9,7 +9,7 @@ from orchestrator.core.foresight import PlannedCommand
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import JobStatus
-from orchestrator.core.ports.platform import Platform
+from orchestrator.core.ports.workloads import Workloads
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.migration_job import choose_code, explain_exit, job_name, migration_log, save_and_remove
 from states.shared.retry import retry_while_unreachable
@@ -96,11 +96,11 @@ class Migrate(StateKind[MigrateOptions]):
         name, log = job_name(ctx.run_id), migration_log(ctx)
         if not _command(ctx):
             return Result("done", reason="The app migrates as it starts.")
-        status = ctx.ports.platform.inspect_job(name)
+        status = ctx.ports.workloads.inspect_job(name)
         if status is None:
             return None
-        ctx.ports.platform.save_job_log(name, log)
-        ctx.ports.platform.remove_job(name)
+        ctx.ports.workloads.save_job_log(name, log)
+        ctx.ports.workloads.remove_job(name)
         if status.exit_code != 0 or end_leftovers(ctx):
             return None
         report = MigrationReport(container=name, exit_code=0, duration_s=0.0, log=log)
@@ -111,7 +111,7 @@ class Migrate(StateKind[MigrateOptions]):
         report = ctx.find(MigrationReport)
         if not _command(ctx):
             return Observation.DONE
-        status = ctx.ports.platform.inspect_job(job_name(ctx.run_id))
+        status = ctx.ports.workloads.inspect_job(job_name(ctx.run_id))
         if status is not None and status.running:
             return Observation.PARTIAL
         return Observation.DONE if report and report.exit_code == 0 else Observation.PARTIAL
@@ -125,29 +125,29 @@ def _run(
     ctx: StateContext[MigrateOptions], name: str, command: tuple[str, ...], log: Path
 ) -> tuple[JobStatus, str, str]:
     """The verdict, the last lines of the log, and the containers that could not be removed."""
-    platform = ctx.ports.platform
+    workloads = ctx.ports.workloads
     pin = str(ctx.require(TargetRelease).pin)
     ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}`", "migrate_s"))
     try:
-        platform.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
+        workloads.start_job(ctx.require(FrozenProject), name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
         # It outlives the engine's answer as it outlives us.
         status = retry_while_unreachable(ctx, lambda: _await_end(ctx, name))
     except StateError as error:
         if error.code != "job.exists":
-            _end(platform, name, log)
+            _end(workloads, name, log)
         raise
-    return status, *save_and_remove(platform, name, log)
+    return status, *save_and_remove(workloads, name, log)
 
 
 def _await_end(ctx: StateContext[MigrateOptions], name: str) -> JobStatus:
     try:
-        return ctx.ports.platform.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
+        return ctx.ports.workloads.wait_job(name, tell=ctx.tell, deadline=ctx.deadline)
     except DeadlineExceededError as timeout:
         raise DeadlineExceededError("migrate.timeout", timeout.summary, hint=timeout.hint) from timeout
 
 
 # Two writers otherwise: what may still be migrating must be gone before anything is restored.
-def _end(platform: Platform, name: str, log: Path) -> None:
+def _end(workloads: Workloads, name: str, log: Path) -> None:
     with suppress(StateError):  # the state has failed already; `restore` ends whatever works before it begins
-        platform.stop_job(name)
-        save_and_remove(platform, name, log)
+        workloads.stop_job(name)
+        save_and_remove(workloads, name, log)

@@ -108,9 +108,9 @@ class Restore(StateKind[RestoreOptions]):
 # What is still at work must not write into what is set aside, nor hold its name, nor find its way into what comes back.
 def _stop_writers(ctx: StateContext[RestoreOptions]) -> None:
     ctx.report(build_progress(ctx, "Ending what may still write"))
-    ctx.ports.platform.end_jobs(ctx.run_id)
+    ctx.ports.workloads.end_jobs(ctx.run_id)
     # What failed is given no time for a last word, which could reach somebody, and users wait.
-    ctx.ports.platform.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
+    ctx.ports.workloads.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
     remove_leftover(ctx)
 
 

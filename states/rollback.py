@@ -61,9 +61,9 @@ def _bring_up(ctx: StateContext[Options]) -> None:
     ctx.report(build_progress(ctx, "Starting the old version"))
     finish_stop(ctx)
     project = ctx.require(FrozenProject)
-    ctx.ports.platform.write_pin(project.pin_text)
+    ctx.ports.workloads.write_pin(project.pin_text)
     lift_fence(ctx)
-    ctx.ports.platform.start_services(
+    ctx.ports.workloads.start_services(
         project, ctx.target.services, find_old_pin(ctx), images=find_old_images(ctx), deadline=ctx.deadline
     )
 
@@ -73,7 +73,7 @@ def _await_steady(ctx: StateContext[Options]) -> float:
     return await_steady(
         _check(ctx),
         _expect(ctx),
-        platform=world.platform,
+        workloads=world.workloads,
         probe=world.probe,
         clock=world.clock,
         deadline=ctx.deadline,
@@ -82,7 +82,7 @@ def _await_steady(ctx: StateContext[Options]) -> float:
 
 
 def _look(ctx: StateContext[Options]) -> Look:
-    return inspect_health(_check(ctx), _expect(ctx), ctx.ports.platform, ctx.ports.probe)
+    return inspect_health(_check(ctx), _expect(ctx), ctx.ports.workloads, ctx.ports.probe)
 
 
 def _expect(ctx: StateContext[Options]) -> Expectation:

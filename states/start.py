@@ -58,7 +58,7 @@ class Start(StateKind[StartOptions]):
         """Pin first: whatever starts the project from now on starts the new version."""
         if _writes_first(ctx):
             require_untouched(ctx)
-        ctx.ports.platform.write_pin(str(ctx.require(TargetRelease).pin))
+        ctx.ports.workloads.write_pin(str(ctx.require(TargetRelease).pin))
         retry_while_unreachable(ctx, lambda: _bring_up(ctx))
         retry_while_unreachable(ctx, lambda: _require_as_confirmed(ctx))
         return Result("done", (Started(at=ctx.ports.clock.now(), gate=ctx.options.gate),))
@@ -66,7 +66,7 @@ class Start(StateKind[StartOptions]):
     def observe(self, ctx: StateContext[StartOptions]) -> Observation:
         """Every service has a container of the new image; whether it is well is for `health`."""
         image_id: str | None = retry_while_unreachable(ctx, lambda: find_new_image(ctx))
-        found = retry_while_unreachable(ctx, lambda: ctx.ports.platform.inspect_services(ctx.target.services))
+        found = retry_while_unreachable(ctx, lambda: ctx.ports.workloads.inspect_services(ctx.target.services))
         right = {s.service for s in found if image_id is not None and s.image_id == image_id}
         if not right:
             return Observation.ABSENT
@@ -77,7 +77,7 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
     ctx.report(build_progress(ctx, "Starting the new version"))
     lift_fence(ctx)
     rehearsal = ctx.find(Rehearsal)
-    ctx.ports.platform.start_services(
+    ctx.ports.workloads.start_services(
         ctx.require(FrozenProject),
         ctx.target.services,
         str(ctx.require(TargetRelease).pin),
@@ -89,7 +89,7 @@ def _bring_up(ctx: StateContext[StartOptions]) -> None:
 
 
 def _require_as_confirmed(ctx: StateContext[StartOptions]) -> None:
-    drift = ctx.ports.platform.find_drift(
+    drift = ctx.ports.workloads.find_drift(
         ctx.require(FrozenProject),
         pin=str(ctx.require(TargetRelease).pin),
         services=ctx.target.services,

@@ -67,7 +67,7 @@ class Stop(StateKind[StopOptions]):
 
     def prepare(self, ctx: StateContext[StopOptions]) -> tuple[Learned, ...]:
         """Which containers run now, with the restart policies to give back; which database to close and to copy."""
-        services = retry_while_unreachable(ctx, lambda: ctx.ports.platform.inspect_services(ctx.target.services))
+        services = retry_while_unreachable(ctx, lambda: ctx.ports.workloads.inspect_services(ctx.target.services))
         stopped = StoppedServices(at=ctx.ports.clock.now(), services=services)
         if ctx.ports.database is None:
             return (stopped,)
@@ -94,7 +94,7 @@ class Stop(StateKind[StopOptions]):
 
     def observe(self, ctx: StateContext[StopOptions]) -> Observation:
         """Nothing of the app runs, and the copy is on the server."""
-        running = [s for s in ctx.ports.platform.inspect_services(ctx.target.services) if s.running]
+        running = [s for s in ctx.ports.workloads.inspect_services(ctx.target.services) if s.running]
         snapshot = ctx.find(Snapshot)
         if running:
             return Observation.PARTIAL
@@ -108,7 +108,7 @@ def _quiesce(
 ) -> Snapshot | Fence | None:
     """What tells later whether anything was written since: the copy, or the closed database without one."""
     ctx.report(build_progress(ctx, f"Stopping {', '.join(ctx.target.services)}"))
-    ctx.ports.platform.stop_services(ctx.target.services, deadline=ctx.deadline, meanwhile=users.ask)
+    ctx.ports.workloads.stop_services(ctx.target.services, deadline=ctx.deadline, meanwhile=users.ask)
     if ctx.ports.database is None:
         return None
     name = ctx.require(Fence).database

@@ -36,12 +36,12 @@ from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.operator import Operator
-from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.progress import Report
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.ports.release_finder import ReleaseFinder, ReleaseRequest
 from orchestrator.core.ports.trial import Stages
+from orchestrator.core.ports.workloads import Workloads
 from orchestrator.redaction.redactor import Redactor
 
 DONE = "done"
@@ -140,7 +140,7 @@ class Ports:
     """
 
     clock: Clock
-    platform: Platform
+    workloads: Workloads
     images: Images
     database: Database | None
     backups: BackupStore

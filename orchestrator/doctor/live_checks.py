@@ -127,7 +127,7 @@ class LiveChecks:
         return self._around.engine.summary
 
     def _freeze(self) -> str:
-        self._learn(self.ports.platform.freeze(self.folder))
+        self._learn(self.ports.workloads.freeze(self.folder))
         return f"{self.plan.target.project}, the version in {self.plan.target.version_variable}"
 
     def _find_running(self) -> str:

@@ -12,10 +12,10 @@ from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.images import Images
-from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.recovery import ByHand, Recovery
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
 from orchestrator.core.ports.releases import ReleaseFeed
+from orchestrator.core.ports.workloads import Workloads
 from orchestrator.releases.choosing import list_candidates, newest_release
 from orchestrator.releases.version_order import current_unknown, is_comparable, require_order, strip_v
 
@@ -28,7 +28,7 @@ class PublishedReleaseFinder:
     """Implements the port `ReleaseFinder` for the services that run ``image``."""
 
     feed: ReleaseFeed
-    platform: Platform
+    workloads: Workloads
     images: Images
     recovery: Recovery
     services: tuple[str, ...]
@@ -49,9 +49,9 @@ class PublishedReleaseFinder:
 
     def running(self) -> Current:
         """As `ReleaseFinder.running`."""
-        statuses = [status for status in self.platform.inspect_services(self.services) if status.running]
+        statuses = [status for status in self.workloads.inspect_services(self.services) if status.running]
         if not {*self.services} <= {status.service for status in statuses}:
-            self.platform.check_name(self.services)
+            self.workloads.check_name(self.services)
         start = self.recovery.phrase(ByHand.START_APP)
         _refuse_missing(self.services, statuses, start)
         versions = {status.service: _read_version(status) for status in statuses}

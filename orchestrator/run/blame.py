@@ -60,7 +60,7 @@ def find_blame(kind: str, code: str, facts: Facts, ports: Ports) -> Blame:
 
 def _ask_engine(ports: Ports) -> Blame | None:
     try:
-        engine = ports.platform.inspect_engine()
+        engine = ports.workloads.inspect_engine()
     except StateError as error:
         return Blame(Owner.ENGINE, f"At that time the engine could not be asked: {error.summary}")
     if _is_full(engine.free_bytes):

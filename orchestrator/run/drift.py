@@ -42,7 +42,7 @@ def tell_edits(facts: Facts, plan: Plan, ports: Ports) -> tuple[str, ...]:
     if project is None:
         return ()
     try:
-        names, pin = ports.platform.find_edits(project), ports.platform.read_pin()
+        names, pin = ports.workloads.find_edits(project), ports.workloads.read_pin()
     except PlatformError:
         return ()  # what could not be looked at has not been edited for all we know
     texts = [_tell(name, project, plan, ports.recovery) for name in names]
@@ -78,8 +78,8 @@ def note_drift_at_end(journal: Journal, run_id: str, verdict: Verdict, plan: Pla
     if project is None or verdict not in _DRIFTED:
         return
     try:
-        pin = ports.platform.read_pin()
-        drift = ports.platform.find_drift(project, pin=pin, services=plan.target.services)
+        pin = ports.workloads.read_pin()
+        drift = ports.workloads.find_drift(project, pin=pin, services=plan.target.services)
     except StateError:
         return  # what cannot be looked at is as it should be for all we know
     if drift:

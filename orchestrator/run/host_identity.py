@@ -20,7 +20,7 @@ def find_place(ports: Ports) -> Place:
     if ports.database is not None:
         with suppress(StateError):  # a state that needs it says so in its own words
             server = ports.database.read_system_identifier()
-    return Place(engine_id=ports.platform.read_engine_id(), system_identifier=server)
+    return Place(engine_id=ports.workloads.read_engine_id(), system_identifier=server)
 
 
 def require_place(facts: Facts, ports: Ports) -> None:
@@ -33,7 +33,7 @@ def require_place(facts: Facts, ports: Ports) -> None:
     place = facts.find(Place)
     if place is None:
         return
-    _compare(place.engine_id, ports.platform.read_engine_id(), ports)
+    _compare(place.engine_id, ports.workloads.read_engine_id(), ports)
     if ports.database is not None and place.system_identifier is not None:
         _compare(place.system_identifier, ports.database.read_system_identifier(), ports)
 

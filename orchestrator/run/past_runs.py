@@ -231,7 +231,7 @@ def end_what_works(ports: Ports, run_id: str) -> None:
 
     Repeating is harmless.
     """
-    ports.platform.end_jobs(run_id)
+    ports.workloads.end_jobs(run_id)
     if ports.stages is not None:
         ports.stages.remove_all(run_id)
     if ports.database is not None:

@@ -76,7 +76,7 @@ class Takeover:
     def _go_on(self, journal: Journal, run: Run, move: ResumeAction, mode: Mode, listener: Listener) -> Ending:
         facts = journal.facts(run.id)
         if (project := facts.find(FrozenProject)) is not None:
-            self.ports.platform.adopt(project)
+            self.ports.workloads.adopt(project)
         with _still_unfinished(run):
             require_place(facts, self.ports)
             payload = {"mode": mode.value, "found": move.found, "how": move.how.value, "reason": move.reason}

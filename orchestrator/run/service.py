@@ -252,10 +252,10 @@ class Service:
         _write_private(directory, "plan.yaml", self.plan.text)
         row = Ledger().intend(run_id, ArtifactKind.PROJECT, run_id)
         journal.append(run_id, self.ports.clock.now(), "intended", "", Known.of((row,)).to_json())
-        project = add_plan(self.ports.platform.freeze(directory), self.plan)
+        project = add_plan(self.ports.workloads.freeze(directory), self.plan)
         facts = Facts.of((project, find_place(self.ports)))
         if not any(self.kinds[spec.kind].refuses_drift for spec in self.plan.states.values()):
-            refuse_drift(self.ports.platform.find_drift(project))
+            refuse_drift(self.ports.workloads.find_drift(project))
         settled = None
         if not any(TargetRelease in self.kinds[spec.kind].provides for spec in self.plan.states.values()):
             choice = self.ports.finder.find(request)

@@ -41,7 +41,7 @@ class Containers(Protocol):
     """Where containers of services are looked at: the app's own platform, or a stage."""
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """As `Platform.inspect_services`."""
+        """As `Workloads.inspect_services`."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def await_serving(
     since = await_steady(
         check,
         expected,
-        platform=world.platform,
+        workloads=world.workloads,
         probe=probe or world.probe,
         clock=world.clock,
         deadline=ctx.deadline,
@@ -113,7 +113,7 @@ def await_steady(
     check: HealthCheck,
     expected: Expectation,
     *,
-    platform: Containers,
+    workloads: Containers,
     probe: Probe,
     clock: Clock,
     deadline: Deadline,
@@ -135,7 +135,7 @@ def await_steady(
     gives_up = check.gives_up_early
     last, began = Look(), clock.monotonic()
     while True:
-        look = inspect_health(check, expected, platform, probe)
+        look = inspect_health(check, expected, workloads, probe)
         now = clock.monotonic()
         if look.fatal:
             raise explain_ill(look)
@@ -222,9 +222,9 @@ def observe_serving(ctx: StateContext[OptionsT], look: Callable[[], Look]) -> Ob
         return Observation.PARTIAL
 
 
-def inspect_health(check: HealthCheck, expected: Expectation, platform: Containers, probe: Probe) -> Look:
+def inspect_health(check: HealthCheck, expected: Expectation, workloads: Containers, probe: Probe) -> Look:
     """Containers first, then the answer, then the version; the first that is not as it should be."""
-    statuses = platform.inspect_services(expected.services)
+    statuses = workloads.inspect_services(expected.services)
     fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)
     problem, starting = _container_problem(statuses, expected), _name_starting(statuses)
     if problem:

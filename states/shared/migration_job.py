@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import StateError
-from orchestrator.core.ports.platform import Platform
+from orchestrator.core.ports.workloads import Workloads
 from orchestrator.core.state_kind import StateContext
 
 _NOT_RUN = (126, 127)  # what a shell and the engine say of a program that cannot be run, or is not there
@@ -39,17 +39,17 @@ def migration_log(ctx: StateContext[Any]) -> Path:
     return ctx.directory / "migrate.log"
 
 
-def save_and_remove(platform: Platform, name: str, log: Path) -> tuple[str, str]:
+def save_and_remove(workloads: Workloads, name: str, log: Path) -> tuple[str, str]:
     """Save the log of a migration that is over and remove its container; return its last lines, and what failed.
 
     The verdict is known by then: a log or a container that stays is told, and is no reason to go back.
     """
     try:
-        tail = platform.save_job_log(name, log)
+        tail = workloads.save_job_log(name, log)
     except StateError as error:
         return "", f"Its log could not be saved, so its container {name} is kept: {error.summary}"
     try:
-        platform.remove_job(name)
+        workloads.remove_job(name)
     except StateError as error:
         return tail, f"Its container {name} could not be removed: {error.summary}"
     return tail, ""
@@ -58,5 +58,5 @@ def save_and_remove(platform: Platform, name: str, log: Path) -> tuple[str, str]
 def remove_leftover(ctx: StateContext[Any]) -> None:
     """Save and remove a migration that is over and was not removed, as the engine went away while it was created."""
     name = job_name(ctx.run_id)
-    if ctx.ports.platform.inspect_job(name) is not None:
-        save_and_remove(ctx.ports.platform, name, migration_log(ctx))
+    if ctx.ports.workloads.inspect_job(name) is not None:
+        save_and_remove(ctx.ports.workloads, name, migration_log(ctx))

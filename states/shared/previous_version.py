@@ -16,9 +16,9 @@ def finish_stop(ctx: StateContext[Any]) -> None:
     """
     stopped = ctx.find(StoppedServices)
     known = {one.container_id for one in stopped.services} if stopped is not None else set()
-    found = ctx.ports.platform.inspect_services(ctx.target.services) if known else ()
+    found = ctx.ports.workloads.inspect_services(ctx.target.services) if known else ()
     if any(one.running and one.restart_policy == "no" and one.container_id in known for one in found):
-        ctx.ports.platform.stop_services(ctx.target.services, deadline=ctx.deadline)
+        ctx.ports.workloads.stop_services(ctx.target.services, deadline=ctx.deadline)
 
 
 def find_old_pin(ctx: StateContext[Any]) -> str:

@@ -91,7 +91,7 @@ def find_quota(ctx: StateContext[Any]) -> int:
     facts = ctx.database().inspect()
     quota = _COPIES * facts.size_bytes + _RESERVE_BYTES
     # A volume of the engine's is not always on the disk of the live server.
-    seen = [free for free in (facts.free_bytes, ctx.ports.platform.inspect_engine().free_bytes) if free is not None]
+    seen = [free for free in (facts.free_bytes, ctx.ports.workloads.inspect_engine().free_bytes) if free is not None]
     if seen and min(seen) < quota:
         raise RefusedError(
             "refused.no_space",
@@ -174,7 +174,7 @@ def try_version(
         await_steady(
             _asked_privately(stage, ctx.target.health),
             expected,
-            platform=watch,
+            workloads=watch,
             probe=stage,
             clock=clock,
             deadline=within,

@@ -123,7 +123,7 @@ def lift_fence(ctx: StateContext[Any]) -> None:
 
 def find_bystanders(ctx: StateContext[Any]) -> set[str]:
     """Addresses of the services whose connections the plan lets us end."""
-    services = ctx.ports.platform.inspect_services(ctx.target.disconnect) if ctx.target.disconnect else ()
+    services = ctx.ports.workloads.inspect_services(ctx.target.disconnect) if ctx.target.disconnect else ()
     return {address for service in services for address in service.addresses}
 
 
@@ -135,7 +135,7 @@ def name_sessions(sessions: tuple[Session, ...]) -> str:
 
 def _name_strangers(ctx: StateContext[Any], sessions: tuple[Session, ...]) -> str:
     try:
-        around = ctx.ports.platform.inspect_neighbourhood(ctx.require(Fence).service)
+        around = ctx.ports.workloads.inspect_neighbourhood(ctx.require(Fence).service)
     except StateError:
         return name_sessions(sessions)
     return ", ".join(Strangers(around, ()).tell(one) for one in sessions) or "somebody"

@@ -24,11 +24,11 @@ _WRITES = (Step.MIGRATE_DATABASE, Step.WRITE_DATABASE)
 
 #: Calls that change what others rely on → the steps of which one must be declared by who makes them.
 CALLS: Mapping[str, tuple[Step, ...]] = {
-    "platform.stop_services": (Step.STOP_APP,),
-    "platform.start_services": (Step.START_NEW, Step.START_NEW_GATED, Step.START_OLD, Step.OPEN_GATE),
-    "platform.write_pin": (Step.PIN_NEW, Step.PIN_OLD),
-    "platform.start_job": _WRITES,
-    "platform.run_host_command": (*_WRITES, Step.CHANGE_APP),
+    "workloads.stop_services": (Step.STOP_APP,),
+    "workloads.start_services": (Step.START_NEW, Step.START_NEW_GATED, Step.START_OLD, Step.OPEN_GATE),
+    "workloads.write_pin": (Step.PIN_NEW, Step.PIN_OLD),
+    "workloads.start_job": _WRITES,
+    "workloads.run_host_command": (*_WRITES, Step.CHANGE_APP),
     "database.fence": (Step.CLOSE_DATABASE, *_WRITES),
     "database.unfence": (Step.OPEN_DATABASE, *_WRITES),
     "database.copy": (Step.COPY_DATABASE,),
@@ -91,7 +91,7 @@ def test_an_exchange_of_data_changes_nothing_that_its_kinds_do_not_declare(
     bench.world.clock.advance(60)
     file = next(path for path in bench.world.files if path.name.endswith(".gz"))
     if not healthy:
-        bench.world.fail("platform.start_services", PlatformError("compose.failed", "It does not start."))
+        bench.world.fail("workloads.start_services", PlatformError("compose.failed", "It does not start."))
     if operation == "rollback":
         watcher = Watcher(bench, derive_rollback(bench.plan, KINDS))
         bench.service.roll_back(assume_yes=True, listener=watcher)

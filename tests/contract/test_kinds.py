@@ -35,7 +35,7 @@ def contexts(bench: Bench, tmp_path: Path) -> dict[str, StateContext[Any]]:
     run_folder.mkdir()
     choice = world.finder.find(ReleaseRequest())
     assert choice.target is not None
-    project, fence = world.platform.freeze(run_folder), Fence(database=bench.world.live)
+    project, fence = world.workloads.freeze(run_folder), Fence(database=bench.world.live)
     facts = Facts.of((project, fence, choice.current, choice.target))
     reload = derive_reload(bench.plan, KINDS, tmp_path / "backup.sql.gz", foreign=False)
     bench.world.script.calls.clear()

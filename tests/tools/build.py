@@ -14,7 +14,6 @@ from tests.tools.backups import FakeBackupStore
 from tests.tools.database import FakeDatabase
 from tests.tools.images import FakeImages
 from tests.tools.outside import FakeFeed, FakeOperator, FakeProbe
-from tests.tools.platform import FakePlatform
 from tests.tools.stage import FakeStages
 from tests.tools.things import (
     FakeContainer,
@@ -26,6 +25,7 @@ from tests.tools.things import (
     digest_of,
     migrate_to,
 )
+from tests.tools.workloads import FakeWorkloads
 from tests.tools.world import FakeWorld
 
 #: The real commands: no fake stands between a run and its runbook.
@@ -75,10 +75,10 @@ def make_release(
 
 def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_database: bool = True) -> Ports:
     """All ports on one world; a second call is what a second process would see."""
-    platform, images = FakePlatform(world), FakeImages(world)
+    platform, images = FakeWorkloads(world), FakeImages(world)
     return Ports(
         clock=world.clock,
-        platform=platform,
+        workloads=platform,
         images=images,
         database=FakeDatabase(world) if with_database else None,
         backups=FakeBackupStore(world),

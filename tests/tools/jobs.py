@@ -83,7 +83,7 @@ class FakeJobs:
 
     def _find_verdict(self, name: str, tell: Callable[[str], None]) -> JobStatus | None:
         try:
-            self._world.script.look("platform.inspect_job")
+            self._world.script.look("workloads.inspect_job")
         except PlatformError as error:
             if error.code == "engine.unreachable":
                 return None  # the job goes on without the engine's client, and is asked for again

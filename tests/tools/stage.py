@@ -13,7 +13,7 @@ from orchestrator.core.ports.database import Database
 from tests.tools.database import FakeDatabase
 from tests.tools.jobs import write_private
 from tests.tools.outside import FakeProbe
-from tests.tools.platform import FakePlatform
+from tests.tools.workloads import FakeWorkloads
 from tests.tools.world import FakeWorld
 
 _OPEN_S = 2.0
@@ -60,7 +60,7 @@ class FakeStage:
         self._world = apart
         self._project = project
         self._run_id = run_id
-        self._platform = FakePlatform(apart)
+        self._platform = FakeWorkloads(apart)
         self._database = FakeDatabase(apart)
 
     @property

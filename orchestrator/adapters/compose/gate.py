@@ -147,7 +147,7 @@ def is_gated(engine: DockerEngine, project: str, services: Sequence[str]) -> boo
 
 
 def check_gate(engine: DockerEngine, rendering: str, services: Sequence[str]) -> None:
-    """See `Platform.check_gate`."""
+    """See `Workloads.check_gate`."""
     check_closable(rendering, services)
     for service in services:
         for network in find_networks(rendering, service):

@@ -1,4 +1,4 @@
-"""A Compose project in a folder, as `orchestrator.core.ports.platform.Platform`."""
+"""A Compose project in a folder, as `orchestrator.core.ports.workloads.Workloads`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ComposeProject:
     # --- the engine and the project's files
 
     def inspect_engine(self) -> EngineInfo:
-        """See `Platform.inspect_engine`."""
+        """See `Workloads.inspect_engine`."""
         engine = self._engine.inspect()
         architecture = _ARCHITECTURES.get(engine.architecture, engine.architecture)
         return EngineInfo(
@@ -96,15 +96,15 @@ class ComposeProject:
         )
 
     def read_engine_id(self) -> str:
-        """See `Platform.read_engine_id`."""
+        """See `Workloads.read_engine_id`."""
         return self._engine.inspect().id
 
     def adopt(self, project: FrozenProject) -> None:
-        """See `Platform.adopt`."""
+        """See `Workloads.adopt`."""
         self._name = project.name
 
     def freeze(self, directory: Path) -> FrozenProject:
-        """See `Platform.freeze`; beside the rendering, ``env`` is a copy of the ``.env``."""
+        """See `Workloads.freeze`; beside the rendering, ``env`` is a copy of the ``.env``."""
         try:
             return self._freeze(directory)
         except PlatformError as error:
@@ -131,7 +131,7 @@ class ComposeProject:
         )
 
     def forget_project(self, directory: Path) -> None:
-        """See `Platform.forget_project`."""
+        """See `Workloads.forget_project`."""
         try:
             for path in (directory / "env", *directory.glob("compose.*.json")):
                 path.unlink(missing_ok=True)
@@ -141,7 +141,7 @@ class ComposeProject:
             ) from error
 
     def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
-        """See `Platform.find_edits`."""
+        """See `Workloads.find_edits`."""
         changed = find_changed(project.files, project.directory, self._variable) if project.files else ()
         if changed:
             return changed
@@ -149,7 +149,7 @@ class ComposeProject:
         return () if is_same_project(template, read_frozen(project)) else (_RENDERING,)
 
     def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
-        """See `Platform.find_obstacles`."""
+        """See `Workloads.find_obstacles`."""
         at = Lookup(
             rendering=self._fill(project, use.pin),
             template=read_frozen(project),
@@ -168,15 +168,15 @@ class ComposeProject:
         return {}
 
     def check_pin_writable(self) -> None:
-        """See `Platform.check_pin_writable`."""
+        """See `Workloads.check_pin_writable`."""
         self._pin.check_writable()
 
     def read_pin(self) -> str:
-        """See `Platform.read_pin`."""
+        """See `Workloads.read_pin`."""
         return self._pin.read()
 
     def write_pin(self, text: str) -> None:
-        """See `Platform.write_pin`."""
+        """See `Workloads.write_pin`."""
         self._pin.write(text)
 
     # --- what runs against what would be started
@@ -189,7 +189,7 @@ class ComposeProject:
         services: Sequence[str] | None = None,
         gate: Gate = Gate.OPEN,
     ) -> Drift:
-        """See `Platform.find_drift`."""
+        """See `Workloads.find_drift`."""
         if project is None:  # a command that only looks: the rendering by which it knows the project is as good
             return DriftFinder(self._engine, self._compose, self._directory, {}).find(self._live or self._render(None))
         text, gated = project.pin_text if pin is None else pin, gate is Gate.CLOSED
@@ -197,18 +197,18 @@ class ComposeProject:
         return find_frozen(self._engine, self._compose, project, rendering, variables, services, gated=gated)
 
     def check_name(self, services: Sequence[str]) -> None:
-        """See `Platform.check_name`."""
+        """See `Workloads.check_name`."""
         check_name(self._engine, self.name(), self._directory, services)
 
     # --- services
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """See `Platform.inspect_services`."""
+        """See `Workloads.inspect_services`."""
         found = self._containers(services)
         return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
 
     def inspect_neighbourhood(self, service: str) -> Neighbourhood:
-        """See `Platform.inspect_neighbourhood`."""
+        """See `Workloads.inspect_neighbourhood`."""
         return find_neighbourhood(self._engine, self.name(), service)
 
     def stop_services(
@@ -219,7 +219,7 @@ class ComposeProject:
         at_once: bool = False,
         meanwhile: Callable[[], bool] | None = None,
     ) -> None:
-        """See `Platform.stop_services`."""
+        """See `Workloads.stop_services`."""
         found = self._containers(services)
         for container in found:  # all before the first stop: one that is restarted meanwhile would be missed
             self._engine.set_restart_policy(container.id, "no")
@@ -237,7 +237,7 @@ class ComposeProject:
         apart: bool = False,
         deadline: Deadline,
     ) -> None:
-        """See `Platform.start_services`."""
+        """See `Workloads.start_services`."""
         self._name = project.name
         rendering = hold_images(self._engine, self._fill(project, pin), images or {})
         variables = {self._variable: pin}
@@ -252,18 +252,18 @@ class ComposeProject:
         self._check_running(services)
 
     def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
-        """See `Platform.check_gate`."""
+        """See `Workloads.check_gate`."""
         check_gate(self._engine, self._fill(project, project.pin_text), services)
 
     def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
-        """See `Platform.find_private_url`."""
+        """See `Workloads.find_private_url`."""
         found = find_published(self._fill(project, project.pin_text), services, url)
         if found is None:
             return None
         return build_url_past_gate(self._engine, found, self._containers([found.service]), url)
 
     def read_logs(self, container_id: str, *, lines: int) -> str:
-        """See `Platform.read_logs`."""
+        """See `Workloads.read_logs`."""
         with closing(self._engine.read_log(container_id, lines=lines)) as chunks:
             return keep_tail(self._compose.mask.stream(chunks)).decode(errors="replace")
 
@@ -279,7 +279,7 @@ class ComposeProject:
         run_id: str,
         deadline: Deadline,
     ) -> None:
-        """See `Platform.start_job`."""
+        """See `Workloads.start_job`."""
         if self._engine.find_container(name) is not None:
             raise PlatformError("job.exists", f"There is a container named {name} already.")
         file = project.template.with_name(f"compose.{name}.json")
@@ -291,33 +291,33 @@ class ComposeProject:
         self._compose.run(argv, project.directory, deadline=deadline)
 
     def inspect_job(self, name: str) -> JobStatus | None:
-        """See `Platform.inspect_job`."""
+        """See `Workloads.inspect_job`."""
         return self._jobs.inspect(name)
 
     def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
-        """See `Platform.wait_job`."""
+        """See `Workloads.wait_job`."""
         return self._jobs.wait(name, deadline, tell)
 
     def stop_job(self, name: str) -> None:
-        """See `Platform.stop_job`."""
+        """See `Workloads.stop_job`."""
         self._jobs.stop(name)
 
     def end_jobs(self, run_id: str) -> None:
-        """See `Platform.end_jobs`."""
+        """See `Workloads.end_jobs`."""
         self._jobs.end_all(run_id)
 
     def save_job_log(self, name: str, path: Path) -> str:
-        """See `Platform.save_job_log`."""
+        """See `Workloads.save_job_log`."""
         return self._jobs.save_log(name, path)
 
     def remove_job(self, name: str) -> None:
-        """See `Platform.remove_job`."""
+        """See `Workloads.remove_job`."""
         self._jobs.remove(name)
 
     def run_host_command(
         self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, deadline: Deadline
     ) -> int:
-        """See `Platform.run_host_command`."""
+        """See `Workloads.run_host_command`."""
         return self._compose.run_command(command, self._directory, variables=environment, log=log, deadline=deadline)
 
     # --- how

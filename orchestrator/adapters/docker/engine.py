@@ -206,7 +206,7 @@ class DockerEngine:
     ) -> None:
         """Stop them side by side, each with its own grace period, waiting no longer than the deadline.
 
-        ``at_once`` and ``meanwhile`` as in `Platform.stop_services`.
+        ``at_once`` and ``meanwhile`` as in `Workloads.stop_services`.
         """
         stopping = [run_aside(partial(self.end_container, one, at_once=at_once)) for one in containers]
         while meanwhile is not None and not all(each.done() for each in stopping) and meanwhile():

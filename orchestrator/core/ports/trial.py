@@ -35,7 +35,7 @@ class Stage(Protocol):
         """End these services at once and remove their containers."""
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """As `Platform.inspect_services`."""
+        """As `Workloads.inspect_services`."""
 
     def reaches(self, url: str) -> bool:
         """Whether the stage's own copy can be asked what users ask at ``url``."""
@@ -44,10 +44,10 @@ class Stage(Protocol):
         """Ask the stage's own copy as `Probe.get`; ``url`` is the address that users ask at, and ``asked`` too."""
 
     def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        """As `Platform.start_job`; what the service depends on is started too."""
+        """As `Workloads.start_job`; what the service depends on is started too."""
 
     def inspect_job(self, name: str) -> JobStatus | None:
-        """As `Platform.inspect_job`."""
+        """As `Workloads.inspect_job`."""
 
     def save_log(self, container: str, path: Path) -> str:
         """Write all that a container said, by its name or id, to ``path`` (0600); the last 50 lines as text."""

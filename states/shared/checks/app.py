@@ -17,7 +17,7 @@ def check_image(around: Surroundings) -> None:
     wanted = f"linux/{around.engine.architecture}"
     if target is None or not target.platforms:
         return
-    if not any(platform == wanted or platform.startswith(f"{wanted}/") for platform in target.platforms):
+    if not any(workloads == wanted or workloads.startswith(f"{wanted}/") for workloads in target.platforms):
         raise RefusedError(
             "refused.architecture",
             f"Release {target.release.version} has no image for {wanted}, only for {', '.join(target.platforms)}.",
@@ -30,7 +30,7 @@ def check_version(around: Surroundings) -> None:
     current = around.ctx.find(Current)
     if current is None:
         return
-    text = around.ctx.ports.platform.read_pin()
+    text = around.ctx.ports.workloads.read_pin()
     others = [status for status in current.services if not is_pinned_to(status, text)]
     if others:
         start = around.ctx.ports.recovery.phrase(ByHand.START_APP)
@@ -61,7 +61,7 @@ def check_services(around: Surroundings) -> None:
     current = ctx.find(Current)
     if current is None:
         return
-    running = [status for status in ctx.ports.platform.inspect_services(ctx.target.services) if status.running]
+    running = [status for status in ctx.ports.workloads.inspect_services(ctx.target.services) if status.running]
     down = set(ctx.target.services) - {status.service for status in running}
     if down or any(status.health == "unhealthy" for status in running):
         raise RefusedError(
@@ -73,4 +73,4 @@ def check_services(around: Surroundings) -> None:
 
 def check_pin(around: Surroundings) -> None:
     """The version variable can be set."""
-    around.ctx.ports.platform.check_pin_writable()
+    around.ctx.ports.workloads.check_pin_writable()

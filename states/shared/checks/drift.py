@@ -14,7 +14,7 @@ _IMAGE = "image"
 def check_drift(around: Surroundings) -> None:
     """The containers are as they would be made now, so that a start changes the version and nothing else."""
     ctx = around.ctx
-    drift = ctx.ports.platform.find_drift(ctx.find(FrozenProject))
+    drift = ctx.ports.workloads.find_drift(ctx.find(FrozenProject))
     told = _is_version_told(around)
     found = [
         one for one in drift.differences if not (told and one.item == _IMAGE and one.service in ctx.target.services)

@@ -19,7 +19,7 @@ def check_gate(around: Surroundings) -> None:
     project = ctx.find(FrozenProject)
     if not ctx.gated or project is None:
         return
-    ctx.ports.platform.check_gate(project, ctx.target.services)
+    ctx.ports.workloads.check_gate(project, ctx.target.services)
     if ctx.target.health.url is not None:
         _ask_past_gate(ctx, _find_past_gate(ctx, project, ctx.target.health.url), ctx.target.health.url)
         _ask_as_users(ctx, ctx.target.health.url)
@@ -28,7 +28,7 @@ def check_gate(around: Surroundings) -> None:
 
 
 def _find_past_gate(ctx: StateContext[Any], project: FrozenProject, url: str) -> str:
-    found = ctx.ports.platform.find_private_url(project, url, ctx.target.services)
+    found = ctx.ports.workloads.find_private_url(project, url, ctx.target.services)
     if found is None:
         raise _no_gate(
             f"none of the services publishes the port of {url} over plain http, and they have not one port alone to"

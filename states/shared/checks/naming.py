@@ -25,4 +25,4 @@ def check_names(around: Surroundings) -> Sequence[Obstacle]:
         pin=str(target.pin) if target else project.pin_text,
         rehearsed=ctx.rehearsed,
     )
-    return ctx.ports.platform.find_obstacles(project, use)
+    return ctx.ports.workloads.find_obstacles(project, use)

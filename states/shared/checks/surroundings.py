@@ -21,7 +21,7 @@ class Surroundings:
     @cached_property
     def engine(self) -> EngineInfo:
         """Raises `PlatformError`."""
-        return self.ctx.ports.platform.inspect_engine()
+        return self.ctx.ports.workloads.inspect_engine()
 
     @cached_property
     def database(self) -> DatabaseFacts:
@@ -36,7 +36,7 @@ class Surroundings:
     @cached_property
     def neighbourhood(self) -> Neighbourhood:
         """Raises `PlatformError`."""
-        return self.ctx.ports.platform.inspect_neighbourhood(self.database.service)
+        return self.ctx.ports.workloads.inspect_neighbourhood(self.database.service)
 
     @cached_property
     def connections(self) -> tuple[Session, ...]:

@@ -15,11 +15,11 @@ from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.operator import Operator
-from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.recovery import Recovery, ServiceShell
 from orchestrator.core.ports.release_finder import ReleaseFinder
 from orchestrator.core.ports.releases import ReleaseFeed
+from orchestrator.core.ports.workloads import Workloads
 from orchestrator.journal.journal import Journal
 
 Touch = Literal["look", "effect"]
@@ -65,8 +65,8 @@ DOORS: Mapping[str, Door] = {
     for door in (
         Door("clock", Clock, _words("now monotonic wait")),
         Door(
-            "platform",
-            Platform,
+            "workloads",
+            Workloads,
             _words(
                 "inspect_engine read_engine_id adopt find_edits find_obstacles check_pin_writable"
                 " read_pin inspect_services inspect_neighbourhood"

@@ -23,7 +23,7 @@ from tests.faults.failpoints.watching import Watching
 _OFTEN = 2
 
 ERRORS: Mapping[str, OrchestratorError] = {
-    "platform": PlatformError("engine.unreachable", "The engine does not answer."),
+    "workloads": PlatformError("engine.unreachable", "The engine does not answer."),
     "images": PlatformError("image.unreachable", "The registry does not answer."),
     "stages": PlatformError("engine.unreachable", "The engine does not answer."),
     "stage": PlatformError("engine.unreachable", "The engine does not answer."),

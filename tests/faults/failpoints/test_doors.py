@@ -89,7 +89,7 @@ def test_every_call_has_a_point_on_both_sides(door: Door, method: str) -> None:
 
 
 def test_a_method_that_nobody_has_classified_cannot_be_called() -> None:
-    platform = wrap_port("platform", Standing(Recording()), Recording())
+    platform = wrap_port("workloads", Standing(Recording()), Recording())
     with pytest.raises(AttributeError, match="neither a look nor an effect"):
         getattr(platform, "burn_down")  # noqa: B009 - the name is the point
 

@@ -131,7 +131,7 @@ def leave_job(world: FakeWorld, case: Evidence, exit_code: int | None = None) ->
 
 def change_started_pin(case: Evidence) -> Evidence:
     def changed(step: Step) -> Step:
-        if step.point.call != "platform.start_services":
+        if step.point.call != "workloads.start_services":
             return step
         return replace(step, point=replace(step.point, arguments=("app", "v9.9.9", "open")))
 
@@ -165,16 +165,16 @@ BREAKS: list[tuple[str, str, Break]] = [
     ),
     ("X2", "committed", in_world(lambda world, case: world.acknowledged.append("saved and gone"))),
     ("X3", "committed", at("journal.left.before#3", reach_on_wrong_schema)),
-    ("X4", "committed", at("platform.start_job.after", lambda moment: replace(moment, sessions=("app", "job")))),
+    ("X4", "committed", at("workloads.start_job.after", lambda moment: replace(moment, sessions=("app", "job")))),
     ("X4", "went back", at("database.swap.before", lambda moment: replace(moment, sessions=("somebody",)))),
-    ("X4", "committed", at("platform.start_services.before", lambda moment: replace(moment, jobs=("job",)))),
-    ("X5", "committed", at("platform.start_job.before", lambda moment: replace(moment, backups=frozenset()))),
-    ("X5", "committed", at("platform.start_job.before", lambda moment: replace(moment, databases={}))),
+    ("X4", "committed", at("workloads.start_services.before", lambda moment: replace(moment, jobs=("job",)))),
+    ("X5", "committed", at("workloads.start_job.before", lambda moment: replace(moment, backups=frozenset()))),
+    ("X5", "committed", at("workloads.start_job.before", lambda moment: replace(moment, databases={}))),
     ("X5", "committed", without("left", "rehearse")),
-    ("X6", "went back", at("platform.start_job.before", lambda moment: replace(moment, images=frozenset()))),
-    ("X6", "went back", at("platform.start_job.before", lambda moment: replace(moment, image_names=frozenset()))),
-    ("X6", "went back", at("platform.start_job.before", lambda moment: replace(moment, backups=frozenset()))),
-    ("X6", "went back", at("platform.start_job.before", lambda moment: replace(moment, databases={}))),
+    ("X6", "went back", at("workloads.start_job.before", lambda moment: replace(moment, images=frozenset()))),
+    ("X6", "went back", at("workloads.start_job.before", lambda moment: replace(moment, image_names=frozenset()))),
+    ("X6", "went back", at("workloads.start_job.before", lambda moment: replace(moment, backups=frozenset()))),
+    ("X6", "went back", at("workloads.start_job.before", lambda moment: replace(moment, databases={}))),
     ("X7", "went back", without("left", "restore")),
     ("X7", "committed", without("prepared", "commit")),
     ("X8", "committed", with_step(EFFECT)),

@@ -32,7 +32,7 @@ def test_a_child_really_dies_by_a_signal_with_its_last_record_in_the_log(tmp_pat
 
 
 def test_a_case_that_goes_wrong_is_told_with_the_command_that_repeats_it() -> None:
-    case = Case("health fails", "platform.write_pin.after", "half", "database.swap.before")
+    case = Case("health fails", "workloads.write_pin.after", "half", "database.swap.before")
     told = tell_broken([(case, ["X1 served by one: nobody serves"]), (Case("good", "journal.end.after"), [])])
     assert told.splitlines() == [
         "1 of 2 cases:",

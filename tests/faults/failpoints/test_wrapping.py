@@ -49,7 +49,7 @@ def test_each_effect_and_each_record_is_between_its_two_points(tmp_path: Path) -
         if side.startswith("before"):
             assert f"{call}.{side.replace('before', 'after')}" in names[names.index(name) :]
     order = [name for name in names if "migrate" in name or "job" in name or "prepared" in name]
-    assert order.index("platform.start_job.before") > order.index("journal.prepared.after")
+    assert order.index("workloads.start_job.before") > order.index("journal.prepared.after")
     assert {"journal.open.before", "journal.begin.after", "journal.end.before"} <= set(names)
 
 
@@ -74,7 +74,7 @@ def test_a_call_can_be_answered_in_its_place(tmp_path: Path) -> None:
             raise Instead("another pin")
 
     world = make_world(tmp_path)
-    assert wrap_port("platform", make_ports(world).platform, Answering()).read_pin() == "another pin"
+    assert wrap_port("workloads", make_ports(world).workloads, Answering()).read_pin() == "another pin"
 
 
 def test_the_second_time_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -105,14 +105,14 @@ def test_the_command_line_dies_at_the_named_point_and_tells_which_it_has_passed(
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.plan.source.write_text(bench.plan.text, encoding="utf-8")
     reached = tmp_path / "reached.txt"
-    points = dying("platform.start_job.before", reached)
+    points = dying("workloads.start_job.before", reached)
     with fake_wiring(bench) as plan, pytest.raises(Killed):
         process.run_command(["run", plan, "--force", "--version", "v1.1.0"], points)
     lines = reached.read_text(encoding="utf-8").splitlines()
     assert "effect journal.prepared.after" in lines
     assert "effect platform.start_job.before" in lines
     assert "effect platform.start_job.after" not in lines
-    assert "platform.start_job" not in bench.world.chain()
+    assert "workloads.start_job" not in bench.world.chain()
 
 
 def test_the_command_line_ends_as_it_would_without_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ def wrap(world: Ports, points: Failpoints) -> Ports:
     return replace(
         world,
         clock=wrap_port("clock", world.clock, points),
-        platform=wrap_port("platform", world.platform, points),
+        workloads=wrap_port("workloads", world.workloads, points),
         images=wrap_port("images", world.images, points),
         database=wrap_port("database", world.database, points) if world.database else None,
         backups=wrap_port("backups", world.backups, points),
@@ -131,7 +131,7 @@ def _wrap_finder(finder: ReleaseFinder, points: Failpoints) -> ReleaseFinder:
     assert isinstance(finder, PublishedReleaseFinder)
     return PublishedReleaseFinder(
         feed=wrap_port("feed", finder.feed, points),
-        platform=wrap_port("platform", finder.platform, points),
+        workloads=wrap_port("workloads", finder.workloads, points),
         images=wrap_port("images", finder.images, points),
         recovery=finder.recovery,
         services=finder.services,

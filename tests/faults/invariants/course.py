@@ -33,7 +33,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     "rehearse": frozenset({"stages.open", "stages.remove_all"}),
     "stop": frozenset(
         {
-            "platform.stop_services",
+            "workloads.stop_services",
             "database.fence",
             "database.terminate_sessions",
             "database.copy",
@@ -44,24 +44,24 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     ),
     "migrate": frozenset(
         {
-            "platform.start_job",
-            "platform.stop_job",
-            "platform.save_job_log",
-            "platform.remove_job",
+            "workloads.start_job",
+            "workloads.stop_job",
+            "workloads.save_job_log",
+            "workloads.remove_job",
             "database.unfence",
             "database.fence",
             "database.terminate_sessions",
         }
     ),
-    "start": frozenset({"platform.write_pin", "platform.start_services", "database.unfence"}),
-    "commit": frozenset({"platform.write_pin", "platform.start_services"}),
-    "cleanup": frozenset({"backups.remove", "database.drop", "images.forget", "platform.forget_project"}),
+    "start": frozenset({"workloads.write_pin", "workloads.start_services", "database.unfence"}),
+    "commit": frozenset({"workloads.write_pin", "workloads.start_services"}),
+    "cleanup": frozenset({"backups.remove", "database.drop", "images.forget", "workloads.forget_project"}),
     "restore": frozenset(
         {
-            "platform.end_jobs",
-            "platform.stop_services",
-            "platform.save_job_log",
-            "platform.remove_job",
+            "workloads.end_jobs",
+            "workloads.stop_services",
+            "workloads.save_job_log",
+            "workloads.remove_job",
             "database.fence",
             "database.terminate_sessions",
             "database.drop",
@@ -70,23 +70,23 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         }
     ),
     "rollback": frozenset(
-        {"platform.stop_services", "platform.write_pin", "platform.start_services", "database.unfence"}
+        {"workloads.stop_services", "workloads.write_pin", "workloads.start_services", "database.unfence"}
     ),
 }
 
 #: What is done before any state is prepared: opening a run, and ending what a process left that was cut off.
-OPENING = frozenset({"platform.freeze"})
+OPENING = frozenset({"workloads.freeze"})
 TAKING_UP = frozenset(
     {
-        "platform.end_jobs",
+        "workloads.end_jobs",
         "database.end_abandoned",
         "stages.remove_all",
         "backups.remove",
         "database.drop",
         "database.fence",
         "database.terminate_sessions",
-        "platform.save_job_log",
-        "platform.remove_job",
+        "workloads.save_job_log",
+        "workloads.remove_job",
     }
 )
 
@@ -178,7 +178,7 @@ def _find_first_write(case: Evidence) -> tuple[Step, Moment] | None:
     for step, moment in case.moments:
         call, starts = step.point.call, step.point.side == "before"
         new = target is not None and str(target.pin) in step.point.arguments
-        if starts and (call == "platform.start_job" or (call == "platform.start_services" and new)):
+        if starts and (call == "workloads.start_job" or (call == "workloads.start_services" and new)):
             return step, moment
     return None
 
@@ -258,11 +258,11 @@ def _find_untrue(case: Evidence, record: Record, moment: Moment) -> Iterator[str
 def _find_other_inputs(case: Evidence, point: Point, new: set[str], old: set[str], image_id: str) -> Iterator[str]:
     told = set(point.arguments)
     expected = {
-        "platform.start_job": new,
+        "workloads.start_job": new,
         "stage.start_job": new,
         "images.pull": new,
-        "platform.write_pin": new | old,
-        "platform.start_services": new | old,
+        "workloads.write_pin": new | old,
+        "workloads.start_services": new | old,
         "stage.start_services": new | old,
         "images.keep": {image_id},
     }
@@ -270,5 +270,5 @@ def _find_other_inputs(case: Evidence, point: Point, new: set[str], old: set[str
         yield f"{point.name} was told {point.arguments}"
     if point.call.endswith("start_job") and not set(case.plan.target.migrate) <= told:
         yield f"{point.name} runs another command: {point.arguments}"
-    if case.run.verdict is Verdict.UP_TO_DATE and point.call == "platform.start_services":
+    if case.run.verdict is Verdict.UP_TO_DATE and point.call == "workloads.start_services":
         yield f"{point.name} though there was nothing to do"

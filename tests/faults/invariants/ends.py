@@ -154,11 +154,11 @@ def _is_restarted_by_itself(case: Evidence) -> bool:
 
 def _find_unseen(case: Evidence) -> Iterator[str]:
     calls = [step.point.call for step in case.steps if step.point.side == "after" and not step.point.failed]
-    if "platform.start_services" not in calls:
+    if "workloads.start_services" not in calls:
         yield "nothing was ever started"
         return
-    last = len(calls) - 1 - calls[::-1].index("platform.start_services")
-    for look in ("platform.inspect_services", "probe.get", "platform.read_pin"):
+    last = len(calls) - 1 - calls[::-1].index("workloads.start_services")
+    for look in ("workloads.inspect_services", "probe.get", "workloads.read_pin"):
         if look not in calls[last:]:
             yield f"{look} was not asked after the last start"
 

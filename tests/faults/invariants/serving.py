@@ -57,4 +57,4 @@ def x4_one_writer(case: Evidence) -> Iterator[str]:
 
 
 def _starts_app(point: str) -> bool:
-    return point.startswith("platform.start_services.before")
+    return point.startswith("workloads.start_services.before")

@@ -25,11 +25,11 @@ HANGING = {
     "preflight": ("probe.get", "v1.1.0"),
     "prefetch": ("images.pull", "v1.1.0"),
     "backup": ("backups.write", "v1.1.0"),
-    "stop": ("platform.stop_services", "v1.1.0"),
-    "migrate": ("platform.start_job", "v1.1.0"),
-    "start": ("platform.start_services", "v1.1.0"),
+    "stop": ("workloads.stop_services", "v1.1.0"),
+    "migrate": ("workloads.start_job", "v1.1.0"),
+    "start": ("workloads.start_services", "v1.1.0"),
     "restore": ("database.swap", "v1.2.0"),
-    "rollback": ("platform.start_services", "v1.2.0"),
+    "rollback": ("workloads.start_services", "v1.2.0"),
 }
 
 
@@ -101,7 +101,7 @@ def test_ctrl_c_again_and_again_does_not_break_a_way_back_and_says_how_long_it_t
 
 
 def test_ctrl_c_takes_the_way_back_of_the_state(slow: Slow) -> None:
-    process = slow.begin("platform.stop_services", "v1.1.0")
+    process = slow.begin("workloads.stop_services", "v1.1.0")
     for _ in range(3):
         process.send_signal(signal.SIGINT)
         wait_a_moment()
@@ -111,7 +111,7 @@ def test_ctrl_c_takes_the_way_back_of_the_state(slow: Slow) -> None:
 
 
 def test_a_terminal_that_is_closed_ends_no_run(slow: Slow) -> None:
-    process = slow.begin("platform.stop_services", "v1.1.0")
+    process = slow.begin("workloads.stop_services", "v1.1.0")
     process.send_signal(signal.SIGHUP)
     assert process.stdout is not None
     assert process.stderr is not None

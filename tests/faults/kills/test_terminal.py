@@ -23,7 +23,7 @@ from orchestrator.core.deadline import Deadline
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 COLUMNS, ROWS = 80, 24
-HANGS_IN_STOP = ("platform.stop_services", "v1.1.0")
+HANGS_IN_STOP = ("workloads.stop_services", "v1.1.0")
 HANGS_ON_THE_WAY_BACK = ("database.swap", "v1.2.0")
 
 

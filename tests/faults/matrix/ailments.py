@@ -168,7 +168,7 @@ def _take_containers(scene: Scene) -> Iterator[None]:
     name, taken = job_name(RUN_ID), "the container name is already in use"
     theirs = FakeJob(name, "", world.images[0], "", None, exit_code=0)
     world.jobs.setdefault(name, theirs)
-    with refused(world, ("platform.start_services", "stage.open"), PlatformError("compose.failed", taken)):
+    with refused(world, ("workloads.start_services", "stage.open"), PlatformError("compose.failed", taken)):
         yield
     assert world.jobs[name] is theirs
     del world.jobs[name]

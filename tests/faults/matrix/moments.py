@@ -15,7 +15,7 @@ from tests.tools.script import When
 Happening = Callable[[], object]
 
 #: The effect with which the work of a state is over; left out where that is its last one.
-_WORK_IS_OVER = {"migrate": "platform.save_job_log"}
+_WORK_IS_OVER = {"migrate": "workloads.save_job_log"}
 
 
 class Moment(NamedTuple):

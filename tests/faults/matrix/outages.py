@@ -27,7 +27,7 @@ from tests.faults.matrix.variants import (
     refused,
 )
 
-_MAKES_FILES = ("platform.start_services", "platform.start_job", "stage.open")
+_MAKES_FILES = ("workloads.start_services", "workloads.start_job", "stage.open")
 _STRANGER = Session(pid=4711, user="analyst", application="psql")
 
 

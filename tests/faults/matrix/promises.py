@@ -19,10 +19,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d_\d{6}")
 _SIGNALLED = frozenset({130, 143})
 #: What an upgrade that is refused may have done: files, images and stages of its own, nothing to the app.
 _CHANGES_NOTHING = (
-    "platform.freeze",
+    "workloads.freeze",
     "images.pull",
     "images.keep",
-    "platform.end_jobs",
+    "workloads.end_jobs",
     "database.end_abandoned",
     "backups.",
     "stage.",

@@ -16,17 +16,17 @@ Breaking = Callable[[Scene], AbstractContextManager[None]]
 _BRIEF_S = 5.0
 DATABASE = ("database.",)
 ENGINE = (
-    *("platform.inspect_engine", "images.find", "images.pull", "images.keep"),
-    *("images.forget", "platform.inspect_services", "platform.stop_services", "platform.start_services"),
+    *("workloads.inspect_engine", "images.find", "images.pull", "images.keep"),
+    *("images.forget", "workloads.inspect_services", "workloads.stop_services", "workloads.start_services"),
     *(
-        "platform.check_gate",
-        "platform.find_private_url",
-        "platform.find_drift",
-        "platform.read_logs",
-        "platform.start_job",
+        "workloads.check_gate",
+        "workloads.find_private_url",
+        "workloads.find_drift",
+        "workloads.read_logs",
+        "workloads.start_job",
     ),
-    *("platform.inspect_job", "platform.stop_job", "platform.end_jobs", "platform.save_job_log"),
-    *("platform.remove_job", "images.resolve", "stage."),
+    *("workloads.inspect_job", "workloads.stop_job", "workloads.end_jobs", "workloads.save_job_log"),
+    *("workloads.remove_job", "images.resolve", "stage."),
 )
 
 

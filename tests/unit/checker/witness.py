@@ -19,8 +19,8 @@ from tests.tools.world import FakeWorld
 OLD, NEW = "v1.0.0", "v1.1.0"
 OLD_SCHEMA, NEW_SCHEMA = 1, 2
 
-_TOUCHES_APP = frozenset({"platform.stop_services", "platform.start_services", "platform.write_pin"})
-_NEEDS_QUIET = frozenset({"database.copy", "platform.start_job", "database.swap"})
+_TOUCHES_APP = frozenset({"workloads.stop_services", "workloads.start_services", "workloads.write_pin"})
+_NEEDS_QUIET = frozenset({"database.copy", "workloads.start_job", "database.swap"})
 _ENDS_A_COMMIT = frozenset({"stop", "migrate", "restore", "rollback", "commit"})
 _ASKED = frozenset({"preflight", "confirm", "rehearse"})
 _SUCCESS: Mapping[str, str] = {"check": "newer", "confirm": "accepted"}
@@ -126,7 +126,7 @@ class Witness:
 
     def after(self, method: str) -> None:
         self.save()
-        if method == "platform.start_services":
+        if method == "workloads.start_services":
             version, wanted = self.version, {OLD: OLD_SCHEMA, NEW: NEW_SCHEMA}
             self._note("X3", self.schema != wanted[version])
         if method == "database.swap":

@@ -165,7 +165,7 @@ def test_the_way_back_does_not_use_what_was_swapped_in_after_it_was_proven(tmp_p
         forged = b"".join(store.read(path)).replace(b"blue", b"grey")
         store.write("forged.sql.gz", lambda write: write(forged), report=ignore)[0].replace(path)
 
-    world.happen("platform.start_job", lose_the_snapshot)
+    world.happen("workloads.start_job", lose_the_snapshot)
     world.happen("database.restore", swap)
     assert bench.run("v1.2.0").run.verdict is Verdict.NEEDS_OPERATOR
     assert list(world.databases) == [world.live]
@@ -185,7 +185,7 @@ def test_the_way_back_does_not_use_it(tmp_path: Path, damage: Damage) -> None:
         (receipt,) = (path for path in other.parent.iterdir() if path != other)
         damage.do(receipt, other)
 
-    world.happen("platform.start_job", lose_snapshot_and_damage)
+    world.happen("workloads.start_job", lose_snapshot_and_damage)
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.NEEDS_OPERATOR
     assert report.run.exit_code == 30

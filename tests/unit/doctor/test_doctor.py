@@ -48,7 +48,7 @@ def test_all_is_well_and_nothing_is_left(tmp_path: Path) -> None:
 
 
 def engine_is_away(bench: Bench) -> None:
-    bench.world.fail("platform.inspect_engine", PlatformError("engine.unreachable", "No engine."), times=9)
+    bench.world.fail("workloads.inspect_engine", PlatformError("engine.unreachable", "No engine."), times=9)
 
 
 def role_may_not_create(bench: Bench) -> None:

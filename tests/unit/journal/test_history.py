@@ -30,7 +30,7 @@ def test_an_image_that_had_to_be_left_is_not_tried_again_by_itself(tmp_path: Pat
     assert again.run.verdict is Verdict.REFUSED
     assert first.run.id in again.run.reason
     assert "--retry" in again.run.reason
-    assert {call.method for call in bench.world.calls[calls:]} == {"platform.freeze"}
+    assert {call.method for call in bench.world.calls[calls:]} == {"workloads.freeze"}
     assert bench.run("v1.2.0", retry=True).run.verdict is Verdict.ROLLED_BACK
 
 

@@ -149,7 +149,7 @@ def test_what_was_committed_does_not_depend_on_the_log(tmp_path: Path) -> None:
             run = true.runs()[0]
             copies.append((len(seen.records(run.id)), len(true.records(run.id))))
 
-    for method in ("backups.write", "database.copy", "platform.start_job", "database.swap"):
+    for method in ("backups.write", "database.copy", "workloads.start_job", "database.swap"):
         bench.world.happen(method, copy)
     bench.run("v1.2.0")
     assert len(copies) == 4

@@ -138,7 +138,7 @@ def test_verbose_keeps_steps_and_log_lines(tmp_path: Path) -> None:
 def test_what_is_printed_meanwhile_stands_above_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench, terminal = Bench(tmp_path, WITHOUT_REHEARSAL), Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    bench.world.happen("platform.stop_services", lambda: print("a warning", file=sys.stderr))
+    bench.world.happen("workloads.stop_services", lambda: print("a warning", file=sys.stderr))
     run(bench, terminal)
     lines = terminal.read_all()
     assert lines[lines.index("a warning") - 1].startswith("✓ backup")
@@ -169,7 +169,7 @@ def test_a_question_has_the_terminal_to_itself(tmp_path: Path) -> None:
 def test_a_notice_of_a_signal_waits_for_the_next_drawing_and_stands_above_it(tmp_path: Path) -> None:
     bench, terminal = Bench(tmp_path, WITHOUT_REHEARSAL), Terminal()
     display = make_display(terminal, bench.world.clock)
-    bench.world.happen("platform.stop_services", lambda: display.notice("Interrupted: it goes back."))
+    bench.world.happen("workloads.stop_services", lambda: display.notice("Interrupted: it goes back."))
     bench.recorder = display  # type: ignore[assignment]  # hears of the run in place of the recorder
     with display.shown():
         bench.run()

@@ -54,7 +54,7 @@ def test_secret_of_a_failure_is_in_neither_journal_nor_report_nor_terminal(
     def fail(*_: object, **__: object) -> None:
         raise MigrationError("migrate.failed", f"connection to {CANARY}\nfailed", hint=f"password={CANARY}")
 
-    monkeypatch.setattr(service.ports.platform, "start_job", fail)
+    monkeypatch.setattr(service.ports.workloads, "start_job", fail)
     report = service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=told)
     assert report.run.reason == "connection to ***\nfailed\npassword=***"
     assert CANARY not in json.dumps(report.to_json())
@@ -137,7 +137,7 @@ def test_half_a_character_is_no_reason_to_have_no_journal_and_no_support_file(tm
         raise MigrationError("migrate.failed", "it says \udbff and \udc80")
 
     bench.service = replace(bench.service)
-    with patch.object(bench.service.ports.platform, "start_job", fail):
+    with patch.object(bench.service.ports.workloads, "start_job", fail):
         report = bench.service.run(ReleaseRequest(version="v1.1.0"), assume_yes=True, listener=Listener())
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         written = write_support(journal, journal.runs()[0], Redactor(), RECOVERY, tmp_path / "support.tar.gz")

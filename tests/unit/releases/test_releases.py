@@ -10,8 +10,8 @@ from orchestrator.core.model.images import RemoteImage
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.images import Images as ImagesPort
-from orchestrator.core.ports.platform import Platform
 from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.ports.workloads import Workloads
 from orchestrator.releases.choosing import choose_release, newest_release
 from orchestrator.releases.finder import PublishedReleaseFinder
 from orchestrator.releases.version_order import is_comparable
@@ -190,7 +190,7 @@ APP = ServiceStatus(
 def finder(
     *statuses: ServiceStatus, releases: Sequence[Release] = (), images: Images | None = None
 ) -> PublishedReleaseFinder:
-    platform = cast("Platform", Containers(*statuses))
+    platform = cast("Workloads", Containers(*statuses))
     services = tuple(dict.fromkeys(status.service for status in statuses)) or ("app",)
     found = cast("ImagesPort", images or Images())
     return PublishedReleaseFinder(Feed(*releases), platform, found, RECOVERY, services, "ghcr.io/org/app")
@@ -231,7 +231,7 @@ def test_an_app_that_is_down_is_refused() -> None:
 
 
 def test_an_app_that_runs_under_another_project_name_is_not_told_to_be_started() -> None:
-    platform = cast("Platform", Containers(other_name="other"))
+    platform = cast("Workloads", Containers(other_name="other"))
     with pytest.raises(RefusedError, match="other") as caught:
         PublishedReleaseFinder(
             Feed(), platform, cast("ImagesPort", Images()), RECOVERY, ("app",), "ghcr.io/org/app"

@@ -48,7 +48,7 @@ def test_report_has_no_failure_when_no_state_fails(tmp_path: Path) -> None:
 
 def test_report_says_since_when_the_app_is_down_when_no_version_serves(tmp_path: Path) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.script.refuse(["platform.start_services"], HealthError("engine.refused", "It does not start."))
+    bench.world.script.refuse(["workloads.start_services"], HealthError("engine.refused", "It does not start."))
     report = bench.run()
     assert report.run.verdict is Verdict.NEEDS_OPERATOR
     assert report.outage_s is None

@@ -56,7 +56,7 @@ def test_runbook_swaps_before_it_unlocks_the_database_when_the_swap_failed(bench
 
 
 def test_runbook_loads_an_older_backup_when_snapshot_and_newest_backup_are_lost(bench: Bench) -> None:
-    bench.world.fail("platform.start_job", PlatformError("job.failed", "No."))
+    bench.world.fail("workloads.start_job", PlatformError("job.failed", "No."))
     earlier = bench.run("v1.2.0")
     assert earlier.run.verdict is Verdict.ROLLED_BACK
     assert earlier.backup is not None
@@ -65,7 +65,7 @@ def test_runbook_loads_an_older_backup_when_snapshot_and_newest_backup_are_lost(
         lose_the_snapshot(bench)
         bench.world.fail("backups.prove", BackupError("backup.damaged", "Damaged."), times=2)
 
-    bench.world.happen("platform.remove_job", damage)
+    bench.world.happen("workloads.remove_job", damage)
     steps = stranded(bench, "v1.2.0", retry=True).next_steps
     loading = next(step for step in steps if "gunzip" in step)
     assert str(earlier.backup.path) in loading
@@ -78,13 +78,15 @@ def test_runbook_names_the_file_to_bring_back_when_no_backup_reads_back_whole(be
         lose_the_snapshot(bench)
         bench.world.fail("backups.prove", BackupError("backup.damaged", "Damaged."), times=9)
 
-    bench.world.happen("platform.remove_job", damage)
+    bench.world.happen("workloads.remove_job", damage)
     steps = stranded(bench, "v1.2.0").next_steps
     assert any("no backup on this host reads back whole" in step for step in steps)
 
 
 def test_runbook_does_not_swap_again_when_only_the_rollback_failed(bench: Bench) -> None:
-    bench.world.happen("platform.remove_job", lambda: bench.world.fail("platform.start_services", NO_ENGINE, times=999))
+    bench.world.happen(
+        "workloads.remove_job", lambda: bench.world.fail("workloads.start_services", NO_ENGINE, times=999)
+    )
     steps = stranded(bench, "v1.2.0").next_steps
     assert not any("RENAME TO" in step for step in steps)
     assert any("ALLOW_CONNECTIONS true" in step for step in steps)
@@ -92,16 +94,16 @@ def test_runbook_does_not_swap_again_when_only_the_rollback_failed(bench: Bench)
 
 def test_runbook_does_not_swap_when_nothing_can_have_been_written(bench: Bench) -> None:
     bench.world.fail("database.copy", DatabaseError("database.in_use", "Somebody is there."), when="after")
-    bench.world.fail("platform.start_services", NO_ENGINE, times=999)
+    bench.world.fail("workloads.start_services", NO_ENGINE, times=999)
     steps = stranded(bench, "v1.1.0").next_steps
     assert not any("RENAME TO" in step for step in steps)
 
 
 def test_runbook_leads_forward_when_the_new_version_is_committed(bench: Bench) -> None:
     def shut() -> None:
-        bench.world.fail("platform.start_services", NO_ENGINE, times=9999)
+        bench.world.fail("workloads.start_services", NO_ENGINE, times=9999)
 
-    bench.world.happen("platform.start_services", shut, when="after")
+    bench.world.happen("workloads.start_services", shut, when="after")
     steps = stranded(bench, "v1.1.0").next_steps
     assert "v1.1.0 is committed and stays" in steps[0]
     assert steps[1].startswith("# first put right what is named on this host")
@@ -169,7 +171,7 @@ def test_runbook_swaps_after_an_operators_command_when_it_may_change_the_databas
     bench: Bench, changes: str, written: bool
 ) -> None:
     bench.world.fail("database.copy", DatabaseError("database.in_use", "Somebody is there."), when="after")
-    bench.world.fail("platform.start_services", NO_ENGINE, times=999)
+    bench.world.fail("workloads.start_services", NO_ENGINE, times=999)
     run_id = stranded(bench, "v1.1.0").run.id
     with closing(Journal.open(bench.plan.journal_directory)) as journal:
         facts, records = journal.facts(run_id), journal.records(run_id)

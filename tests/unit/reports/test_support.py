@@ -118,7 +118,7 @@ def test_support_file_is_written_when_the_run_is_unfinished_or_the_plan_is_broke
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = bench.run("v1.1.0").run.id
-    monkeypatch.setattr(bench.service.ports.platform, "stop_services", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(bench.service.ports.workloads, "stop_services", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         bench.run("v1.2.0")
     with closing(Journal.open(bench.plan.journal_directory)) as journal:

@@ -43,17 +43,17 @@ def ends_with(exit_code: int) -> Breaking:
 def fill_disk(bench: Bench) -> None:
     """The migration fails for want of room, and nobody says so."""
     ends_with(1)(bench)
-    bench.world.happen("platform.start_job", lambda: setattr(bench.world, "database_free_bytes", 0), when="after")
+    bench.world.happen("workloads.start_job", lambda: setattr(bench.world, "database_free_bytes", 0), when="after")
 
 
 def restart_server(bench: Bench) -> None:
     ends_with(1)(bench)
-    bench.world.happen("platform.start_job", lambda: setattr(bench.world, "boots", 7), when="after")
+    bench.world.happen("workloads.start_job", lambda: setattr(bench.world, "boots", 7), when="after")
 
 
 def interrupt(bench: Bench) -> None:
     bench.world.happen(
-        "platform.stop_services", lambda: bench.service.interruption.request(signal.SIGINT), when="after"
+        "workloads.stop_services", lambda: bench.service.interruption.request(signal.SIGINT), when="after"
     )
 
 
@@ -77,13 +77,13 @@ def fail(method: str, error: Exception) -> Breaking:
             "decide or end what is named",
         ),
         (
-            fail("platform.start_job", PlatformError("engine.refused", "It could not.")),
+            fail("workloads.start_job", PlatformError("engine.refused", "It could not.")),
             "engine.refused",
             Owner.ENGINE,
             "look whether the container engine answers",
         ),
         (
-            fail("platform.start_job", PlatformError("service.unknown", "There is no service kinto.")),
+            fail("workloads.start_job", PlatformError("service.unknown", "There is no service kinto.")),
             "service.unknown",
             Owner.PLAN,
             "correct the line of the plan",
@@ -118,7 +118,7 @@ def test_an_app_that_the_kernel_kills_is_short_of_memory_and_no_bad_release(benc
         for container in bench.world.containers.values():
             container.state, container.exit_code = "exited", 137
 
-    bench.world.happen("platform.start_services", kill, when="after")
+    bench.world.happen("workloads.start_services", kill, when="after")
     report = bench.run(GOOD)
     assert report.failure is not None
     assert (report.failure.code, report.failure.owner) == ("health.killed", Owner.HOST)

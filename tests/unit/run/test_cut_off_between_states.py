@@ -76,7 +76,7 @@ def test_a_run_of_which_only_the_end_is_not_recorded_gets_it(tmp_path: Path, ver
     kill_at("end", lambda *_arguments: True, lambda: bench.run(version))
     chain = bench.world.chain()
     assert recover(bench).run.verdict is verdict
-    assert bench.world.chain()[len(chain) :] == ["platform.end_jobs", "stage.remove_all", "database.end_abandoned"]
+    assert bench.world.chain()[len(chain) :] == ["workloads.end_jobs", "stage.remove_all", "database.end_abandoned"]
     assert serving_version(bench.world) == ("v1.1.0" if verdict is Verdict.COMMITTED else "v1.0.0")
 
 
@@ -109,7 +109,7 @@ def test_what_users_saved_after_the_backup_stays_where_an_exchange_of_data_was_c
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.run("v1.1.0")
     bench.world.clock.advance(60)
-    bench.world.happen("platform.stop_services", lambda: bench.world.users_write(3))
+    bench.world.happen("workloads.stop_services", lambda: bench.world.users_write(3))
     kill_at(
         "append",
         lambda _run, _at, word, name, _payload: (word, name) == (record, "swap_in"),

@@ -34,7 +34,7 @@ def test_a_difference_is_refused_before_anything_is_touched_with_what_to_do(tmp_
     bench.world.drift += [VOLUME, OTHER]
     report = bench.run("v1.1.0")
     assert (report.run.verdict, bench.path()) == (Verdict.REFUSED, ["check", "preflight"])
-    assert bench.world.chain() == ["platform.freeze"]
+    assert bench.world.chain() == ["workloads.freeze"]
     assert "app: mount /uploads: volume uploads now, none after a start" in report.run.reason
     assert "proxy: port 80/tcp: 80 now, 8080 after a start" in report.run.reason
     assert "in 2 settings" in report.run.reason
@@ -75,7 +75,7 @@ def test_another_image_than_the_pins_is_told_once(tmp_path: Path) -> None:
 
 def test_containers_that_come_up_otherwise_than_confirmed_are_gone_back_from(tmp_path: Path) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("platform.start_services", lambda: bench.world.drift.append(VOLUME), when="after")
+    bench.world.happen("workloads.start_services", lambda: bench.world.drift.append(VOLUME), when="after")
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert report.failure is not None
@@ -87,7 +87,7 @@ def test_containers_that_come_up_otherwise_than_confirmed_are_gone_back_from(tmp
 
 def test_what_is_not_the_apps_own_does_not_count_once_the_upgrade_is_at_work(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.world.happen("platform.start_services", lambda: bench.world.drift.append(OTHER), when="after")
+    bench.world.happen("workloads.start_services", lambda: bench.world.drift.append(OTHER), when="after")
     report = bench.run("v1.1.0")
     assert (report.run.verdict, report.notes) == (Verdict.COMMITTED, ())
 
@@ -96,12 +96,12 @@ def test_a_difference_after_the_commit_is_told(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
 
     def closed() -> None:
-        bench.world.happen("platform.start_services", opened, when="after")
+        bench.world.happen("workloads.start_services", opened, when="after")
 
     def opened() -> None:
         bench.world.drift.append(VOLUME)
 
-    bench.world.happen("platform.start_services", closed, when="after")
+    bench.world.happen("workloads.start_services", closed, when="after")
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.COMMITTED
     assert [note for note in report.notes if "not in all what was confirmed: app: mount /uploads" in note]

@@ -17,7 +17,7 @@ def test_the_confirmed_plan_is_durable_before_the_run_is_opened(tmp_path: Path) 
         synced.append(Path(f"/proc/self/fd/{descriptor}").resolve().name)
         really(descriptor)
 
-    bench.world.happen("platform.freeze", lambda: synced.append("frozen"))
+    bench.world.happen("workloads.freeze", lambda: synced.append("frozen"))
     with patch("os.fsync", watched):
         bench.run("v1.1.0")
     assert "plan.yaml" in synced[: synced.index("frozen")]

@@ -22,8 +22,8 @@ from tests.tools.world import FakeWorld
 EFFECTS = {
     "prefetch": "images.pull",
     "stop": "database.copy",
-    "migrate": "platform.start_job",
-    "start": "platform.start_services",
+    "migrate": "workloads.start_job",
+    "start": "workloads.start_services",
     "restore": "database.swap",
 }
 
@@ -72,7 +72,7 @@ def test_what_was_edited_after_a_crash_is_told_first_and_changes_nothing(
 
 def test_a_report_says_how_the_files_differ_from_what_runs_after_a_way_back(tmp_path: Path) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("platform.start_job", lambda: bench.world.edited.append("compose.yaml"))
+    bench.world.happen("workloads.start_job", lambda: bench.world.edited.append("compose.yaml"))
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
     (note,) = report.notes
@@ -106,11 +106,11 @@ def test_a_yes_counts_for_the_files_that_it_was_asked_about(tmp_path: Path, forc
     bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
     operator.world = bench.world
     if force:
-        bench.world.happen("platform.inspect_services", lambda: bench.world.edited.append("compose.yaml"))
+        bench.world.happen("workloads.inspect_services", lambda: bench.world.edited.append("compose.yaml"))
     report = bench.run(force=force)
     assert report.run.verdict is Verdict.REFUSED
     assert "Edited since this run began: compose.yaml." in report.run.reason
-    assert bench.world.chain() == ["platform.freeze"]
+    assert bench.world.chain() == ["workloads.freeze"]
 
 
 @pytest.mark.parametrize("mode", [Mode.RESUME, Mode.RECOVER])

@@ -124,7 +124,7 @@ def test_a_run_that_was_cut_off_is_unfinished(
     service: Service, bench: Bench, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(service.ports.platform, "stop_services", lambda *_, **__: 1 / 0)
+        broken.setattr(service.ports.workloads, "stop_services", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(service, bench)
     assert read(page)["run_unfinished", ""] == 1

@@ -66,7 +66,7 @@ def test_back_at_its_place_the_run_comes_to_its_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "error"),
     [
-        ("platform.read_engine_id", PlatformError("engine.unreachable", "The engine does not answer.")),
+        ("workloads.read_engine_id", PlatformError("engine.unreachable", "The engine does not answer.")),
         ("database.read_system_identifier", DatabaseError("database.unreachable", "The server does not answer.")),
     ],
 )

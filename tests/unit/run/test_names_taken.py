@@ -35,7 +35,7 @@ def test_a_foreign_database_of_the_quarantines_name_is_no_swap_and_stays(tmp_pat
         name = snapshot.replace("__snapshot_", "__failed_")
         foreign[name] = bench.world.databases[name] = FakeDb(schema=9, tables={"theirs": ["row"]})
 
-    bench.world.happen("platform.start_job", take_the_name)
+    bench.world.happen("workloads.start_job", take_the_name)
     report = bench.run("v1.2.0")
     ((name, theirs),) = foreign.items()
     assert report.run.verdict is Verdict.ROLLED_BACK

@@ -101,7 +101,7 @@ def test_the_next_run_says_that_one_is_unfinished_and_offers_both_ways(tmp_path:
 def test_what_was_found_and_what_follows_is_told_before_anything_is_done(tmp_path: Path) -> None:
     killing = Killing(tmp_path, WITHOUT_REHEARSAL, "v1.1.0")
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("platform.start_job", lambda: bench.world.script.die_at(0, "before"))
+    bench.world.happen("workloads.start_job", lambda: bench.world.script.die_at(0, "before"))
     del killing
     with pytest.raises(Killed):
         bench.run("v1.1.0")
@@ -149,7 +149,7 @@ def test_a_run_that_is_cut_off_again_and_again_needs_its_operator(tmp_path: Path
         assert sum(record.record == "resumed" for record in journal.records(report.run.id)) == 6
 
 
-@pytest.mark.parametrize("method", ["database.copy", "platform.start_job", "platform.start_services"])
+@pytest.mark.parametrize("method", ["database.copy", "workloads.start_job", "workloads.start_services"])
 def test_a_host_that_shuts_down_leaves_the_run_for_the_next_boot(tmp_path: Path, method: str) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.users_write(3)
@@ -172,7 +172,7 @@ def test_before_the_app_was_touched_a_shutdown_just_refuses(tmp_path: Path) -> N
     assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 143)
 
 
-@pytest.mark.parametrize("method", ["database.swap", "platform.write_pin", "platform.start_services"])
+@pytest.mark.parametrize("method", ["database.swap", "workloads.write_pin", "workloads.start_services"])
 def test_going_back_too_is_left_to_the_next_boot(tmp_path: Path, method: str) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.users_write(3)
@@ -186,11 +186,11 @@ def test_going_back_too_is_left_to_the_next_boot(tmp_path: Path, method: str) ->
     assert report.run.verdict is Verdict.ROLLED_BACK
 
 
-@pytest.mark.parametrize("method", ["platform.end_jobs", "database.swap", "platform.start_services"])
+@pytest.mark.parametrize("method", ["workloads.end_jobs", "database.swap", "workloads.start_services"])
 def test_a_recovery_too_is_left_to_the_next_boot(tmp_path: Path, method: str) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     bench.world.users_write(3)
-    bench.world.happen("platform.start_job", lambda: bench.world.script.die_at(0, "before"), when="after")
+    bench.world.happen("workloads.start_job", lambda: bench.world.script.die_at(0, "before"), when="after")
     with pytest.raises(Killed):
         bench.run("v1.2.0")
     bench.world.script.revive()
@@ -218,7 +218,7 @@ def test_no_later_signal_takes_back_that_the_run_is_to_be_left(tmp_path: Path) -
 
 def test_to_be_left_between_two_states_is_not_forgotten(tmp_path: Path) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("platform.remove_job", lambda: bench.service.interruption.request(signal.SIGTERM), when="after")
+    bench.world.happen("workloads.remove_job", lambda: bench.service.interruption.request(signal.SIGTERM), when="after")
     with pytest.raises(CheckpointError):
         bench.run("v1.2.0")
     assert "database.swap" not in bench.world.chain()
@@ -247,7 +247,7 @@ def test_a_run_that_lacks_nothing_but_its_end_is_given_it(tmp_path: Path, versio
     report = take_up(bench, mode)
     assert report is not None
     assert report.run.verdict is (Verdict.COMMITTED if version == "v1.1.0" else Verdict.ROLLED_BACK)
-    assert bench.world.chain()[calls:] == ["platform.end_jobs", "stage.remove_all", "database.end_abandoned"]
+    assert bench.world.chain()[calls:] == ["workloads.end_jobs", "stage.remove_all", "database.end_abandoned"]
     check(bench, report, "only the end was not recorded")
 
 
@@ -312,7 +312,7 @@ def test_the_name_that_keeps_the_old_image_is_found_by_a_later_cleanup(tmp_path:
 @pytest.mark.parametrize("mode", Mode)
 def test_a_new_version_that_a_reboot_has_ended_is_brought_up_again_and_judged(tmp_path: Path, mode: Mode) -> None:
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
-    bench.world.happen("platform.start_services", lambda: bench.world.happen("probe.get", bench.world.script.kill))
+    bench.world.happen("workloads.start_services", lambda: bench.world.happen("probe.get", bench.world.script.kill))
     with pytest.raises(Killed):
         bench.run("v1.1.0")
     bench.world.script.revive()
@@ -327,7 +327,7 @@ def test_a_new_version_that_a_reboot_has_ended_is_brought_up_again_and_judged(tm
 def test_whoever_resumes_before_he_was_asked_is_asked(tmp_path: Path) -> None:
     operator = FakeOperator(False)
     bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
-    bench.world.happen("platform.check_gate", bench.world.script.kill)
+    bench.world.happen("workloads.check_gate", bench.world.script.kill)
     with pytest.raises(Killed):
         bench.run("v1.1.0", force=False)
     bench.world.script.revive()
@@ -341,7 +341,7 @@ def test_whoever_resumes_before_he_was_asked_is_asked(tmp_path: Path) -> None:
 def test_whoever_has_forced_the_run_is_not_asked_by_its_resumption(tmp_path: Path) -> None:
     operator = FakeOperator(False)
     bench = Bench(tmp_path, WITHOUT_REHEARSAL, operator)
-    bench.world.happen("platform.check_gate", bench.world.script.kill)
+    bench.world.happen("workloads.check_gate", bench.world.script.kill)
     with pytest.raises(Killed):
         bench.run("v1.1.0")
     bench.world.script.revive()

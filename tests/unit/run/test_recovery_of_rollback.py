@@ -28,7 +28,7 @@ def begin(folder: Path) -> Bench:
     bench.run("v1.1.0")
     bench.world.users_write(3)
     bench.world.clock.advance(60)
-    bench.world.happen("platform.stop_services", lambda: bench.world.users_write(2))
+    bench.world.happen("workloads.stop_services", lambda: bench.world.users_write(2))
     return bench
 
 

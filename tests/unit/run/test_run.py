@@ -29,7 +29,7 @@ from tests.tools.build import announce_up_to
 from tests.tools.outside import FakeOperator
 
 #: Freezing writes into the run's own folder only.
-NOTHING_TOUCHED = ["platform.freeze"]
+NOTHING_TOUCHED = ["workloads.freeze"]
 SHIPPED = Path(__file__).parents[3] / "plans"
 
 
@@ -104,7 +104,7 @@ def test_a_bad_release_is_rolled_back_and_loses_nothing(
 
 
 def test_a_write_between_backup_and_stop_survives_a_rollback(unrehearsed: Bench) -> None:
-    unrehearsed.world.happen("platform.stop_services", lambda: unrehearsed.world.users_write(5))
+    unrehearsed.world.happen("workloads.stop_services", lambda: unrehearsed.world.users_write(5))
     report = unrehearsed.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert len(unrehearsed.world.acknowledged) == 5
@@ -142,11 +142,11 @@ def test_the_operator_decides(tmp_path: Path, answer: bool | None, verdict: Verd
     [
         ("database.dump", DatabaseError("database.dump_failed", "The dump failed."), Verdict.REFUSED),
         ("images.pull", PlatformError("pull.denied", "The pull was denied."), Verdict.REFUSED),
-        ("platform.stop_services", PlatformError("engine.refused", "No."), Verdict.ROLLED_BACK),
+        ("workloads.stop_services", PlatformError("engine.refused", "No."), Verdict.ROLLED_BACK),
         ("database.copy", DatabaseError("database.in_use", "Somebody is there."), Verdict.ROLLED_BACK),
-        ("platform.start_job", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
-        ("platform.write_pin", PlatformError("env.not_writable", "No."), Verdict.ROLLED_BACK),
-        ("platform.start_services", PlatformError("compose.failed", "No."), Verdict.ROLLED_BACK),
+        ("workloads.start_job", PlatformError("engine.unreachable", "No engine."), Verdict.ROLLED_BACK),
+        ("workloads.write_pin", PlatformError("env.not_writable", "No."), Verdict.ROLLED_BACK),
+        ("workloads.start_services", PlatformError("compose.failed", "No."), Verdict.ROLLED_BACK),
     ],
 )
 def test_a_fault_anywhere_leaves_the_old_version_serving(
@@ -184,14 +184,14 @@ def test_without_a_snapshot_the_proven_backup_is_restored(unrehearsed: Bench) ->
         for name in [name for name in unrehearsed.world.databases if "snapshot" in name]:
             del unrehearsed.world.databases[name]
 
-    unrehearsed.world.happen("platform.start_job", lose_the_snapshot)
+    unrehearsed.world.happen("workloads.start_job", lose_the_snapshot)
     report = unrehearsed.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert unrehearsed.world.missing() == []
 
 
 def test_a_bug_in_an_adapter_is_no_outcome(bench: Bench) -> None:
-    bench.world.fail("platform.start_job", ZeroDivisionError("a bug"))
+    bench.world.fail("workloads.start_job", ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
         bench.run()
     with pytest.raises(UnfinishedRunError, match="was cut off") as caught:
@@ -209,12 +209,12 @@ def test_a_run_that_was_cut_off_can_be_closed_by_its_operator(bench: Bench) -> N
 
 
 def test_a_run_is_not_closed_over_a_migration_that_is_still_at_work(unrehearsed: Bench) -> None:
-    unrehearsed.world.fail("platform.wait_job", ZeroDivisionError("a bug"))
+    unrehearsed.world.fail("workloads.wait_job", ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
         unrehearsed.run()
     unfinished = unrehearsed.service.records.reports()[0].run.id
     no_engine = PlatformError("engine.unreachable", "No engine.")
-    unrehearsed.world.fail("platform.end_jobs", no_engine)
+    unrehearsed.world.fail("workloads.end_jobs", no_engine)
     with pytest.raises(PlatformError):
         unrehearsed.service.close(unfinished)
     assert unrehearsed.service.close(unfinished).run.verdict is Verdict.NEEDS_OPERATOR
@@ -236,7 +236,7 @@ def test_everything_that_was_done_is_in_the_journal_first(bench: Bench) -> None:
             assert unfinished is not None
             seen.extend(f"{r.record} {r.state}" for r in journal.records(unfinished.id)[-2:])
 
-    bench.world.happen("platform.stop_services", look)
+    bench.world.happen("workloads.stop_services", look)
     bench.run()
     assert seen == ["entered stop", "prepared stop"]
 
@@ -275,14 +275,14 @@ def test_a_plan_without_check_chooses_the_release_as_it_opens(tmp_path: Path) ->
 
 
 def test_an_interruption_takes_the_way_back(bench: Bench) -> None:
-    bench.world.happen("platform.start_job", lambda: bench.service.interruption.request(2))
+    bench.world.happen("workloads.start_job", lambda: bench.service.interruption.request(2))
     report = bench.run()
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert serving_version(bench.world) == "v1.0.0"
 
 
 def test_an_interrupted_stop_is_over_before_the_old_version_is_started(bench: Bench) -> None:
-    bench.world.happen("platform.stop_services", lambda: bench.service.interruption.request(2))
+    bench.world.happen("workloads.stop_services", lambda: bench.service.interruption.request(2))
     report = bench.run()
     assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
     assert serving_version(bench.world) == "v1.0.0"
@@ -290,9 +290,9 @@ def test_an_interrupted_stop_is_over_before_the_old_version_is_started(bench: Be
 
 
 def test_what_was_not_told_to_stop_is_not_stopped_to_go_back(bench: Bench) -> None:
-    bench.world.fail("platform.stop_services", PlatformError("engine.refused", "No."))
+    bench.world.fail("workloads.stop_services", PlatformError("engine.refused", "No."))
     assert bench.run().run.verdict is Verdict.ROLLED_BACK
-    assert bench.world.chain().count("platform.stop_services") == 1
+    assert bench.world.chain().count("workloads.stop_services") == 1
 
 
 def test_an_interruption_before_anything_was_touched_ends_with_the_signal(bench: Bench) -> None:

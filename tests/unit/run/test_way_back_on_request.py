@@ -58,7 +58,7 @@ def test_a_way_back_that_was_taken_back_can_be_tried_again(bench: Bench) -> None
     upgrade(bench)
     bench.world.users_write(3)
     for _ in range(2):
-        bench.world.fail("platform.start_services", PlatformError("compose.failed", "No memory."))
+        bench.world.fail("workloads.start_services", PlatformError("compose.failed", "No memory."))
         assert roll_back(bench).run.verdict is Verdict.ROLLED_BACK
         assert serving_version(bench.world) == "v1.1.0"
         assert bench.world.missing() == []
@@ -88,7 +88,7 @@ def test_who_declines_changes_nothing(tmp_path: Path) -> None:
     calls = len(bench.world.calls)
     report = roll_back(bench, force=False)
     assert report.run.verdict is Verdict.REFUSED
-    assert {call.method for call in bench.world.calls[calls:]} == {"platform.freeze"}
+    assert {call.method for call in bench.world.calls[calls:]} == {"workloads.freeze"}
 
 
 def test_without_an_upgrade_there_is_nothing_to_go_back_to(bench: Bench) -> None:
@@ -132,7 +132,7 @@ def test_going_back_a_second_time_goes_one_upgrade_further(bench: Bench) -> None
     assert refused.run.verdict is Verdict.REFUSED, "only the newest snapshot is kept"
 
 
-@pytest.mark.parametrize("method", ["platform.stop_services", "database.swap", "platform.start_services"])
+@pytest.mark.parametrize("method", ["workloads.stop_services", "database.swap", "workloads.start_services"])
 def test_a_fault_on_the_way_leaves_the_present_version_and_its_data(bench: Bench, method: str) -> None:
     upgrade(bench)
     bench.world.users_write(3)

@@ -27,7 +27,7 @@ def test_a_server_that_comes_back_does_not_keep_the_old_version_from_coming_back
     bench: Bench, method: str, error: DatabaseError
 ) -> None:
     bench.world.happen(
-        "platform.remove_job", lambda: bench.world.fail(f"database.{method}", error, times=30), when="after"
+        "workloads.remove_job", lambda: bench.world.fail(f"database.{method}", error, times=30), when="after"
     )
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
@@ -37,7 +37,7 @@ def test_a_server_that_comes_back_does_not_keep_the_old_version_from_coming_back
 
 
 def test_a_server_that_stays_away_is_waited_for_a_while_and_then_needs_the_operator(bench: Bench) -> None:
-    bench.world.happen("platform.start_job", lambda: setattr(bench.world, "database_up", False), when="after")
+    bench.world.happen("workloads.start_job", lambda: setattr(bench.world, "database_up", False), when="after")
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.NEEDS_OPERATOR
     assert report.stuck is not None
@@ -53,7 +53,7 @@ def test_other_errors_of_the_server_are_not_tried_again(bench: Bench) -> None:
 
 def test_a_migration_that_is_over_but_still_at_work_in_the_database_has_failed(bench: Bench) -> None:
     bench.world.happen(
-        "platform.remove_job", lambda: bench.world.databases["ledger"].sessions.append(ORPHAN), when="after"
+        "workloads.remove_job", lambda: bench.world.databases["ledger"].sessions.append(ORPHAN), when="after"
     )
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
@@ -70,7 +70,7 @@ def test_a_session_that_is_about_to_end_after_a_migration_is_waited_for(bench: B
         ledger.sessions = [ORPHAN] if next(looks) < 10 else []
 
     bench.world.happen(
-        "platform.remove_job", lambda: bench.world.happen("database.sessions", look, times=1000), when="after"
+        "workloads.remove_job", lambda: bench.world.happen("database.sessions", look, times=1000), when="after"
     )
     assert bench.run("v1.1.0").run.verdict is Verdict.COMMITTED
 
@@ -113,7 +113,7 @@ def test_a_server_that_restarts_as_the_old_version_is_looked_at_once_more_takes_
             looks += 1
             old.healthy_after_s = None if ill_at <= looks < ill_at + ill_for_looks else well
 
-        bench.world.happen("platform.inspect_services", look, times=99999)
+        bench.world.happen("workloads.inspect_services", look, times=99999)
         report = bench.run("v1.2.0")
         return looks, report.run.verdict
 

@@ -40,7 +40,7 @@ def records(bench: Bench) -> list[str]:
 
 
 def gates(world: FakeWorld) -> list[str]:
-    return [call.arguments[-1] for call in world.calls if call.method == "platform.start_services"]
+    return [call.arguments[-1] for call in world.calls if call.method == "workloads.start_services"]
 
 
 def test_users_get_nothing_acknowledged_between_stop_and_commit(bench: Bench) -> None:
@@ -67,7 +67,7 @@ def test_a_release_that_fails_behind_the_gate_takes_no_write_with_it(bench: Benc
 
 def test_the_commit_is_durable_before_the_gate_opens(bench: Bench) -> None:
     at_start: list[str] = []
-    bench.world.happen("platform.start_services", lambda: at_start.append(records(bench)[-1]), times=9)
+    bench.world.happen("workloads.start_services", lambda: at_start.append(records(bench)[-1]), times=9)
     bench.run()
     assert at_start == ["prepared start", "prepared commit"]
 
@@ -98,7 +98,7 @@ def watch_containers(bench: Bench) -> list[str]:
     """The container that was started behind the gate."""
     seen: list[str] = []
     bench.world.happen(
-        "platform.start_services", lambda: seen.append(bench.world.containers["app"].container_id), when="after"
+        "workloads.start_services", lambda: seen.append(bench.world.containers["app"].container_id), when="after"
     )
     return seen
 
@@ -107,28 +107,28 @@ def test_a_commit_whose_pin_was_changed_pins_what_was_proven_before_it_opens_the
     def change_the_pin() -> None:
         bench.world.pin = "v0.9.0"
 
-    bench.world.happen("platform.start_services", change_the_pin, when="after")
+    bench.world.happen("workloads.start_services", change_the_pin, when="after")
     report = bench.run()
     assert report.run.exit_code == 0
     assert gates(bench.world) == [Gate.CLOSED, Gate.OPEN]
-    assert bench.world.chain()[-2:] == ["platform.write_pin", "platform.start_services"]
+    assert bench.world.chain()[-2:] == ["workloads.write_pin", "workloads.start_services"]
     assert bench.world.pin.startswith("v1.1.0@sha256:")
     assert any(line.state == "commit" and "was changed" in line.reason for line in report.states)
 
 
 def test_an_engine_that_fails_for_a_moment_does_not_keep_the_gate_closed(bench: Bench) -> None:
-    bench.world.happen("platform.start_services", lambda: fail_starts(bench, 5), when="after")
+    bench.world.happen("workloads.start_services", lambda: fail_starts(bench, 5), when="after")
     assert bench.run().run.verdict is Verdict.COMMITTED
     assert serving_version(bench.world) == "v1.1.0"
     assert gates(bench.world) == [Gate.CLOSED] + [Gate.OPEN] * 6
 
 
 def fail_starts(bench: Bench, times: int) -> None:
-    bench.world.fail("platform.start_services", NO_ENGINE, times=times)
+    bench.world.fail("workloads.start_services", NO_ENGINE, times=times)
 
 
 def test_a_gate_that_cannot_be_opened_needs_an_operator_who_is_led_forward(bench: Bench) -> None:
-    bench.world.happen("platform.start_services", lambda: fail_starts(bench, 9999), when="after")
+    bench.world.happen("workloads.start_services", lambda: fail_starts(bench, 9999), when="after")
     report = bench.run()
     assert (report.run.verdict, report.run.exit_code) == (Verdict.NEEDS_OPERATOR, 30)
     assert bench.path()[-1] == "commit"
@@ -143,7 +143,7 @@ def test_a_version_that_users_cannot_reach_after_all_needs_an_operator(bench: Be
     def fall_ill() -> None:
         bench.world.releases["v1.1.0"].healthy_after_s = None
 
-    bench.world.happen("platform.start_services", lambda: bench.world.happen("platform.start_services", fall_ill))
+    bench.world.happen("workloads.start_services", lambda: bench.world.happen("workloads.start_services", fall_ill))
     report = bench.run()
     assert report.run.exit_code == 30
     assert ("commit", "timeout") in bench.recorder.path
@@ -157,7 +157,7 @@ def test_a_signal_does_not_cut_off_a_commit(bench: Bench) -> None:
         taken.append(bench.service.interruption.request(2))
 
     bench.world.happen(
-        "platform.start_services", lambda: bench.world.happen("platform.start_services", interrupt), when="after"
+        "workloads.start_services", lambda: bench.world.happen("workloads.start_services", interrupt), when="after"
     )
     assert bench.run().run.verdict is Verdict.COMMITTED
     assert taken == [False]
@@ -165,7 +165,7 @@ def test_a_signal_does_not_cut_off_a_commit(bench: Bench) -> None:
 
 
 def test_a_signal_behind_the_gate_takes_the_way_back(bench: Bench) -> None:
-    bench.world.happen("platform.start_services", lambda: bench.service.interruption.request(2), when="after")
+    bench.world.happen("workloads.start_services", lambda: bench.service.interruption.request(2), when="after")
     assert bench.run().run.verdict is Verdict.ROLLED_BACK
     assert serving_version(bench.world) == "v1.0.0"
 
@@ -222,7 +222,7 @@ def test_a_gate_behind_which_nobody_could_judge_is_refused_early(
     assert report.run.verdict is Verdict.REFUSED
     assert bench.path() == ["check", "preflight"]
     assert told in report.run.reason
-    assert bench.world.chain() == ["platform.freeze"]
+    assert bench.world.chain() == ["workloads.freeze"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from orchestrator.core.model.database import DatabaseLoad, Session
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.model.workloads import ServiceStatus
 from tests.tools.bench import Bench, serving_version
-from tests.tools.platform import FakePlatform
+from tests.tools.workloads import FakeWorkloads
 from tests.tools.world import FakeWorld
 
 
@@ -102,7 +102,7 @@ def test_each_missing_precondition_is_refused(tmp_path: Path, break_it: Callable
     assert report.run.verdict is Verdict.REFUSED
     assert bench.path() == ["check", "preflight"]
     assert told in report.run.reason
-    assert bench.world.chain() == ["platform.freeze"]
+    assert bench.world.chain() == ["workloads.freeze"]
 
 
 STEP = """\
@@ -158,13 +158,13 @@ def test_what_compose_left_of_a_recreation_that_was_cut_off_is_no_illness(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(tmp_path)
-    inspect = FakePlatform.inspect_services
+    inspect = FakeWorkloads.inspect_services
 
-    def inspect_with_leftover(platform: FakePlatform, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+    def inspect_with_leftover(platform: FakeWorkloads, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
         found = inspect(platform, services)
         return (*found, *(status.model_copy(update={"state": "created"}) for status in found))
 
-    monkeypatch.setattr(FakePlatform, "inspect_services", inspect_with_leftover)
+    monkeypatch.setattr(FakeWorkloads, "inspect_services", inspect_with_leftover)
     bench.run("v1.1.0")
     assert "confirm" in bench.path()
 

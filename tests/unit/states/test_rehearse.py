@@ -41,12 +41,12 @@ def rehearsal_of(bench: Bench, report: RunReport) -> Rehearsal:
 def test_a_bad_release_is_refused_and_the_app_never_stopped(bench: Bench, version: str, words: str) -> None:
     before = bench.world.databases["ledger"]
     bench.world.happen("stage.open", lambda: bench.world.users_write(3))
-    bench.world.happen("stage.platform.start_job", lambda: bench.world.users_write(4))
+    bench.world.happen("stage.workloads.start_job", lambda: bench.world.users_write(4))
     report = bench.run(version)
     assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 10)
     assert words in report.run.reason
     assert bench.path()[-1] == "rehearse"
-    assert not {"platform.stop_services", "database.fence", "platform.write_pin"} & set(bench.world.chain())
+    assert not {"workloads.stop_services", "database.fence", "workloads.write_pin"} & set(bench.world.chain())
     assert serving_version(bench.world) == "v1.0.0"
     assert list(bench.world.databases.values()) == [before]
     assert len(bench.world.acknowledged) == 7
@@ -91,7 +91,7 @@ def test_a_failure_that_could_not_be_compared_is_doubted_where_something_is_lack
     def lose_the_backup() -> None:
         bench.world.fail("stage.database.restore", DatabaseError("database.failed", "Something broke."))
 
-    bench.world.happen("stage.platform.start_job", lose_the_backup)
+    bench.world.happen("stage.workloads.start_job", lose_the_backup)
     report = bench.run("v1.2.0")
     assert "may come from the rehearsal and not from the release" in report.run.reason or not doubted
     assert ("author of the release" in report.run.reason) is not doubted
@@ -147,7 +147,7 @@ def test_an_app_that_migrates_as_it_starts_is_rehearsed_too(tmp_path: Path, vers
     bench.world.releases[version].migrates_on_start = True
     report = bench.run(version)
     assert report.run.verdict is verdict
-    assert "stage.platform.start_job" not in bench.world.chain()
+    assert "stage.workloads.start_job" not in bench.world.chain()
     assert serving_version(bench.world) == ("v1.0.0" if verdict is Verdict.REFUSED else version)
     assert bench.world.missing() == []
 
@@ -187,7 +187,7 @@ def test_a_migration_that_fills_the_disk_is_ended(bench: Bench) -> None:
         stage = next(iter(bench.world.stages.values()))
         stage.databases["ledger"].fixed_size_bytes = 10 * 1024**3
 
-    bench.world.happen("stage.platform.start_job", grow, when="after")
+    bench.world.happen("stage.workloads.start_job", grow, when="after")
     report = bench.run()
     assert report.run.verdict is Verdict.REFUSED
     assert "The rehearsal takes 10,240 MiB, more than" in report.run.reason
@@ -217,7 +217,7 @@ def test_a_restored_database_that_is_another_one_is_refused(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize(
-    "method", ["stage.open", "stage.database.restore", "stage.database.copy", "stage.platform.start_services"]
+    "method", ["stage.open", "stage.database.restore", "stage.database.copy", "stage.workloads.start_services"]
 )
 def test_a_fault_on_the_stage_leaves_nothing_of_it(bench: Bench, method: str) -> None:
     bench.world.fail(method, DatabaseError("database.failed", "Something broke."))
@@ -228,7 +228,7 @@ def test_a_fault_on_the_stage_leaves_nothing_of_it(bench: Bench, method: str) ->
 
 
 def test_an_interruption_leaves_nothing_and_ends_with_the_signal(bench: Bench) -> None:
-    bench.world.happen("stage.platform.start_job", lambda: bench.service.interruption.request(2), when="after")
+    bench.world.happen("stage.workloads.start_job", lambda: bench.service.interruption.request(2), when="after")
     report = bench.run()
     assert (report.run.verdict, report.run.exit_code) == (Verdict.REFUSED, 130)
     assert bench.world.stages == {}
@@ -266,11 +266,11 @@ def test_a_confirmation_after_the_rehearsal_shows_what_to_expect(tmp_path: Path)
     (line,) = [line for line in operator.questions[0].lines if "rehearsed" in line]
     assert line.startswith("outage about ")
     assert "; a table was locked for 1." in line
-    assert "platform.stop_services" not in bench.world.chain()
+    assert "workloads.stop_services" not in bench.world.chain()
 
 
 def test_what_an_engine_that_went_away_has_kept_of_a_rehearsal_is_removed_by_the_next_one(bench: Bench) -> None:
-    world, lost = bench.world, ("stage.", "platform.inspect_engine", "images.find")
+    world, lost = bench.world, ("stage.", "workloads.inspect_engine", "images.find")
     gone = PlatformError("engine.unreachable", "The engine does not answer.")
     world.happen("stage.open", lambda: world.script.refuse(lost, gone), when="after")
     first = bench.run()

@@ -157,7 +157,7 @@ def test_what_users_wrote_stays_only_where_plan_rehearsal_and_gate_say_so(
         released.reports = "9.9.9"
         world.clock.after(1.5, lambda: world.users_write(3))
 
-    world.happen("platform.start_services", turn_bad)
+    world.happen("workloads.start_services", turn_bad)
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
     way = way_back(bench, report.run.id)
@@ -170,12 +170,12 @@ def test_what_users_wrote_stays_only_where_plan_rehearsal_and_gate_say_so(
 
 def test_a_migration_that_began_though_its_start_has_failed_is_ended_before_the_data_come_back(bench: Bench) -> None:
     bench.world.fail(
-        "platform.start_job", PlatformError("engine.unreachable", "The engine does not answer."), when="after"
+        "workloads.start_job", PlatformError("engine.unreachable", "The engine does not answer."), when="after"
     )
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK, report.stuck
     chain = bench.world.chain()
-    assert chain.index("platform.end_jobs") < chain.index("database.swap")
+    assert chain.index("workloads.end_jobs") < chain.index("database.swap")
     assert not [job for job in bench.world.jobs.values() if job.running]
     assert bench.world.databases["ledger"].schema == 1
     assert bench.world.missing() == []
@@ -185,8 +185,8 @@ def test_leftover_migration_is_removed_on_the_way_back_when_the_engine_was_away_
     bench: Bench, tmp_path: Path
 ) -> None:
     gone = PlatformError("engine.unreachable", "The engine does not answer.")
-    bench.world.fail("platform.start_job", gone, when="after")
-    bench.world.fail("platform.stop_job", gone)
+    bench.world.fail("workloads.start_job", gone, when="after")
+    bench.world.fail("workloads.stop_job", gone)
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK, report.stuck
     assert bench.world.jobs == {}
@@ -199,8 +199,8 @@ def test_a_condemned_version_is_given_no_time_for_a_last_word(bench: Bench) -> N
     def note() -> None:
         moments.append(bench.world.clock.monotonic())
 
-    bench.world.happen("platform.stop_services", note, times=9)
-    bench.world.happen("platform.stop_services", note, times=9, when="after")
+    bench.world.happen("workloads.stop_services", note, times=9)
+    bench.world.happen("workloads.stop_services", note, times=9, when="after")
     assert bench.run("v1.3.0").run.verdict is Verdict.ROLLED_BACK
     took = [after - before for before, after in zip(moments[::2], moments[1::2], strict=True)]
     assert took[0] > 0, "the old version was not given its grace period"

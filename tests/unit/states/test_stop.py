@@ -45,7 +45,7 @@ def test_the_copy_that_lies_there_is_closed(bench: Bench) -> None:
 
 def test_a_stranger_who_stays_is_named_and_nothing_is_changed(bench: Bench) -> None:
     bench.world.happen(
-        "platform.stop_services", lambda: bench.world.databases["ledger"].sessions.append(STRANGER), when="after"
+        "workloads.stop_services", lambda: bench.world.databases["ledger"].sessions.append(STRANGER), when="after"
     )
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
@@ -57,10 +57,10 @@ def test_a_stranger_who_stays_is_named_and_nothing_is_changed(bench: Bench) -> N
 
 
 def test_sessions_that_the_stopped_app_left_behind_are_ended(bench: Bench) -> None:
-    address = bench.service.ports.platform.inspect_services(("app",))[0].addresses[0]
+    address = bench.service.ports.workloads.inspect_services(("app",))[0].addresses[0]
     left = Session(pid=78, user="app", application="worker", address=address, active=True)
     bench.world.happen(
-        "platform.stop_services", lambda: bench.world.databases["ledger"].sessions.append(left), when="after"
+        "workloads.stop_services", lambda: bench.world.databases["ledger"].sessions.append(left), when="after"
     )
     assert bench.run("v1.1.0").run.verdict is Verdict.COMMITTED
 
@@ -69,7 +69,7 @@ def test_a_prepared_transaction_is_named_and_the_old_version_comes_back(bench: B
     def prepare() -> None:
         bench.world.database_load = DatabaseLoad(prepared=("transfer-7",), free_connections=90)
 
-    bench.world.happen("platform.stop_services", prepare)
+    bench.world.happen("workloads.stop_services", prepare)
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert "transfer-7" in report.run.reason
@@ -85,7 +85,7 @@ def test_without_room_for_a_copy_a_proven_dump_takes_its_place(bench: Bench, tol
         bench.world.happen("backups.prove", fill_the_disk)
     else:
         bench.world.fail("database.copy", DatabaseError("database.no_space", "No space left on device."))
-    bench.world.happen("platform.start_job", lambda: setattr(bench.world, "database_free_bytes", 10**10))
+    bench.world.happen("workloads.start_job", lambda: setattr(bench.world, "database_free_bytes", 10**10))
     bench.world.happen("backups.write", lambda: bench.world.users_write(3), when="after")
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK, report.run.reason
@@ -117,7 +117,7 @@ def test_a_write_after_the_snapshot_keeps_the_migration_from_starting(bench: Ben
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.ROLLED_BACK
     assert "Somebody wrote to ledger" in report.run.reason
-    assert "platform.start_job" not in bench.world.chain()
+    assert "workloads.start_job" not in bench.world.chain()
     assert serving_version(bench.world) == "v1.0.0"
     assert len(report.quarantine) == 1
     assert "somebody's" in bench.world.databases[report.quarantine[0]].tables["public.entries"]
@@ -152,8 +152,8 @@ def test_the_app_is_away_from_its_last_answer_on(
         moments.setdefault(which, bench.world.clock.now())
 
     monkeypatch.setattr(FakeProbe, "get", ask)
-    bench.world.happen("platform.stop_services", lambda: note("before"))
-    bench.world.happen("platform.stop_services", lambda: note("after"), when="after")
+    bench.world.happen("workloads.stop_services", lambda: note("before"))
+    bench.world.happen("workloads.stop_services", lambda: note("after"), when="after")
     report = bench.run("v1.1.0")
     journal = Journal.open_existing(bench.plan.journal_directory)
     assert journal is not None

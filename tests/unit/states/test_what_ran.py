@@ -77,7 +77,7 @@ def test_a_rollback_starts_the_image_that_ran_and_leaves_the_variable_as_it_was(
     bench = Bench(tmp_path, WITHOUT_REHEARSAL)
     world = bench.world
     ran = world.containers["app"].image
-    world.happen("platform.remove_job", lambda: mess(world))
+    world.happen("workloads.remove_job", lambda: mess(world))
     assert bench.run("v1.2.0").run.verdict is Verdict.ROLLED_BACK
     assert (world.containers["app"].image, world.pin) == (ran, "v1.0.0")
     if mess is move_tag:
@@ -95,7 +95,7 @@ def test_a_gate_is_opened_on_the_image_that_was_proven_whatever_became_of_its_na
                 image.digest = digest_of("nothing that a registry knows")
                 image.names.clear()
 
-    world.happen("platform.start_services", forget, when="after")
+    world.happen("workloads.start_services", forget, when="after")
     report = bench.run("v1.1.0")
     assert report.run.verdict is Verdict.COMMITTED, report.run.reason
     assert world.containers["app"].image.release is world.releases["v1.1.0"]

@@ -10,15 +10,15 @@ from orchestrator.core.model.database import Session
 from tests.tools.backups import FakeBackupStore
 from tests.tools.build import make_ports, make_world
 from tests.tools.database import FakeDatabase
-from tests.tools.platform import FakePlatform
 from tests.tools.words import PROPERTIES
+from tests.tools.workloads import FakeWorkloads
 from tests.tools.world import FakeWorld
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> FakeWorld:
     world = make_world(tmp_path)
-    FakePlatform(world).stop_services(["app"], deadline=Deadline(world.clock, 60))
+    FakeWorkloads(world).stop_services(["app"], deadline=Deadline(world.clock, 60))
     return world
 
 
@@ -95,5 +95,5 @@ def test_nothing_outside_the_folder_is_removed(world: FakeWorld) -> None:
 def test_all_ports_look_at_one_world(world: FakeWorld) -> None:
     ports = make_ports(world)
     world.pin = "v1.1.0"
-    assert ports.platform.read_pin() == "v1.1.0"
+    assert ports.workloads.read_pin() == "v1.1.0"
     assert make_ports(world, with_database=False).database is None

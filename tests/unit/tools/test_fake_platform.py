@@ -10,11 +10,11 @@ from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.workloads import Gate
-from orchestrator.core.ports.platform import Platform
+from orchestrator.core.ports.workloads import Workloads
 from tests.tools.build import make_world
 from tests.tools.images import FakeImages
 from tests.tools.outside import FakeProbe
-from tests.tools.platform import FakePlatform
+from tests.tools.workloads import FakeWorkloads
 from tests.tools.world import FakeWorld
 
 
@@ -24,12 +24,12 @@ def world(tmp_path: Path) -> FakeWorld:
 
 
 @pytest.fixture
-def platform(world: FakeWorld) -> Platform:
-    return FakePlatform(world)
+def platform(world: FakeWorld) -> Workloads:
+    return FakeWorkloads(world)
 
 
 @pytest.fixture
-def frozen(platform: Platform, tmp_path: Path) -> FrozenProject:
+def frozen(platform: Workloads, tmp_path: Path) -> FrozenProject:
     return platform.freeze(tmp_path / "run")
 
 
@@ -45,14 +45,14 @@ def pinned(world: FakeWorld, version: str) -> Pin:
     return Pin(tag=version, digest=world.releases[version].digest)
 
 
-def pull(world: FakeWorld, platform: Platform, version: str) -> str:
+def pull(world: FakeWorld, platform: Workloads, version: str) -> str:
     pin = pinned(world, version)
     FakeImages(world).pull(world.repository, pin, report=lambda _: None, deadline=deadline(world))
     return str(pin)
 
 
 def test_the_project_is_frozen_into_a_private_file_that_must_not_change(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     assert frozen.template.stat().st_mode & 0o777 == 0o600
     frozen.template.write_text("edited")
@@ -62,7 +62,7 @@ def test_the_project_is_frozen_into_a_private_file_that_must_not_change(
 
 
 def test_stopped_services_have_no_restart_policy_and_get_it_back_with_the_start(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     (before,) = platform.inspect_services(["app"])
     platform.stop_services(["app"], deadline=deadline(world))
@@ -74,7 +74,7 @@ def test_stopped_services_have_no_restart_policy_and_get_it_back_with_the_start(
     assert started.container_id == before.container_id
 
 
-def test_a_start_never_pulls(world: FakeWorld, platform: Platform, frozen: FrozenProject) -> None:
+def test_a_start_never_pulls(world: FakeWorld, platform: Workloads, frozen: FrozenProject) -> None:
     with pytest.raises(PlatformError) as refused:
         pin = str(pinned(world, "v1.1.0"))
         platform.start_services(frozen, ["app"], pin, deadline=deadline(world))
@@ -82,7 +82,7 @@ def test_a_start_never_pulls(world: FakeWorld, platform: Platform, frozen: Froze
 
 
 def test_a_new_pin_makes_a_new_container_of_the_pulled_image(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     pin = pull(world, platform, "v1.1.0")
     platform.start_services(frozen, ["app"], pin, deadline=deadline(world))
@@ -94,7 +94,7 @@ def test_a_new_pin_makes_a_new_container_of_the_pulled_image(
 
 
 def test_behind_the_gate_only_the_private_address_answers_until_an_open_start_replaces_the_container(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     public, probe, pin = "http://localhost:5100/health?deep=1", FakeProbe(world), pull(world, platform, "v1.1.0")
     world.databases[world.live].schema = 2
@@ -116,7 +116,7 @@ def test_behind_the_gate_only_the_private_address_answers_until_an_open_start_re
 
 
 def test_a_private_address_needs_a_published_port_and_a_container_that_runs(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     assert platform.find_private_url(frozen, "http://localhost:1/", ["app"]) is None
     assert platform.find_private_url(frozen, "https://localhost:5100/", ["app"]) is None
@@ -126,7 +126,7 @@ def test_a_private_address_needs_a_published_port_and_a_container_that_runs(
     assert caught.value.code == "gate.no_address"
 
 
-def test_a_download_takes_time_and_tells_how_far_it_is(world: FakeWorld, platform: Platform) -> None:
+def test_a_download_takes_time_and_tells_how_far_it_is(world: FakeWorld, platform: Workloads) -> None:
     told: list[Progress] = []
     pin, images = pinned(world, "v1.1.0"), FakeImages(world)
     images.pull(world.repository, pin, report=told.append, deadline=deadline(world))
@@ -138,7 +138,7 @@ def test_a_download_takes_time_and_tells_how_far_it_is(world: FakeWorld, platfor
 
 
 def test_a_kept_image_survives_pruning_until_its_name_is_forgotten(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     old = world.releases["v1.0.0"].image_id
     FakeImages(world).keep(old, "kept:run-1")
@@ -152,7 +152,7 @@ def test_a_kept_image_survives_pruning_until_its_name_is_forgotten(
 
 
 def test_a_job_outlives_whoever_waits_for_it(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject, tmp_path: Path
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject, tmp_path: Path
 ) -> None:
     pin = pull(world, platform, "v1.1.0")
     platform.start_job(frozen, "job-1", ["app", "migrate"], pin, run_id="1", deadline=deadline(world))
@@ -169,7 +169,7 @@ def test_a_job_outlives_whoever_waits_for_it(
 
 
 def test_a_job_that_is_stopped_leaves_a_torn_database(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     pin = pull(world, platform, "v1.1.0")
     platform.start_job(frozen, "job-1", ["app", "migrate"], pin, run_id="1", deadline=deadline(world))
@@ -182,7 +182,7 @@ def test_a_job_that_is_stopped_leaves_a_torn_database(
 
 
 def test_a_failing_migration_may_have_changed_the_database(
-    world: FakeWorld, platform: Platform, frozen: FrozenProject
+    world: FakeWorld, platform: Workloads, frozen: FrozenProject
 ) -> None:
     pin = pull(world, platform, "v1.2.0")
     platform.start_job(frozen, "job-1", ["app", "migrate"], pin, run_id="1", deadline=deadline(world))
@@ -191,14 +191,14 @@ def test_a_failing_migration_may_have_changed_the_database(
     assert world.serving() is None
 
 
-def test_a_job_needs_a_name_of_its_own(world: FakeWorld, platform: Platform, frozen: FrozenProject) -> None:
+def test_a_job_needs_a_name_of_its_own(world: FakeWorld, platform: Workloads, frozen: FrozenProject) -> None:
     platform.start_job(frozen, "job-1", ["app", "migrate"], "v1.0.0", run_id="1", deadline=deadline(world))
     with pytest.raises(PlatformError) as refused:
         platform.start_job(frozen, "job-1", ["app", "migrate"], "v1.0.0", run_id="2", deadline=deadline(world))
     assert refused.value.code == "job.exists"
 
 
-def test_a_reboot_brings_back_only_what_has_a_restart_policy(world: FakeWorld, platform: Platform) -> None:
+def test_a_reboot_brings_back_only_what_has_a_restart_policy(world: FakeWorld, platform: Workloads) -> None:
     world.reboot()
     assert platform.inspect_services(["app"])[0].running
     platform.stop_services(["app"], deadline=deadline(world))

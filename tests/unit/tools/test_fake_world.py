@@ -17,8 +17,8 @@ from tests.tools.clock import FakeClock
 from tests.tools.database import FakeDatabase
 from tests.tools.images import FakeImages
 from tests.tools.outside import FakeFeed, FakeHistory, FakeProbe
-from tests.tools.platform import FakePlatform
 from tests.tools.script import Call
+from tests.tools.workloads import FakeWorkloads
 from tests.tools.world import FakeWorld
 
 
@@ -28,7 +28,7 @@ def world(tmp_path: Path) -> FakeWorld:
 
 
 def deploy(world: FakeWorld, version: str, directory: Path) -> FrozenProject:
-    platform, deadline = FakePlatform(world), Deadline(world.clock, 60)
+    platform, deadline = FakeWorkloads(world), Deadline(world.clock, 60)
     frozen = platform.freeze(directory)
     release = world.releases[version]
     world.databases[world.live].schema = release.schema
@@ -70,13 +70,13 @@ def test_a_crash_loop_shows_in_the_restart_count(world: FakeWorld, tmp_path: Pat
     world.releases["v1.1.0"].crash_loop = True
     deploy(world, "v1.1.0", tmp_path / "run")
     world.clock.advance(5.0)
-    (status,) = FakePlatform(world).inspect_services(["app"])
+    (status,) = FakeWorkloads(world).inspect_services(["app"])
     assert (status.state, status.restart_count) == ("restarting", 5)
     assert FakeProbe(world).get("http://app/", timeout_s=1).status is None
 
 
 def test_only_a_serving_app_acknowledges_writes_and_lost_ones_are_known(world: FakeWorld) -> None:
-    platform, database = FakePlatform(world), FakeDatabase(world)
+    platform, database = FakeWorkloads(world), FakeDatabase(world)
     deadline = Deadline(world.clock, 60)
     assert world.users_write(3) == 3
     platform.stop_services(["app"], deadline=deadline)
@@ -95,18 +95,18 @@ def test_a_version_does_not_serve_on_another_versions_schema(world: FakeWorld) -
 
 
 def test_a_planned_error_is_raised_once_and_the_attempt_is_traced(world: FakeWorld) -> None:
-    platform, error = FakePlatform(world), PlatformError("env.not_writable", "The disk is full.")
-    world.fail("platform.write_pin", error)
+    platform, error = FakeWorkloads(world), PlatformError("env.not_writable", "The disk is full.")
+    world.fail("workloads.write_pin", error)
     with pytest.raises(PlatformError) as raised:
         platform.write_pin("v1.1.0")
     assert raised.value is error
     assert world.pin == "v1.0.0"
     platform.write_pin("v1.1.0")
-    assert world.calls == [Call("platform.write_pin", ("v1.1.0",))] * 2
+    assert world.calls == [Call("workloads.write_pin", ("v1.1.0",))] * 2
 
 
 def test_a_lost_answer_leaves_the_work_done(world: FakeWorld) -> None:
-    FakePlatform(world).stop_services(["app"], deadline=Deadline(world.clock, 60))
+    FakeWorkloads(world).stop_services(["app"], deadline=Deadline(world.clock, 60))
     world.fail("database.copy", DatabaseError("database.unreachable", "Cut off."), when="after")
     with pytest.raises(DatabaseError):
         FakeDatabase(world).copy("ledger", "aside", deadline=Deadline(world.clock, 60))
@@ -114,7 +114,7 @@ def test_a_lost_answer_leaves_the_work_done(world: FakeWorld) -> None:
 
 
 def test_looking_is_not_traced(world: FakeWorld) -> None:
-    platform, database = FakePlatform(world), FakeDatabase(world)
+    platform, database = FakeWorkloads(world), FakeDatabase(world)
     platform.inspect_services(["app"])
     platform.read_pin()
     database.sizes()
@@ -123,8 +123,8 @@ def test_looking_is_not_traced(world: FakeWorld) -> None:
 
 
 def test_something_can_happen_just_before_a_call(world: FakeWorld) -> None:
-    world.happen("platform.stop_services", lambda: world.users_write(2))
-    FakePlatform(world).stop_services(["app"], deadline=Deadline(world.clock, 60))
+    world.happen("workloads.stop_services", lambda: world.users_write(2))
+    FakeWorkloads(world).stop_services(["app"], deadline=Deadline(world.clock, 60))
     assert len(world.acknowledged) == 2
 
 

@@ -16,7 +16,7 @@ _NOT_READ = ("compose.missing", "compose.invalid", "service.unknown", "env.varia
 
 
 def check_name(engine: DockerEngine, name: str, directory: Path, services: Sequence[str]) -> None:
-    """See `Platform.check_name`: containers carry the folder that they were started from.
+    """See `Workloads.check_name`: containers carry the folder that they were started from.
 
     Raises:
         RefusedError: ``refused.other_name``.

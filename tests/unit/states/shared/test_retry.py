@@ -47,7 +47,7 @@ def test_what_is_refused_is_not_tried_again(bench: Bench, error: Exception) -> N
 def test_on_the_way_back_a_start_that_fails_is_tried_again(bench: Bench, code: str) -> None:
     no_start = PlatformError(code, "No.")
     bench.world.happen(
-        "database.swap", lambda: bench.world.fail("platform.start_services", no_start, times=9), when="after"
+        "database.swap", lambda: bench.world.fail("workloads.start_services", no_start, times=9), when="after"
     )
     report = bench.run("v1.2.0")
     assert report.run.verdict is Verdict.ROLLED_BACK, report.stuck

@@ -23,15 +23,15 @@ from tests.tools.world import FakeWorld, address_of
 _STOP_S = 0.5
 
 
-class FakePlatform:
-    """`Platform` on the world's containers and images."""
+class FakeWorkloads:
+    """`Workloads` on the world's containers and images."""
 
     def __init__(self, world: FakeWorld) -> None:
         self._world = world
         self._jobs = FakeJobs(world)
 
     def inspect_engine(self) -> EngineInfo:
-        self._world.script.look("platform.inspect_engine")
+        self._world.script.look("workloads.inspect_engine")
         return EngineInfo(
             engine_id=self._world.engine_id,
             summary="Docker 28.0.1 on amd64, Compose 2.33.0",
@@ -40,17 +40,17 @@ class FakePlatform:
         )
 
     def read_engine_id(self) -> str:
-        self._world.script.look("platform.read_engine_id")
+        self._world.script.look("workloads.read_engine_id")
         return self._world.engine_id
 
     def adopt(self, project: FrozenProject) -> None:
-        self._world.script.look("platform.adopt")
+        self._world.script.look("workloads.adopt")
 
     # --- the project's files
 
     def freeze(self, directory: Path) -> FrozenProject:
         world = self._world
-        with world.script.effect("platform.freeze"):
+        with world.script.effect("workloads.freeze"):
             world.edited.clear()
             template = directory / "compose.template.json"
             rendered = {
@@ -72,16 +72,16 @@ class FakePlatform:
             )
 
     def forget_project(self, directory: Path) -> None:
-        with self._world.script.effect("platform.forget_project", directory.name):
+        with self._world.script.effect("workloads.forget_project", directory.name):
             for name in ("env", "compose.template.json"):
                 (directory / name).unlink(missing_ok=True)
 
     def find_edits(self, project: FrozenProject) -> tuple[str, ...]:
-        self._world.script.look("platform.find_edits")
+        self._world.script.look("workloads.find_edits")
         return tuple(self._world.edited)
 
     def find_obstacles(self, project: FrozenProject, use: PlannedUse) -> tuple[Obstacle, ...]:
-        self._world.script.look("platform.find_obstacles")
+        self._world.script.look("workloads.find_obstacles")
         services = {**use.named, **{one.place: (one.service,) for one in use.commands if one.service is not None}}
         unknown = [
             Obstacle(code="service.unknown", what=f"`{place}` names the service {name}, and there is none.")
@@ -97,15 +97,15 @@ class FakePlatform:
         return (*unknown, *programs)
 
     def check_pin_writable(self) -> None:
-        self._world.script.look("platform.check_pin_writable")
+        self._world.script.look("workloads.check_pin_writable")
         self._check_pin_writable()
 
     def read_pin(self) -> str:
-        self._world.script.look("platform.read_pin")
+        self._world.script.look("workloads.read_pin")
         return self._world.pin
 
     def write_pin(self, text: str) -> None:
-        with self._world.script.effect("platform.write_pin", text):
+        with self._world.script.effect("workloads.write_pin", text):
             self._check_pin_writable()
             self._world.pin = text
 
@@ -118,7 +118,7 @@ class FakePlatform:
         gate: Gate = Gate.OPEN,
     ) -> Drift:
         world = self._world
-        world.script.look("platform.find_drift")
+        world.script.look("workloads.find_drift")
         text = pin or (project.pin_text if project else world.pin)
         found = list(world.drift)
         for name, container in world.containers.items():
@@ -134,14 +134,14 @@ class FakePlatform:
         return Drift(differences=kept, hint="Make them agree." if kept and services is None else "")
 
     def check_name(self, services: Sequence[str]) -> None:
-        self._world.script.look("platform.check_name")
+        self._world.script.look("workloads.check_name")
         if self._world.other_name:
             raise RefusedError("refused.other_name", f"It runs as {self._world.other_name}.")
 
     # --- images
 
     def inspect_neighbourhood(self, service: str) -> Neighbourhood:
-        self._world.script.look("platform.inspect_neighbourhood")
+        self._world.script.look("workloads.inspect_neighbourhood")
         peers = [
             Peer(name=f"the service {name}", cure=f"Stop {name}.", service=name, addresses=(address_of(name),))
             for name, container in self._world.containers.items()
@@ -155,7 +155,7 @@ class FakePlatform:
     # --- services
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        self._world.script.look("platform.inspect_services")
+        self._world.script.look("workloads.inspect_services")
         found = (self._world.containers.get(service) for service in services)
         return tuple(self._to_status(container) for container in found if container)
 
@@ -167,7 +167,7 @@ class FakePlatform:
         at_once: bool = False,
         meanwhile: Callable[[], bool] | None = None,
     ) -> None:
-        with self._world.script.effect("platform.stop_services", *services):
+        with self._world.script.effect("workloads.stop_services", *services):
             found = [self._world.containers[name] for name in services if name in self._world.containers]
             for container in found:
                 container.restart_policy = "no"
@@ -195,7 +195,7 @@ class FakePlatform:
         apart: bool = False,
         deadline: Deadline,
     ) -> None:
-        with self._world.script.effect("platform.start_services", *services, pin, gate):
+        with self._world.script.effect("workloads.start_services", *services, pin, gate):
             deadline.check()
             held = {service: self._hold(pin, image_id) for service, image_id in (images or {}).items()}
             if gate is Gate.CLOSED:
@@ -209,11 +209,11 @@ class FakePlatform:
                 raise PlatformError("service.not_running", f"Started, but not running any more: {', '.join(down)}.")
 
     def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
-        self._world.script.look("platform.check_gate")
+        self._world.script.look("workloads.check_gate")
         self._check_closable()
 
     def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
-        self._world.script.look("platform.find_private_url")
+        self._world.script.look("workloads.find_private_url")
         address = urlsplit(url)
         direct = address.scheme == "http" and address.port == self._world.published_port
         proxied = "." in (address.hostname or "") and address.port != self._world.published_port
@@ -225,7 +225,7 @@ class FakePlatform:
         return address._replace(scheme="http", netloc=f"{PRIVATE_HOST}:{self._world.published_port}").geturl()
 
     def read_logs(self, container_id: str, *, lines: int) -> str:
-        self._world.script.look("platform.read_logs")
+        self._world.script.look("workloads.read_logs")
         container = next((one for one in self._world.containers.values() if one.container_id == container_id), None)
         if container is None:
             raise PlatformError("service.unknown", f"There is no container {container_id}.")
@@ -244,40 +244,40 @@ class FakePlatform:
         run_id: str,
         deadline: Deadline,
     ) -> None:
-        with self._world.script.effect("platform.start_job", name, *command, pin):
+        with self._world.script.effect("workloads.start_job", name, *command, pin):
             deadline.check()
             self._jobs.start(name, command, self._image_as_frozen(project, pin), run_id)
 
     def inspect_job(self, name: str) -> JobStatus | None:
-        self._world.script.look("platform.inspect_job")
+        self._world.script.look("workloads.inspect_job")
         return self._jobs.inspect(name)
 
     def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
-        self._world.script.look("platform.wait_job")
+        self._world.script.look("workloads.wait_job")
         return self._jobs.wait(name, deadline, tell)
 
     def stop_job(self, name: str) -> None:
-        with self._world.script.effect("platform.stop_job", name):
+        with self._world.script.effect("workloads.stop_job", name):
             self._jobs.stop(name)
 
     def end_jobs(self, run_id: str) -> None:
-        with self._world.script.effect("platform.end_jobs", run_id):
+        with self._world.script.effect("workloads.end_jobs", run_id):
             for job in self._world.jobs.values():
                 if job.run_id == run_id and job.running:
                     self._jobs.stop(job.name)
 
     def save_job_log(self, name: str, path: Path) -> str:
-        with self._world.script.effect("platform.save_job_log", name):
+        with self._world.script.effect("workloads.save_job_log", name):
             return self._jobs.save_log(name, path)
 
     def remove_job(self, name: str) -> None:
-        with self._world.script.effect("platform.remove_job", name):
+        with self._world.script.effect("workloads.remove_job", name):
             self._jobs.remove(name)
 
     def run_host_command(
         self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, deadline: Deadline
     ) -> int:
-        with self._world.script.effect("platform.run_host_command", *command):
+        with self._world.script.effect("workloads.run_host_command", *command):
             deadline.check()
             run = self._world.host_commands.get(command[0])
             if run is None:

@@ -13,7 +13,7 @@ from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus
 from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 
 
-class Platform(Protocol):
+class Workloads(Protocol):
     """The app's project and the engine on which it runs. Raises `PlatformError`."""
 
     def inspect_engine(self) -> EngineInfo:
