@@ -1,4 +1,4 @@
-"""Repeat one case: python -m tests.failpoints "migration fails" platform.start_job.after --tear half."""
+"""Repeat one case: python -m tests.faults.failpoints "migration fails" workloads.start_job.after --tear half."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.faults.failpoints.scenes import MORE_STORIES, Scene
 
 def main() -> int:
     """Kill, recover, judge; the exit code is 1 where something is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.failpoints")
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.failpoints")
     parser.add_argument("story", choices=MORE_STORIES)
-    parser.add_argument("point", help="such as platform.start_job.after, or journal.prepared.before#3")
+    parser.add_argument("point", help="such as workloads.start_job.after, or journal.prepared.before#3")
     parser.add_argument("--tear", choices=("whole", "lost", "half"), default="whole")
     parser.add_argument("--second", metavar="POINT", help="a point of the recovery, which is killed there")
     told = parser.parse_args()

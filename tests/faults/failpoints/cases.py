@@ -31,7 +31,7 @@ class Case:
     def command(self) -> str:
         """What repeats it."""
         second = f" --second {self.second}" if self.second else ""
-        return f"python -m tests.failpoints {shlex.quote(self.story)} {self.point} --tear {self.tear}{second}"
+        return f"python -m tests.faults.failpoints {shlex.quote(self.story)} {self.point} --tear {self.tear}{second}"
 
 
 def list_cases(scene: Scene, story: str) -> list[Case]:

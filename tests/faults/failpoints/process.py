@@ -1,9 +1,9 @@
 """The real command line with points around its real adapters, killed by SIGKILL where it is told to die.
 
-    python -m tests.faults.failpoints.process --die-at platform.start_job.after -- run upgrade.yaml --force
+    python -m tests.faults.failpoints.process --die-at workloads.start_job.after -- run upgrade.yaml --force
     python -m tests.faults.failpoints.process --record reached.txt -- recover upgrade.yaml
 
-``--record`` appends one line for each point that is reached, ``effect platform.start_job.before``; a run without
+``--record`` appends one line for each point that is reached, ``effect workloads.start_job.before``; a run without
 ``--die-at`` so tells which names there are.
 """
 

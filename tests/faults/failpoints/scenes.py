@@ -11,6 +11,7 @@ from typing import Literal
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.journal.journal import Journal
 from orchestrator.machine.resume import Mode
 from orchestrator.reports.report import RunReport
 from orchestrator.run.listener import Listener
@@ -175,8 +176,16 @@ class Scene:
         if command == "run":
             request = ReleaseRequest(version=self.story.version)
             return Service(self.plan, KINDS, ports).run(request, assume_yes=True, listener=Listener())
-        way = Takeover(self.plan, KINDS, ports)
+        way = Takeover(self.plan, KINDS, ports, journal=self._open_unfinished())
         return way.take_up(command, announce=lambda run, move: None, listener=Listener())
+
+    def _open_unfinished(self) -> Journal | None:
+        """The journal of an unfinished run, open for reading, as the command line finds it."""
+        journal = Journal.open_existing(self.directory)
+        if journal is not None and journal.find_unfinished() is None:
+            journal.close()
+            return None
+        return journal
 
 
 def add_neighbours(world: FakeWorld) -> None:

@@ -36,6 +36,7 @@ def test_a_case_that_goes_wrong_is_told_with_the_command_that_repeats_it() -> No
     told = tell_broken([(case, ["X1 served by one: nobody serves"]), (Case("good", "journal.end.after"), [])])
     assert told.splitlines() == [
         "1 of 2 cases:",
-        "python -m tests.failpoints 'health fails' platform.write_pin.after --tear half --second database.swap.before",
+        "python -m tests.faults.failpoints 'health fails' workloads.write_pin.after --tear half"
+        " --second database.swap.before",
         "  X1 served by one: nobody serves",
     ]

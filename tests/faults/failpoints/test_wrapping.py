@@ -110,8 +110,8 @@ def test_the_command_line_dies_at_the_named_point_and_tells_which_it_has_passed(
         process.run_command(["run", plan, "--force", "--version", "v1.1.0"], points)
     lines = reached.read_text(encoding="utf-8").splitlines()
     assert "effect journal.prepared.after" in lines
-    assert "effect platform.start_job.before" in lines
-    assert "effect platform.start_job.after" not in lines
+    assert "effect workloads.start_job.before" in lines
+    assert "effect workloads.start_job.after" not in lines
     assert "workloads.start_job" not in bench.world.chain()
 
 

@@ -76,7 +76,7 @@ def wait_for(
     expected = Expectation(("app",), "sha256:1", "1.1.0" if url else None)
     began, deadline = app.clock.monotonic(), Deadline(app.clock, PATIENCE_S)
     since = await_steady(
-        check, expected, platform=app, probe=app, clock=app.clock, deadline=deadline, tell=tell, is_excused=is_excused
+        check, expected, workloads=app, probe=app, clock=app.clock, deadline=deadline, tell=tell, is_excused=is_excused
     )
     return since - began, app.clock.monotonic() - began
 
