@@ -8,7 +8,6 @@ from typing import Protocol
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.model.backups import FolderFacts
-from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 from orchestrator.core.ports.progress import Report
 
 

@@ -6,8 +6,6 @@ import threading
 from datetime import datetime
 from typing import Protocol
 
-from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
-
 
 class Clock(Protocol):
     """Wall time for people, monotonic time for deadlines."""

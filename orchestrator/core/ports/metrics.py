@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
-
 
 class MetricsFile(Protocol):
     """The page that a monitoring system reads."""

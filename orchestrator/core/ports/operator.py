@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from orchestrator.core.model.progress import Question
-from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 
 
 class Operator(Protocol):

@@ -10,7 +10,6 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.foresight import Neighbourhood, Obstacle, PlannedUse
 from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus, ServiceStatus
-from orchestrator.core.ports.database import Database as Database  # noqa: PLC0414 - part of what is found here
 
 
 class Workloads(Protocol):
