@@ -34,7 +34,7 @@ class Backup(StateKind[Options]):
         return (f"dump the database into {folder.path}, then read the file back",)
 
     def prepare(self, ctx: StateContext[Options]) -> tuple[Artifact]:
-        """The file."""
+        """Return the row of the file."""
         path = choose_backup(ctx, version=ctx.require(Current).version)
         return (intend(ctx, ArtifactKind.BACKUP, str(path)),)
 

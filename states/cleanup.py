@@ -80,7 +80,7 @@ def _choose_backups(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
 
 
 def _choose_databases(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
-    """Snapshots that nothing leads back to, and what has been set aside for long enough."""
+    """Choose snapshots that nothing leads back to, and databases whose time in quarantine is over."""
     if ctx.ports.database is None:
         return ()
     now, ended = ctx.ports.clock.now(), {run.run_id: run for run in ctx.history.ended_runs()}

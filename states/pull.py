@@ -47,7 +47,7 @@ class Pull(StateKind[PullOptions]):
         return (f"download {image}" if ctx.options.network else f"assert that {image} is here, without the network",)
 
     def prepare(self, ctx: StateContext[PullOptions]) -> tuple[Artifact]:
-        """The name under which the old image will be kept."""
+        """Return the row of the name under which the old image will be kept."""
         return (intend(ctx, ArtifactKind.IMAGE, f"upgrade-orchestrator/kept:{ctx.run_id}", store=""),)
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:

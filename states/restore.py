@@ -76,7 +76,7 @@ class Restore(StateKind[RestoreOptions]):
         return ("swap the snapshot in, in one transaction; keep the failed database aside",)
 
     def prepare(self, ctx: StateContext[RestoreOptions]) -> tuple[Learned, ...]:
-        """Where the failed database is set aside, and where a backup is restored if there is no snapshot."""
+        """Return the rows of the database to set aside, and of the one to restore where there is no snapshot."""
         live, existing = _live(ctx), set[str]()
         with suppress(StateError):  # what cannot be asked now is waited for once the writers are ended
             existing |= ctx.database().sizes().keys()
@@ -138,7 +138,7 @@ def _bring_back(ctx: StateContext[RestoreOptions]) -> Result:
 
 
 def _find_aside(ctx: StateContext[RestoreOptions]) -> Artifact | None:
-    """The row of the failed database; another one is of the data that an exchange has set aside."""
+    """Return the row of the failed database, not that of the data that an exchange has set aside."""
     rows = ctx.ledger.find(ArtifactKind.QUARANTINE, run=ctx.run_id, states=(ArtifactState.INTENDED,))
     snapshot = ctx.find(Snapshot)
     return next((row for row in reversed(rows) if snapshot is None or row.ref != snapshot.database), None)
@@ -148,7 +148,7 @@ def _find_aside(ctx: StateContext[RestoreOptions]) -> Artifact | None:
 def _find_swapped(
     ctx: StateContext[RestoreOptions], database: Database, aside: Artifact, existing: Mapping[str, int]
 ) -> str | None:
-    """Where an earlier attempt has set the failed database aside; None where it has not."""
+    """Return the name under which an earlier attempt has set the failed database aside; None where none has."""
     other, snapshot = find_other_data(ctx), ctx.find(Snapshot)
     if snapshot is not None and snapshot.database is not None and snapshot.database in existing:
         return None
@@ -173,7 +173,7 @@ def _find_by_identity(database: Database, snapshot: Snapshot, existing: Mapping[
 
 
 def _tell_swapped(ctx: StateContext[RestoreOptions], source: str, aside: Artifact) -> tuple[Artifact, ...]:
-    """The rows after the swap, and after that of an exchange whose end the journal lacks."""
+    """Build the rows after the swap, and after that of an exchange whose end the journal lacks."""
     other, live, ledger = find_other_data(ctx), _live(ctx), ctx.ledger
     if other is not None and other.state is not ArtifactState.LIVE:
         ledger = ledger.joined(ledger.exchange(ctx.run_id, other, _find_row(ledger, source), live))

@@ -57,7 +57,7 @@ class RestoreBeside(StateKind[RestoreBesideOptions]):
         return (f"restore {ctx.options.file} beside the live database and compare it",)
 
     def prepare(self, ctx: StateContext[RestoreBesideOptions]) -> tuple[Artifact]:
-        """The database that the backup is restored as."""
+        """Return the row of the database that the backup is restored as."""
         if (earlier := find_intended(ctx, ArtifactKind.RESTORED)) is not None:
             return (earlier,)
         database = ctx.database()

@@ -119,7 +119,7 @@ def _quiesce(
 
 
 def _tell_made(ctx: StateContext[StopOptions], snapshot: Snapshot) -> tuple[Artifact, ...]:
-    """Which of both that were intended is there."""
+    """Build the rows of the copy and of the dump: one of both was made."""
     dump, copy = require_intended(ctx, ArtifactKind.BACKUP), find_intended(ctx, ArtifactKind.SNAPSHOT)
     made, other = (copy, dump) if snapshot.database else (dump, copy)
     return (*((made.whole(),) if made else ()), *((other.gone(),) if other else ()))

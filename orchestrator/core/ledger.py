@@ -62,27 +62,27 @@ class Artifact(FrozenModel):
 
     @property
     def made_by(self) -> str:
-        """The run that made it."""
+        """Return the run that made it."""
         return self.id.partition("/")[0]
 
     def whole(self) -> Artifact:
-        """This row, once the artifact is proven to be complete."""
+        """Return this row for an artifact that is proven to be complete."""
         return self.model_copy(update={"state": ArtifactState.WHOLE})
 
     def gone(self) -> Artifact:
-        """This row, once the artifact is not there any more."""
+        """Return this row for an artifact that is not there any more."""
         return self.model_copy(update={"state": ArtifactState.GONE})
 
     def live(self, run: str, ref: str) -> Artifact:
-        """This row, once a run has made its data the live ones under the name ``ref``."""
+        """Return this row for data that a run has made the live ones under the name ``ref``."""
         return self.model_copy(update={"state": ArtifactState.LIVE, "run": run, "ref": ref})
 
     def aside(self, run: str, ref: str) -> Artifact:
-        """This row, once a run has set its data aside under the name ``ref``."""
+        """Return this row for data that a run has set aside under the name ``ref``."""
         return self.model_copy(update={"state": ArtifactState.ASIDE, "run": run, "ref": ref})
 
     def keep_for_operator(self) -> Artifact:
-        """This row, where only an operator may remove the artifact."""
+        """Return this row for an artifact that only an operator may remove."""
         return self.model_copy(update={"needed_until": NeededUntil.DROPPED})
 
 
@@ -96,7 +96,7 @@ class Ledger:
     rows: Mapping[str, Artifact] = field(default_factory=dict)
 
     def joined(self, changed: Iterable[object]) -> Ledger:
-        """This ledger with the rows among ``changed`` in place of earlier ones; a row that is gone stays so."""
+        """Return this ledger with the rows among ``changed`` in place of earlier ones; a row that is gone stays so."""
         rows = dict(self.rows)
         for one in changed:
             if isinstance(one, Artifact) and not is_gone(rows.get(one.id)):
@@ -104,7 +104,7 @@ class Ledger:
         return Ledger(rows)
 
     def get(self, artifact_id: str) -> Artifact | None:
-        """The row with this id, unless the artifact is gone."""
+        """Return the row with this id, unless the artifact is gone."""
         found = self.rows.get(artifact_id)
         return None if is_gone(found) else found
 
@@ -115,7 +115,7 @@ class Ledger:
         store: str | None = None,
         states: Collection[ArtifactState] = (),
     ) -> tuple[Artifact, ...]:
-        """Rows of artifacts that are not gone; of these kinds, of this run and store, in these states, where named."""
+        """Select rows of artifacts that are not gone, by kind, run, store and state where given."""
         return tuple(
             row
             for row in self.rows.values()
@@ -136,7 +136,7 @@ class Ledger:
         replaces: str | None = None,
         needed_until: NeededUntil = NeededUntil.RETENTION,
     ) -> Artifact:
-        """The row to write before an artifact is made; an earlier attempt of the run with this ``ref`` has one."""
+        """Build the row to write before an artifact is made; a repeated attempt gets the row that has this ``ref``."""
         for row in self.find(kind, run=run, store=store, states=_MADE_ANEW):
             if row.ref == ref:
                 return row.model_copy(update={"state": ArtifactState.INTENDED})
@@ -153,15 +153,15 @@ class Ledger:
         )
 
     def find_intended(self, run: str, kind: ArtifactKind) -> Artifact | None:
-        """The newest row of this kind that the run has intended and not made yet."""
+        """Return the newest row of this kind that the run has intended and not made yet."""
         return next(reversed(self.find(kind, run=run, states=(ArtifactState.INTENDED,))), None)
 
     def find_live(self, store: str) -> Artifact | None:
-        """The row whose data a store works on; None where they are no artifact of ours."""
+        """Return the row of the live data of a store; None where they are no artifact of ours."""
         return next(reversed(self.find(store=store, states=(ArtifactState.LIVE,))), None)
 
     def exchange(self, run: str, incoming: Artifact, outgoing: Artifact, live: str) -> tuple[Artifact, ...]:
-        """The rows after ``incoming`` has taken the place of the data named ``live``, which lie at ``outgoing`` now.
+        """Build the rows after ``incoming`` has taken the place of the data named ``live``, now at ``outgoing``.
 
         Data that have a row of their own keep it, so that it says where they are; `outgoing` is gone then.
         """
@@ -173,10 +173,10 @@ class Ledger:
 
 
 def is_gone(row: Artifact | None) -> bool:
-    """Whether there is a row, and its artifact is gone."""
+    """Tell whether there is a row, and its artifact is gone."""
     return row is not None and row.state is ArtifactState.GONE
 
 
 def build_id(run: str, kind: ArtifactKind, number: int = 1) -> str:
-    """Id of the row of a run's artifact of this kind, the ``number``-th of them."""
+    """Build the id of the row of a run's artifact of this kind, the ``number``-th of them."""
     return f"{run}/{kind}" if number == 1 else f"{run}/{kind}/{number}"

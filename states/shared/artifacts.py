@@ -29,20 +29,20 @@ def intend(
     store: str = DATABASE,
     until: NeededUntil = NeededUntil.RETENTION,
 ) -> Artifact:
-    """The row to return from ``prepare`` for an artifact that ``perform`` makes."""
+    """Build the row to return from ``prepare`` for an artifact that ``perform`` makes."""
     return ctx.ledger.intend(ctx.run_id, kind, ref, store=store, needed_until=until)
 
 
 def find_intended(ctx: StateContext[Any], kind: ArtifactKind) -> Artifact | None:
-    """The row that ``prepare`` has written, of this attempt or of an earlier one."""
+    """Return the row that ``prepare`` has written, of this attempt or of an earlier one."""
     return ctx.ledger.find_intended(ctx.run_id, kind)
 
 
 def require_intended(ctx: StateContext[Any], kind: ArtifactKind) -> Artifact:
-    """As `find_intended`, where ``prepare`` always writes one.
+    """Return the row that ``prepare`` has written.
 
     Raises:
-        InvariantError: it has not.
+        InvariantError: it has written none.
     """
     found = find_intended(ctx, kind)
     if found is None:
@@ -51,17 +51,17 @@ def require_intended(ctx: StateContext[Any], kind: ArtifactKind) -> Artifact:
 
 
 def find_other_data(ctx: StateContext[Any]) -> Artifact | None:
-    """The data that an exchange is to swap in; None where the run makes no exchange."""
+    """Return the row of the data that an exchange swaps in; None where the run makes no exchange."""
     chosen = ctx.find(OtherData)
     return ctx.ledger.rows.get(chosen.artifact) if chosen else None
 
 
 def build_name(live: str, run_id: str, kind: ArtifactKind, *, role: str = "") -> str:
-    """Name for data beside the live ones; carries the run, for people. At most 63 bytes."""
+    """Build a name for data beside the live ones; it carries the run, for people. At most 63 bytes."""
     return f"{live[:_NAME_AT_MOST]}__{role or _ROLES[kind]}_{run_id.replace('-', '_')}"
 
 
 def choose_free(name: str, existing: Collection[str]) -> str:
-    """This name, or where others have taken it the first free one with a number behind it."""
+    """Return this name, or the first free one with a number behind it where others have taken it."""
     others = (f"{name}_{number}" for number in range(2, _OTHERS_AT_MOST))
     return name if name not in existing else next((other for other in others if other not in existing), name)
