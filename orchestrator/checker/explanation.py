@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from orchestrator.checker.findings import Finding, check_plan
 from orchestrator.checker.search import SAVED, TraceStep
 from orchestrator.core.errors import PlanError
-from orchestrator.core.state_kind import StateKind
+from orchestrator.core.state_kind import Kinds
 from orchestrator.plan.schema import Plan
 
 UNSAFE = "plan.unsafe"
 
 
-def require_safe(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> tuple[Finding, ...]:
+def require_safe(plan: Plan, kinds: Kinds) -> tuple[Finding, ...]:
     """Check a plan against the model and return the warnings.
 
     Raises:

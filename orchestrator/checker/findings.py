@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from orchestrator.checker.invariants import Violation
 from orchestrator.checker.rules import RULES, Blame, Level, Rule
 from orchestrator.checker.search import Counterexample, Search, TraceStep
 from orchestrator.core.kind_model import Step
-from orchestrator.core.state_kind import FAILED, TIMEOUT, StateKind
+from orchestrator.core.state_kind import FAILED, TIMEOUT, Kinds
 from orchestrator.machine.resume import limit_transitions
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.load import read_tree
@@ -39,9 +38,7 @@ class Finding:
         return self.rule.level is Level.ERROR
 
 
-def check_plan(
-    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], *, rules: Collection[str] = tuple(RULES)
-) -> tuple[Finding, ...]:
+def check_plan(plan: Plan, kinds: Kinds, *, rules: Collection[str] = tuple(RULES)) -> tuple[Finding, ...]:
     """Explore the plan and return its findings, errors first, each fault once for each line of the plan.
 
     ``rules``: numbers of the rules to check.
@@ -53,7 +50,7 @@ def check_plan(
     return _choose([explainer.explain(example) for example in counterexamples if example.violation.rule in rules])
 
 
-def _measure(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], search: Search) -> Iterator[Counterexample]:
+def _measure(plan: Plan, kinds: Kinds, search: Search) -> Iterator[Counterexample]:
     """Find what no path shows: too many transitions, former names of kinds, too long an outage."""
     bounded = [spec.name for spec in plan.states.values() if spec.attempts is not None]
     limit = limit_transitions(plan)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from orchestrator.core.state_kind import StateKind
+from orchestrator.core.state_kind import Kinds
 from orchestrator.journal.journal import Record
 from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
 from orchestrator.plan.schema import Plan, StateSpec
@@ -44,7 +44,7 @@ class RecoveryMoves:
     """The recovery moves of one plan, each case computed once."""
 
     plan: Plan
-    kinds: Mapping[str, type[StateKind[Any]]]
+    kinds: Kinds
     _known: dict[tuple[object, ...], tuple[How, bool, str, bool]] = field(default_factory=dict)
 
     def find(self, cut: CutPoint, mode: Mode) -> RecoveryMove:

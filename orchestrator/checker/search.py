@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orchestrator.checker.invariants import Arrival, Violation, check_end, check_entry
 from orchestrator.checker.model import Model, begin, close_again, complete, reboot, save
@@ -14,9 +14,9 @@ from orchestrator.checker.recovery_moves import CutPoint, RecoveryMove, Recovery
 from orchestrator.core.facts import TargetRelease
 from orchestrator.core.kind_model import NO_CAPABILITY, Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.core.state_kind import INTERRUPTED, StateKind
+from orchestrator.core.state_kind import EXHAUSTED, INTERRUPTED, Kinds, StateKind
 from orchestrator.machine.resume import How, Mode, changes_app
-from orchestrator.plan.schema import EXHAUSTED, Plan, StateSpec
+from orchestrator.plan.schema import Plan, StateSpec
 
 KILLED, POWER_LOST, SAVED = "killed", "power lost", "users save"
 
@@ -56,7 +56,7 @@ class Counterexample:
     step: Step | None = None
 
 
-def read_traits(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> PlanTraits:
+def read_traits(plan: Plan, kinds: Kinds) -> PlanTraits:
     """Return the traits of the plan that the kinds need to declare their effects."""
     blank = PlanTraits(database=plan.database is not None, migrates=False)
     found = (kinds[spec.kind].effects(spec.options, blank) for spec in plan.states.values())
@@ -74,7 +74,7 @@ class Search:
     """Search of one plan. ``enforced``: rules behind whose violation nothing is explored."""
 
     plan: Plan
-    kinds: Mapping[str, type[StateKind[Any]]]
+    kinds: Kinds
     enforced: frozenset[str]
     counterexamples: dict[tuple[str, ...], Counterexample] = field(default_factory=dict)
     effects: dict[str, Effects] = field(default_factory=dict)

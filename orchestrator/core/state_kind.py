@@ -48,6 +48,7 @@ DONE = "done"
 FAILED = "failed"
 TIMEOUT = "timeout"
 INTERRUPTED = "interrupted"
+EXHAUSTED = "exhausted"
 
 
 class CrashRule(StrEnum):
@@ -300,14 +301,18 @@ class StateKind(ABC, Generic[OptionsT]):
         return Observation.DONE
 
 
-class KindTable(Mapping[str, type[StateKind[Any]]]):
+Kind = type[StateKind[Any]]
+Kinds = Mapping[str, Kind]
+
+
+class KindTable(Kinds):
     """Kinds by name. A former name finds its kind too, but is not listed."""
 
-    def __init__(self, kinds: Sequence[type[StateKind[Any]]]) -> None:
+    def __init__(self, kinds: Sequence[Kind]) -> None:
         self._kinds = {kind.kind: kind for kind in kinds}
         self._former = {name: kind for kind in kinds for name in kind.former_names}
 
-    def __getitem__(self, name: str) -> type[StateKind[Any]]:
+    def __getitem__(self, name: str) -> Kind:
         return self._kinds.get(name) or self._former[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from orchestrator.core.errors import HealthError, RefusedError, StateError
 from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, Known, TargetRelease
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.release_finder import ReleaseRequest
-from orchestrator.core.state_kind import Options, Ports, StateContext, StateKind
+from orchestrator.core.state_kind import Kinds, Options, Ports, StateContext
 from orchestrator.doctor import host_checks
 from orchestrator.doctor.check_runner import Check
 from orchestrator.doctor.findings import DoctorWarning
@@ -40,7 +40,7 @@ class LiveChecks:
     """Tries what needs the outside; results of a check are kept for the later ones. ``folder`` is its own."""
 
     plan: Plan
-    kinds: Mapping[str, type[StateKind[Any]]]
+    kinds: Kinds
     ports: Ports
     plan_findings: Sequence[PlanFinding]
     folder: Path

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from orchestrator.core.errors import PlanError, UsageError
-from orchestrator.core.state_kind import StateKind
+from orchestrator.core.state_kind import Kinds
 from orchestrator.init.compose_text import list_services
 from orchestrator.init.reading import read_compose_files
 from orchestrator.plan.load import read_tree
@@ -16,7 +15,7 @@ from orchestrator.plan.target import build_target
 from orchestrator.plan.tree import KeyPath, Problems, suggest
 
 
-def require_known_services(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> None:
+def require_known_services(plan: Plan, kinds: Kinds) -> None:
     """Check that the project has every service that the plan names, where its compose files are at hand.
 
     Raises:
@@ -54,7 +53,7 @@ def _find_known(folder: Path) -> frozenset[str]:
     return frozenset(name for one in names for name in one or ())
 
 
-def _find_named(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> Iterator[tuple[KeyPath, str]]:
+def _find_named(plan: Plan, kinds: Kinds) -> Iterator[tuple[KeyPath, str]]:
     target = build_target(plan, kinds)
     yield from ((("target", "services", place), name) for place, name in enumerate(target.services))
     yield from ((("target", "disconnect", place), name) for place, name in enumerate(target.disconnect))

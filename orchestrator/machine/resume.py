@@ -6,14 +6,14 @@ journal: the world is never more than one state ahead of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.facts import Started
 from orchestrator.core.model.effects import EffectScope
-from orchestrator.core.state_kind import FAILED, INTERRUPTED, CrashRule, StateKind
+from orchestrator.core.state_kind import FAILED, INTERRUPTED, CrashRule, Kind, Kinds, StateKind
 from orchestrator.journal.journal import Record
 from orchestrator.plan.schema import Plan, StateSpec
 
@@ -62,9 +62,7 @@ class _Cut:
     before: str | None
 
 
-def choose_move(
-    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], mode: Mode
-) -> ResumeAction:
+def choose_move(plan: Plan, kinds: Kinds, records: Sequence[Record], mode: Mode) -> ResumeAction:
     """Choose the next move of a run whose journal ends with ``records``."""
     if not any(record.record == "opened" for record in records):
         found = "It was cut off while it was being opened."
@@ -98,13 +96,13 @@ def limit_transitions(plan: Plan) -> int:
     return max(TRANSITIONS_AT_MOST, 2 * len(plan.states))
 
 
-def is_touched(kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record]) -> bool:
+def is_touched(kinds: Kinds, records: Sequence[Record]) -> bool:
     """Tell whether a state was entered that changes the app or its database."""
     entered = (kinds[str(record.payload["kind"])] for record in records if record.record == "entered")
     return any(changes_app(kind) for kind in entered)
 
 
-def changes_app(kind: type[StateKind[Any]] | StateKind[Any]) -> bool:
+def changes_app(kind: Kind | StateKind[Any]) -> bool:
     """Tell whether a state of this kind may change the app or its database."""
     return kind.scope not in _CHANGES_NOTHING_OF_THE_APP
 
@@ -122,9 +120,7 @@ def _find_bound(plan: Plan, cut: _Cut, records: Sequence[Record]) -> ResumeActio
     return None
 
 
-def _choose(
-    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], cut: _Cut, mode: Mode
-) -> ResumeAction:
+def _choose(plan: Plan, kinds: Kinds, records: Sequence[Record], cut: _Cut, mode: Mode) -> ResumeAction:
     spec, found = plan.states[cut.state], _tell(cut)
     rule = kinds[spec.kind].crash_rule
     if cut.entered and spec.interrupted is not None:
@@ -157,7 +153,7 @@ def _apply(spec: StateSpec, rule: CrashRule, cut: _Cut, mode: Mode, found: str) 
 
 
 # Behind a closed gate nothing starts it again but we: after a reboot it is down, which says nothing about its health.
-def _judge(kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], cut: _Cut, found: str) -> ResumeAction:
+def _judge(kinds: Kinds, records: Sequence[Record], cut: _Cut, found: str) -> ResumeAction:
     entered = [record for record in records if record.record == "entered"]
     starts = [record.state for record in entered if Started in kinds[str(record.payload["kind"])].provides]
     state = starts[-1] if starts else cut.state
@@ -166,9 +162,7 @@ def _judge(kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record],
     )
 
 
-def _turn_back(
-    plan: Plan, kinds: Mapping[str, type[StateKind[Any]]], records: Sequence[Record], cut: _Cut, found: str
-) -> ResumeAction:
+def _turn_back(plan: Plan, kinds: Kinds, records: Sequence[Record], cut: _Cut, found: str) -> ResumeAction:
     reason = "Nobody is here to go on with it, and no data was written yet."
     if is_touched(kinds, records):
         return _fail(plan.states[cut.state], found, reason)

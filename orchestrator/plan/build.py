@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.core.errors import InvariantError
+from orchestrator.core.state_kind import Kinds
 from orchestrator.plan.forms import PlanForm, read_form
-from orchestrator.plan.schema import Kind, Plan
+from orchestrator.plan.schema import Plan
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from orchestrator.plan.states import States, read_states
 from orchestrator.plan.structure import check_gate_opens, check_graph
 from orchestrator.plan.tree import Entry, Node, Problems, build_node, suggest
 
 
-def build_plan(tree: Node, source: Path, text: str, kinds: Mapping[str, Kind], problems: Problems) -> Plan:
+def build_plan(tree: Node, source: Path, text: str, kinds: Kinds, problems: Problems) -> Plan:
     """Build the plan that ``tree`` describes.
 
     Raises:
@@ -86,9 +87,7 @@ def _check_initial(tree: Node, states: States, problems: Problems) -> str | None
     return word
 
 
-def _check_database(
-    tree: Node, states: States, kinds: Mapping[str, Kind], problems: Problems, *, standard: bool
-) -> None:
+def _check_database(tree: Node, states: States, kinds: Kinds, problems: Problems, *, standard: bool) -> None:
     needing = [state for state in states.states.values() if kinds[state.kind].needs_database]
     if not needing or ("database" in tree.entries and tree.entries["database"].node.value is not None):
         return

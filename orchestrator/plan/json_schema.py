@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from pydantic import BaseModel
 
+from orchestrator.core.state_kind import EXHAUSTED, FAILED, TIMEOUT, Kind, Kinds
 from orchestrator.plan.forms import EndForm, PlanForm, StateForm
-from orchestrator.plan.schema import COMMON_OUTCOMES, EXHAUSTED, FAILED, TIMEOUT, Kind
+from orchestrator.plan.schema import COMMON_OUTCOMES
 
 Schema = dict[str, object]
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 
 
-def render_json_schema(kinds: Mapping[str, Kind]) -> str:
+def render_json_schema(kinds: Kinds) -> str:
     """Render the schema as the text of ``plans/plan.schema.json``."""
     return json.dumps(build_json_schema(kinds), indent=2, ensure_ascii=False) + "\n"
 
 
-def build_json_schema(kinds: Mapping[str, Kind]) -> Schema:
+def build_json_schema(kinds: Kinds) -> Schema:
     """Build the schema of a whole plan, each kind with its own outcomes and options."""
     definitions: Schema = {}
     plan = _model_schema(PlanForm, "", definitions)

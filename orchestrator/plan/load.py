@@ -17,8 +17,9 @@ import yaml
 
 from orchestrator.core.errors import PlanError
 from orchestrator.core.files import read_beginning
+from orchestrator.core.state_kind import Kinds
 from orchestrator.plan.build import build_plan
-from orchestrator.plan.schema import Kind, Plan
+from orchestrator.plan.schema import Plan
 from orchestrator.plan.tree import Entry, Node, Position, Problems, Scalar
 
 MAX_BYTES = 1024 * 1024
@@ -34,7 +35,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,2})?", re.ASCII)
 
 
-def load_plan(path: Path, kinds: Mapping[str, Kind]) -> Plan:
+def load_plan(path: Path, kinds: Kinds) -> Plan:
     """Read and check the plan in a file; relative paths in it start at its folder.
 
     Raises:
@@ -43,7 +44,7 @@ def load_plan(path: Path, kinds: Mapping[str, Kind]) -> Plan:
     return parse_plan(_read_text(path), path, kinds)
 
 
-def parse_plan(text: str, source: Path, kinds: Mapping[str, Kind]) -> Plan:
+def parse_plan(text: str, source: Path, kinds: Kinds) -> Plan:
     """Check the text of a plan as if it stood in ``source``.
 
     Raises:

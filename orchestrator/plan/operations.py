@@ -10,7 +10,8 @@ from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.plan.schema import Kind, Plan, StateSpec
+from orchestrator.core.state_kind import Kinds
+from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.plan.states import read_states
 from orchestrator.plan.tree import Entry, Json, Position, Problems, build_node
 
@@ -18,7 +19,7 @@ _NOWHERE = Position(1, 1)
 _INHERITED = frozenset({"backup", "stop", "start", "health", "commit", "restore", "rollback"})
 
 
-def derive_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
+def derive_rollback(plan: Plan, kinds: Kinds) -> Plan:
     """Derive the machine back to the version and the data that the last upgrade replaced."""
     return _derive(
         plan,
@@ -33,7 +34,7 @@ def derive_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
     )
 
 
-def derive_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign: bool) -> Plan:
+def derive_reload(plan: Plan, kinds: Kinds, file: Path, *, foreign: bool) -> Plan:
     """Derive the machine that brings the data of a backup; the version stays."""
     options: dict[str, Json] = {"file": str(file), "foreign": foreign}
     return _derive(
@@ -51,7 +52,7 @@ def derive_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign:
     )
 
 
-def derive_again(plan: Plan, kinds: Mapping[str, Kind], request: Mapping[str, object], recorded: Set[str]) -> Plan:
+def derive_again(plan: Plan, kinds: Kinds, request: Mapping[str, object], recorded: Set[str]) -> Plan:
     """Derive the machine of an earlier run from the request in its journal.
 
     ``recorded``: names of states in its records. A run that began under the former names of kinds keeps them.
@@ -64,7 +65,7 @@ def derive_again(plan: Plan, kinds: Mapping[str, Kind], request: Mapping[str, ob
     return plan
 
 
-def _name_as_recorded(plan: Plan, kinds: Mapping[str, Kind], recorded: Set[str]) -> Plan:
+def _name_as_recorded(plan: Plan, kinds: Kinds, recorded: Set[str]) -> Plan:
     former = {name: old for name in kinds for old in kinds[name].former_names}
     if recorded.isdisjoint(former.values()):
         return plan
@@ -100,7 +101,7 @@ def _state(kind: str, **then: Json) -> dict[str, Json]:
     return {"kind": kind, "then": then}
 
 
-def _derive(plan: Plan, kinds: Mapping[str, Kind], initial: str, states: dict[str, Json]) -> Plan:
+def _derive(plan: Plan, kinds: Kinds, initial: str, states: dict[str, Json]) -> Plan:
     problems = Problems()
     found = read_states(Entry(_NOWHERE, build_node(states, _NOWHERE)), kinds, problems, plan.source.absolute().parent)
     problems.raise_if_any(plan.source)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,70 +24,17 @@ from pydantic import (
     model_validator,
 )
 
-from orchestrator.core.facts import Fact
-from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.state_kind import EXHAUSTED, INTERRUPTED, TIMEOUT
 from orchestrator.plan.durations import Duration
 from orchestrator.plan.words import check_database_name, check_migration, check_version_variable
 
 #: Outcomes besides a kind's own that ``then`` may name.
-TIMEOUT, INTERRUPTED, EXHAUSTED, FAILED, DONE = "timeout", "interrupted", "exhausted", "failed", "done"
 COMMON_OUTCOMES: Mapping[str, str] = {
     TIMEOUT: "its deadline is over; left out, it goes where `failed` goes",
     INTERRUPTED: "the run was cut off in this state; left out, the kind's crash rule decides",
     EXHAUSTED: "it would be entered once more than `attempts` allows",
 }
-
-
-class Kind(Protocol):
-    """The part of a kind of state that the plan language needs; the classes of ``states/`` satisfy it."""
-
-    @property
-    def kind(self) -> str:
-        """Its name in a plan."""
-
-    @property
-    def former_names(self) -> tuple[str, ...]:
-        """Names that it had; a plan may still use them, and `lint` advises against it."""
-
-    @property
-    def summary(self) -> str:
-        """Its effect in one sentence."""
-
-    @property
-    def outcomes(self) -> Mapping[str, str]:
-        """Each of its own outcomes, with its meaning."""
-
-    @property
-    def timeout_s(self) -> float:
-        """Its deadline where the plan gives none."""
-
-    @property
-    def Options(self) -> type[BaseModel]:  # noqa: N802 (a class is what is found there)
-        """The shape of its ``with:``."""
-
-    @property
-    def provides(self) -> tuple[type[Fact], ...]:
-        """The facts that it proves."""
-
-    @property
-    def compensation(self) -> bool:
-        """Whether it goes back."""
-
-    @property
-    def needs_database(self) -> bool:
-        """Whether a plan that uses it must name a database."""
-
-    @property
-    def scope(self) -> EffectScope:
-        """The most that it may change."""
-
-    @property
-    def opens_gate(self) -> bool:
-        """Whether users reach the new version once it is done."""
-
-    def closes_gate(self, options: BaseModel) -> bool:
-        """Tell whether with these options it leaves the new version where no user reaches it."""
 
 
 def check_image(text: str) -> str:

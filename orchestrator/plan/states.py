@@ -12,9 +12,10 @@ from typing import Final
 from pydantic import BaseModel
 
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.state_kind import EXHAUSTED, FAILED, INTERRUPTED, TIMEOUT, Kind, Kinds
 from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, StateForm, read_form
-from orchestrator.plan.schema import COMMON_OUTCOMES, EXHAUSTED, FAILED, INTERRUPTED, TIMEOUT, Kind, StateSpec
+from orchestrator.plan.schema import COMMON_OUTCOMES, StateSpec
 from orchestrator.plan.tree import Entry, KeyPath, Node, Position, Problems, build_node, suggest
 
 MAX_TIMEOUT_S: Final = 24 * 3600.0
@@ -34,7 +35,7 @@ class States:
     sound: bool = True
 
 
-def read_states(states: Entry | None, kinds: Mapping[str, Kind], problems: Problems, folder: Path) -> States:
+def read_states(states: Entry | None, kinds: Kinds, problems: Problems, folder: Path) -> States:
     """Read every state and end of a plan; a state with a problem is left out, and the problem is added."""
     if states is None:
         return States(sound=False)
@@ -55,7 +56,7 @@ def read_states(states: Entry | None, kinds: Mapping[str, Kind], problems: Probl
 
 @dataclass(frozen=True)
 class _Reader:
-    kinds: Mapping[str, Kind]
+    kinds: Kinds
     problems: Problems
     folder: Path
     names: frozenset[str]

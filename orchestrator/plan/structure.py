@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from orchestrator.core.model.verdict import Verdict
-from orchestrator.plan.schema import DONE, EXHAUSTED, Kind, Plan, StateSpec
+from orchestrator.core.state_kind import DONE, EXHAUSTED, Kinds
+from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.plan.states import States
 from orchestrator.plan.tree import Node, Problems
 
@@ -38,7 +39,7 @@ def check_graph(written: Node, initial: str, states: States, problems: Problems)
         problems.add(written.entries[cycle[0]].position, ("states", cycle[0]), text)
 
 
-def check_gate_opens(written: Node, states: States, kinds: Mapping[str, Kind], problems: Problems) -> None:
+def check_gate_opens(written: Node, states: States, kinds: Kinds, problems: Problems) -> None:
     """Add to ``problems`` where a closed gate stays closed up to an end that says the new version serves (X1)."""
     graph: Graph = {
         name: [to for outcome, to in state.then.items() if outcome != DONE or not kinds[state.kind].opens_gate]

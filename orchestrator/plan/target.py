@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from orchestrator.core.state_kind import AppSpec, HealthCheck, StateKind
+from orchestrator.core.state_kind import AppSpec, HealthCheck, Kinds
 from orchestrator.plan.schema import Plan
 
 
-def build_target(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> AppSpec:
+def build_target(plan: Plan, kinds: Kinds) -> AppSpec:
     """Build the spec of the app from the plan's target."""
     health, migrate = plan.target.health, plan.target.migrate
     found = (kinds[spec.kind].find_commands(spec.name, spec.options, migrate) for spec in plan.states.values())

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.core.errors import JournalError, PlanError
 from orchestrator.core.facts import Facts, FrozenProject
 from orchestrator.core.files import read_file
 from orchestrator.core.ports.recovery import Recovery
-from orchestrator.core.state_kind import StateKind
+from orchestrator.core.state_kind import Kinds
 from orchestrator.core.trust import TRUST
 from orchestrator.journal.file_permissions import STATE_FOLDER
 from orchestrator.journal.journal import Journal, Record, Run
@@ -23,8 +22,6 @@ from orchestrator.plan.schema import Plan
 from orchestrator.redaction.redactor import Redactor
 from orchestrator.reports.support import SupportFile, write_support
 from orchestrator.run.past_runs import no_such_run, read_run
-
-Kinds = Mapping[str, type[StateKind[Any]]]
 
 
 @dataclass(frozen=True)

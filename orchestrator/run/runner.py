@@ -32,10 +32,12 @@ from orchestrator.core.ports.history import History
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import (
     DONE,
+    EXHAUSTED,
     FAILED,
     TIMEOUT,
     AppSpec,
     CrashRule,
+    Kinds,
     Observation,
     Ports,
     Result,
@@ -53,8 +55,6 @@ from orchestrator.run.blame import Blame, find_blame
 from orchestrator.run.host_identity import require_place
 from orchestrator.run.listener import Listener
 
-EXHAUSTED = "exhausted"
-
 
 @dataclass(frozen=True)
 class Ending:
@@ -70,7 +70,7 @@ class Engine:
     """Walks one run of a plan through its machine."""
 
     plan: Plan
-    kinds: Mapping[str, type[StateKind[Any]]]
+    kinds: Kinds
     ports: Ports
     journal: Journal
     listener: Listener
@@ -272,7 +272,7 @@ class ContextBuilder:
     """Gives each state its context: what is the same for the whole run, and what is the state's own."""
 
     plan: Plan
-    kinds: Mapping[str, type[StateKind[Any]]]
+    kinds: Kinds
     ports: Ports
     history: History
     listener: Listener
@@ -327,7 +327,7 @@ class ContextBuilder:
         return is_gated(self.plan, self.kinds)
 
 
-def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> float:
+def worst_case_downtime_s(plan: Plan, kinds: Kinds) -> float:
     """Sum of the deadlines of all states that may run while users are without the app, each entered once."""
     gated = is_gated(plan, kinds)
     down = [
@@ -338,6 +338,6 @@ def worst_case_downtime_s(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]])
     return sum(down)
 
 
-def is_gated(plan: Plan, kinds: Mapping[str, type[StateKind[Any]]]) -> bool:
+def is_gated(plan: Plan, kinds: Kinds) -> bool:
     """Whether a state of the plan starts the new version with a closed gate."""
     return any(kinds[spec.kind].closes_gate(spec.options) for spec in plan.states.values())

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from orchestrator import __version__
 from orchestrator.checker.explanation import require_safe
@@ -29,7 +28,7 @@ from orchestrator.core.ledger import ArtifactKind, Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import Choice, ReleaseRequest
-from orchestrator.core.state_kind import Ports, StateKind
+from orchestrator.core.state_kind import Kinds, Ports
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Run
 from orchestrator.machine.machine import choose_forward
@@ -83,7 +82,7 @@ class Service:
     """One plan and the world it is about; ``operation`` is journaled as what its run was for."""
 
     plan: Plan
-    kinds: Mapping[str, type[StateKind[Any]]]
+    kinds: Kinds
     ports: Ports
     interruption: Interruption = field(default_factory=Interruption)
     make_run_id: Callable[[], str] | None = None

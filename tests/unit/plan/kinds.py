@@ -1,60 +1,41 @@
 """Kinds of state as small as the plan language can know them, and a plan to write mistakes into."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict
 
 from orchestrator.core.errors import PlanError
-from orchestrator.core.facts import Fact
-from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.state_kind import Kind, Kinds, Options, StateKind
 from orchestrator.plan.load import parse_plan
-from orchestrator.plan.schema import Kind, Plan
+from orchestrator.plan.schema import Plan
 
 DONE_OR_FAILED = {"done": "it is done", "failed": "it is not"}
 
 
-class NoOptions(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class PullOptions(NoOptions):
+class PullOptions(Options):
     network: bool = True
 
 
-class CommandOptions(NoOptions):
+class CommandOptions(Options):
     run: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SmallKind:
-    kind: str
-    outcomes: Mapping[str, str]
-    Options: type[BaseModel] = NoOptions
-    needs_database: bool = False
-    timeout_s: float = 60.0
-    summary: str = "Does something."
-    provides: tuple[type[Fact], ...] = ()
-    compensation: bool = False
-    scope: EffectScope = EffectScope.NOTHING
-    opens_gate: bool = False
-    former_names: tuple[str, ...] = ()
-
-    def closes_gate(self, options: BaseModel) -> bool:
-        return getattr(options, "gate", "") == "closed"
+def declare(name: str, outcomes: Mapping[str, str], **declared: Any) -> Kind:
+    """A kind that is declared and never performed: the plan language reads no more of it."""
+    return type(name, (StateKind,), {"kind": name, "outcomes": outcomes, "summary": "Does something.", **declared})
 
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Kinds = {
     kind.kind: kind
     for kind in (
-        SmallKind("check", {"newer": "there is one", "current": "there is none", "failed": "who knows"}),
-        SmallKind("backup", DONE_OR_FAILED, needs_database=True),
-        SmallKind("pull", DONE_OR_FAILED, Options=PullOptions, timeout_s=1800.0),
-        SmallKind("command", DONE_OR_FAILED, Options=CommandOptions),
-        SmallKind("wait", {"done": "it is done"}),
-        SmallKind("endless", DONE_OR_FAILED, timeout_s=float(48 * 3600)),
+        declare("check", {"newer": "there is one", "current": "there is none", "failed": "who knows"}),
+        declare("backup", DONE_OR_FAILED, needs_database=True),
+        declare("pull", DONE_OR_FAILED, Options=PullOptions, timeout_s=1800.0),
+        declare("command", DONE_OR_FAILED, Options=CommandOptions),
+        declare("wait", {"done": "it is done"}),
+        declare("endless", DONE_OR_FAILED, timeout_s=float(48 * 3600)),
     )
 }
 

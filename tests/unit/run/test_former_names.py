@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import pytest
 
 from orchestrator.core.errors import DatabaseError
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.state_kind import Kinds
 from orchestrator.journal.journal import Journal
 from orchestrator.plan import operations
-from orchestrator.plan.schema import Kind, Plan
+from orchestrator.plan.schema import Plan
 from orchestrator.run import service
 from states.registry import KINDS
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
@@ -28,10 +28,10 @@ def begin_as_an_earlier_version(monkeypatch: pytest.MonkeyPatch, work: Work, rec
     def name(plan: Plan) -> Plan:
         return operations._name_as_recorded(plan, KINDS, {*FORMER.values()})
 
-    def former_rollback(plan: Plan, kinds: Mapping[str, Kind]) -> Plan:
+    def former_rollback(plan: Plan, kinds: Kinds) -> Plan:
         return name(derive_rollback(plan, kinds))
 
-    def former_reload(plan: Plan, kinds: Mapping[str, Kind], file: Path, *, foreign: bool) -> Plan:
+    def former_reload(plan: Plan, kinds: Kinds, file: Path, *, foreign: bool) -> Plan:
         return name(derive_reload(plan, kinds, file, foreign=foreign))
 
     with monkeypatch.context() as patched:
