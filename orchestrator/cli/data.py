@@ -134,11 +134,13 @@ def drop_quarantine(run_id: str, plan: Path | None, force: bool, as_json: bool) 
     orchestrator quarantine drop r-20250130-143022-1f3a --plan upgrade.yaml --force
     """
     from orchestrator.cli import render
+    from orchestrator.live.operator import ask_consent
 
     with boundary(as_json):
         records = open_service(plan).records
         kept = records.find_quarantine(run_id)
-        if not force and not _may_drop(render.render_quarantines([kept])):
+        prompt = f"{render.render_quarantines([kept])}\nDrop it for ever?"
+        if not force and not ask_consent(prompt, option="--force drops"):
             click.echo("Nothing was dropped.", err=True)
             sys.exit(10)
         records.drop_quarantine(run_id)
@@ -148,13 +150,3 @@ def drop_quarantine(run_id: str, plan: Path | None, force: bool, as_json: bool) 
 def to_document(kept: KeptDatabase) -> dict[str, object]:
     """A database in quarantine as JSON has it."""
     return {**vars(kept), "since": kept.since.isoformat() if kept.since else None}
-
-
-def _may_drop(described: str) -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        click.echo("There is no terminal to ask at; --force drops without asking.", err=True)
-        return False
-    try:
-        return click.confirm(f"{described}\nDrop it for ever?", default=False, err=True)
-    except click.Abort:
-        return False

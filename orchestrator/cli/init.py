@@ -17,20 +17,6 @@ if TYPE_CHECKING:
     from orchestrator.init.interview import Open
     from orchestrator.init.proposal import Proposal
 
-_OPTIONS = {
-    "app": "--app",
-    "database": "--database",
-    "database_user": "--database-user",
-    "database_name": "--database-name",
-    "current": "--current",
-    "variable": "--variable",
-    "health_url": "--health-url",
-    "migrate": "--migrate",
-    "repository": "--repository",
-    "backups": "--backups",
-    "name": "--name",
-}
-
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
@@ -71,17 +57,18 @@ def init(
     """
     from orchestrator.init.interview import Interview
     from orchestrator.init.writing import require_new
+    from orchestrator.live.operator import ask_consent
     from orchestrator.wiring import build_proposal, carry_out
 
     with boundary(as_json):
         plan = (output or folder / "upgrade.yaml").absolute()
         require_new(plan)
-        answers = {_OPTIONS[key]: value for key, value in given.items() if value is not None}
+        answers = {f"--{key.replace('_', '-')}": value for key, value in given.items() if value is not None}
         interview = Interview(answers, lambda topic: None if yes or as_json else _ask(topic))
         proposal = build_proposal(folder.absolute(), files, plan, interview)
         if not as_json:
             _show(proposal)
-        agreed = not dry_run and (yes or _agree())
+        agreed = not dry_run and (yes or ask_consent("\nWrite this?", option="--yes writes"))
         if agreed:
             carry_out(proposal, folder.absolute(), files)
             remember_trusted(plan)
@@ -90,7 +77,9 @@ def init(
 
 
 def _ask(topic: Open) -> str | None:
-    if not _someone_is_there():
+    from orchestrator.live.operator import has_terminal
+
+    if not has_terminal():
         return None
     choices = f" ({', '.join(topic.choices)})" if topic.choices else ""
     text = f"\n{topic.why}\n{topic.question}{choices}".lstrip()
@@ -98,20 +87,6 @@ def _ask(topic: Open) -> str | None:
         return str(click.prompt(text, default=topic.guess or None, err=True)).strip()
     except click.Abort:
         return None
-
-
-def _agree() -> bool:
-    if not _someone_is_there():
-        click.echo("There is no terminal to ask at; --yes writes without asking.", err=True)
-        return False
-    try:
-        return click.confirm("\nWrite this?", default=False, err=True)
-    except click.Abort:
-        return False
-
-
-def _someone_is_there() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _show(proposal: Proposal) -> None:

@@ -19,10 +19,10 @@ from orchestrator.core.state_kind import Kinds, Options, Ports, StateContext
 from orchestrator.doctor import host_checks
 from orchestrator.doctor.check_runner import Check
 from orchestrator.doctor.findings import DoctorWarning
+from orchestrator.journal.history import JournalHistory
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.run.listener import Listener
 from orchestrator.run.runner import ContextBuilder
-from orchestrator.run.service import NoHistory
 from states.shared import preflight_checks
 from states.shared.checks import app, room
 from states.shared.checks.surroundings import Surroundings
@@ -51,7 +51,15 @@ class LiveChecks:
         self._deadline = Deadline(self.ports.clock, _TRIAL_S, what="The trial", interruption=self.interruption)
         listener, request = Listener(), ReleaseRequest()
         builder = ContextBuilder(
-            self.plan, self.kinds, self.ports, NoHistory(), listener, self._id, self.folder, request, assume_yes=True
+            self.plan,
+            self.kinds,
+            self.ports,
+            JournalHistory(None),
+            listener,
+            self._id,
+            self.folder,
+            request,
+            assume_yes=True,
         )
         spec = StateSpec("doctor", "preflight", {}, None, _TRIAL_S, None, Options())
         self._around = Surroundings(builder(spec, Known.of(), self._deadline))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from orchestrator.core.facts import (
     BackupManifest,
@@ -16,10 +16,10 @@ from orchestrator.core.facts import (
     Snapshot,
     TargetRelease,
 )
-from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState, Ledger
+from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.owners import Owner
-from orchestrator.journal.failures import find_failure
+from orchestrator.journal.failures import Failure, find_failure
 from orchestrator.journal.journal import Journal, Run
 
 _FAILED = (Verdict.ROLLED_BACK, Verdict.NEEDS_OPERATOR)
@@ -29,60 +29,56 @@ _TRIAL = "rehearse"
 
 @dataclass(frozen=True)
 class JournalHistory:
-    """Implements `orchestrator.core.ports.history.History`. Reads the journal anew for every question."""
+    """Implements `orchestrator.core.ports.history.History`; a project without a journal has no earlier runs.
 
-    journal: Journal
+    Reads the journal anew for every question.
+    """
+
+    journal: Journal | None
 
     def receipts(self) -> tuple[BackupManifest, ...]:
         """Receipts of backups that no cleanup has removed, newest first."""
-        return _Past.read(self.journal).receipts
+        # By the order of the runs: after a clock was set back, what is newest would look oldest.
+        whole = {(row.run, row.ref) for row in self._find_artifacts(ArtifactKind.BACKUP, ArtifactState.WHOLE)}
+        found = [(run.id, receipt) for run, facts in self._read_runs() for receipt in _receipts(facts)]
+        return tuple(receipt for run, receipt in found if (run, str(receipt.path)) in whole)
 
     def ended_runs(self) -> tuple[EndedRun, ...]:
         """Runs that are over, newest first."""
         return tuple(
             EndedRun(run_id=run.id, ended_at=run.ended_at, verdict=run.verdict)
-            for run in self.journal.runs()
+            for run in (self.journal.runs() if self.journal else ())
             if run.ended_at is not None and run.verdict is not None
         )
 
     def find_failure(self, digest: str) -> FailedRun | None:
         """The newest run that could not stay on the release with this digest, if none has stayed on it since."""
-        return _Past.read(self.journal).find_failure(digest)
+        for run, facts in self._read_runs():
+            current, target = facts.find(Current), facts.find(TargetRelease)
+            stayed = run.verdict is Verdict.COMMITTED
+            if target is not None and target.digest == digest and (stayed or self._failed(run)):
+                return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
+            returned = stayed and run.request.get("operation", "upgrade") != "upgrade"
+            if returned and target and current and current.digest == digest != target.digest:
+                reason = f"Its operator went back from it to {target.release.version}."
+                return FailedRun(run_id=run.id, reason=reason)
+        return None
 
     def find_failed_trial(self, digest: str) -> FailedRun | None:
         """The newest run that tried the release with this digest on a copy, if the release failed there."""
-        return _Past.read(self.journal).find_failed_trial(digest)
+        for run, facts in self._read_runs():
+            target = facts.find(TargetRelease)
+            if target is None or target.digest != digest:
+                continue
+            failure = self._find_failure_of(run) if run.verdict is Verdict.REFUSED else None
+            if failure is None or failure.kind != _TRIAL or failure.owner is not Owner.RELEASE:
+                return None
+            return FailedRun(run_id=run.id, reason=run.reason, at=run.ended_at)
+        return None
 
     def last_commit(self) -> CommittedRun | None:
         """The newest run that changed the version for good."""
-        return _Past.read(self.journal).last_commit
-
-
-@dataclass(frozen=True)
-class _Past:
-    """All runs, newest first, each with what it has proven."""
-
-    runs: tuple[tuple[Run, Facts], ...]
-    journal: Journal
-
-    @classmethod
-    def read(cls, journal: Journal) -> _Past:
-        return cls(tuple((run, journal.facts(run.id)) for run in journal.runs()), journal)
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        return self.journal.ledger()
-
-    @property
-    def receipts(self) -> tuple[BackupManifest, ...]:
-        # By the order of the runs: after a clock was set back, what is newest would look oldest.
-        whole = {(row.run, row.ref) for row in self.ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))}
-        found = [(run.id, receipt) for run, facts in self.runs for receipt in _receipts(facts)]
-        return tuple(receipt for run, receipt in found if (run, str(receipt.path)) in whole)
-
-    @property
-    def last_commit(self) -> CommittedRun | None:
-        for run, facts in self.runs:
+        for run, facts in self._read_runs():
             current, target = facts.find(Current), facts.find(TargetRelease)
             if run.verdict is not Verdict.COMMITTED or current is None or target is None:
                 continue
@@ -100,39 +96,27 @@ class _Past:
                 )
         return None
 
+    def _read_runs(self) -> Iterator[tuple[Run, Facts]]:
+        """All runs, newest first, each with what it has proven."""
+        if self.journal is not None:
+            yield from ((run, self.journal.facts(run.id)) for run in self.journal.runs())
+
+    def _find_artifacts(self, kind: ArtifactKind, *states: ArtifactState) -> tuple[Artifact, ...]:
+        return self.journal.ledger().find(kind, states=states) if self.journal else ()
+
     def _find_replica(self, run: Run) -> Artifact | None:
         """Where the data of the stop are, also after a way back that was tried with them and taken back."""
-        beside = self.ledger.find(ArtifactKind.SNAPSHOT, states=(ArtifactState.WHOLE, ArtifactState.ASIDE))
+        beside = self._find_artifacts(ArtifactKind.SNAPSHOT, ArtifactState.WHOLE, ArtifactState.ASIDE)
         return next((row for row in beside if row.made_by == run.id), None)
 
-    def find_failure(self, digest: str) -> FailedRun | None:
-        for run, facts in self.runs:
-            current, target = facts.find(Current), facts.find(TargetRelease)
-            stayed = run.verdict is Verdict.COMMITTED
-            if target is not None and target.digest == digest and (stayed or self._failed(run)):
-                return None if stayed else FailedRun(run_id=run.id, reason=run.reason)
-            returned = stayed and run.request.get("operation", "upgrade") != "upgrade"
-            if returned and target and current and current.digest == digest != target.digest:
-                reason = f"Its operator went back from it to {target.release.version}."
-                return FailedRun(run_id=run.id, reason=reason)
-        return None
-
-    def find_failed_trial(self, digest: str) -> FailedRun | None:
-        for run, facts in self.runs:
-            target = facts.find(TargetRelease)
-            if target is None or target.digest != digest:
-                continue
-            failure = find_failure(self.journal.records(run.id)) if run.verdict is Verdict.REFUSED else None
-            if failure is None or failure.kind != _TRIAL or failure.owner is not Owner.RELEASE:
-                return None
-            return FailedRun(run_id=run.id, reason=run.reason, at=run.ended_at)
-        return None
+    def _find_failure_of(self, run: Run) -> Failure | None:
+        return find_failure(self.journal.records(run.id)) if self.journal else None
 
     # Whatever it was that kept a run from staying: what is not the release's says nothing about it.
     def _failed(self, run: Run) -> bool:
         if run.verdict not in _FAILED or run.end_state == _CUT_OFF:
             return False
-        failure = find_failure(self.journal.records(run.id))
+        failure = self._find_failure_of(run)
         return failure is None or failure.of_release
 
 

@@ -23,10 +23,26 @@ class TerminalOperator:
 
     def confirm(self, question: Question) -> bool | None:
         """Ask; None where there is no terminal."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not has_terminal():
             return None
         with self._paused():
             return _ask(question)
+
+
+def has_terminal() -> bool:
+    """Tell whether there is a terminal at which a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask_consent(prompt: str, *, option: str) -> bool:
+    """Ask for consent; where there is no terminal, name the ``option`` that gives it, and go without."""
+    if not has_terminal():
+        click.echo(f"There is no terminal to ask at; {option} without asking.", err=True)
+        return False
+    try:
+        return click.confirm(prompt, default=False, err=True)
+    except click.Abort:
+        return False
 
 
 def _ask(question: Question) -> bool | None:

@@ -23,7 +23,7 @@ from orchestrator.core.errors import (
     UnfinishedRunError,
     UsageError,
 )
-from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, Facts, FailedRun, Known, TargetRelease
+from orchestrator.core.facts import Facts, Known, TargetRelease
 from orchestrator.core.ledger import ArtifactKind, Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.verdict import Verdict
@@ -54,27 +54,6 @@ class DryState:
     kind: str
     does: tuple[str, ...]
     problem: str = ""
-
-
-class NoHistory:
-    """Looking on decides nothing by what earlier runs have left."""
-
-    def receipts(self) -> tuple[BackupManifest, ...]:
-        """None."""
-        return ()
-
-    def ended_runs(self) -> tuple[EndedRun, ...]:
-        """None."""
-        return ()
-
-    def find_failure(self, digest: str) -> FailedRun | None:
-        """None."""
-
-    def find_failed_trial(self, digest: str) -> FailedRun | None:
-        """None."""
-
-    def last_commit(self) -> CommittedRun | None:
-        """None."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +122,7 @@ class Service:
             self.plan,
             self.kinds,
             self.ports,
-            NoHistory(),
+            JournalHistory(None),
             Listener(),
             "dry-run",
             Path(os.devnull),

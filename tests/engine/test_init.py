@@ -183,7 +183,7 @@ def test_without_a_terminal_nothing_is_written_and_nothing_hangs(tmp_path: Path)
 def test_at_a_terminal_each_question_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, exit_code: int
 ) -> None:
-    monkeypatch.setattr("orchestrator.cli.init._someone_is_there", lambda: True)
+    monkeypatch.setattr("orchestrator.live.operator.has_terminal", lambda: True)
     folder = copy("papers", tmp_path)
     done = call("init", folder, input=typed)
     assert done.exit_code == exit_code, done.output
