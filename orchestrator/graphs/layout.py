@@ -7,13 +7,14 @@ between two columns; a line that passes a column does so between two rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from orchestrator.core.model.verdict import EXIT_CODES
 from orchestrator.graphs.edges import CUT_OFF, Group, Pair, find_cuts, group_edges, shown_edges, tell_verdict
-from orchestrator.graphs.routing import LABEL_CHARACTER, Box, Route, draw_routes, measure_channels
+from orchestrator.graphs.routing import LABEL_CHARACTER, Box, Route, choose_ways, draw_routes, measure_channels
 from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
 
@@ -84,8 +85,10 @@ def draw_plan(plan: Plan, notes: Mapping[str, str] | None = None, taken: Iterabl
     columns = _choose_columns(plan, groups)
     rows = _choose_rows(plan, groups, columns)
     texts = {name: (notes or {}).get(name, "") for name in plan.states} | _tell_ends(plan)
-    boxes = _place(plan, groups, columns, rows, texts)
-    routes = draw_routes(groups, boxes)
+    ways = choose_ways(groups, columns, rows)
+    height = max(_HEIGHT, _PER_LINE * (max(Counter(way.source for way in ways).values(), default=1) + 1))
+    boxes = _place(columns, rows, texts, measure_channels(ways), height)
+    routes = draw_routes(ways, boxes)
     lines = [_build_line(plan, columns, route) for route in routes]
     nodes = [_build_node(plan, name, texts[name], boxes[name]) for name in (*plan.states, *plan.ends)]
     width = max([*(box.right for box in boxes.values()), *(route.right for route in routes)]) + _MARGIN
@@ -145,24 +148,21 @@ def _tell_ends(plan: Plan) -> dict[str, str]:
 
 
 def _place(
-    plan: Plan,
-    groups: Sequence[Group],
     columns: Mapping[str, int],
     rows: Mapping[str, int],
     texts: Mapping[str, str],
+    channels: Mapping[int, float],
+    height: float,
 ) -> dict[str, Box]:
-    most = max((sum(source == name for source, _, _ in groups) for name in plan.states), default=1)
-    height = max(_HEIGHT, _PER_LINE * (most + 1))
     widths: dict[int, float] = {}
     for name, column in columns.items():
         wanted = max(len(name) * _CHARACTER, len(texts[name]) * LABEL_CHARACTER) + _PADDING
         widths[column] = max(widths.get(column, _NARROWEST), wanted)
-    channels = measure_channels(groups, columns, rows)
     lefts: dict[int, float] = {}
     x = _MARGIN
     for column in sorted(widths):
         lefts[column] = x
-        x += widths[column] + channels.get(column, 0.0)
+        x += widths[column] + channels.get(column, _BETWEEN)
     pitch = height + _BETWEEN
     return {
         name: Box(column, rows[name], lefts[column], _MARGIN + rows[name] * pitch, widths[column], height, _BETWEEN)

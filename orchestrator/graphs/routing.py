@@ -45,125 +45,116 @@ class Route:
     right: float
 
 
-def is_straight(one: int, other: int, row: int, below: int) -> bool:
-    """Tell whether a line between these columns and rows goes straight down."""
-    return one == other and below == row + 1
+@dataclass(frozen=True)
+class Way:
+    """The way of a line through the sheet. ``channels``: those in which it has a lane, each by the column left of it.
+
+    A line without a channel goes straight down to the next row.
+    """
+
+    source: str
+    target: str
+    words: list[str]
+    rightward: bool
+    channels: tuple[int, ...]
 
 
-def measure_channels(groups: Sequence[Group], columns: Mapping[str, int], rows: Mapping[str, int]) -> dict[int, float]:
-    """Measure the width that labels and lanes need right of each column."""
-    widths = dict.fromkeys(columns.values(), 2 * _EDGE)
-    for column in widths:
-        leaving, lanes = {True: 0.0, False: 0.0}, set()
-        for source, target, words in groups:
-            one, other = columns[source], columns[target]
-            if is_straight(one, other, rows[source], rows[target]):
-                continue
-            rightward = other >= one
-            channel = one if rightward else _left_of(one, columns)
-            if channel == column:
-                leaving[rightward] = max(leaving[rightward], _measure(words) + _EDGE)
-            if column in _channels(one, other, columns):
-                lanes.add((target, rightward))
-        widths[column] += leaving[True] + leaving[False] + len(lanes) * _LANE
-    return widths
-
-
-def draw_routes(groups: Sequence[Group], boxes: Mapping[str, Box]) -> list[Route]:
-    """Route every line."""
-    columns = {name: box.column for name, box in boxes.items()}
-    lanes = _choose_lanes(groups, boxes, columns)
-    ports = _choose_ports(groups, boxes)
-    return [_draw(group, boxes, columns, lanes, ports) for group in groups]
-
-
-def _channels(one: int, other: int, columns: Mapping[str, int]) -> list[int]:
-    """Return the channels in which a line from one column to another has a lane, each by the column left of it."""
+def choose_ways(groups: Sequence[Group], columns: Mapping[str, int], rows: Mapping[str, int]) -> list[Way]:
+    """Choose for each line the channels that it goes through."""
     used = sorted(set(columns.values()))
-    if one == other:
-        return [one]
-    if other < one:
-        return [_left_of(one, columns)]
-    return [column for column in used if one <= column < other]
+    found = []
+    for source, target, words in groups:
+        one, other = columns[source], columns[target]
+        if one == other and rows[target] == rows[source] + 1:
+            channels: tuple[int, ...] = ()
+        elif other < one:
+            channels = (max(column for column in used if column < one),)
+        else:
+            channels = tuple(column for column in used if one <= column < max(other, one + 1))
+        found.append(Way(source, target, words, other >= one, channels))
+    return found
 
 
-def _left_of(column: int, columns: Mapping[str, int]) -> int:
-    return max((other for other in columns.values() if other < column), default=column)
+def measure_channels(ways: Sequence[Way]) -> dict[int, float]:
+    """Measure the width that labels and lanes need right of each column."""
+    labels: dict[tuple[int, bool], float] = {}
+    lanes: dict[int, set[tuple[str, bool]]] = {}
+    for way in ways:
+        for channel in way.channels:
+            lanes.setdefault(channel, set()).add((way.target, way.rightward))
+        for channel in way.channels[:1]:
+            key = (channel, way.rightward)
+            labels[key] = max(labels.get(key, 0.0), _measure(way.words) + _EDGE)
+    return {
+        channel: 2 * _EDGE + labels.get((channel, True), 0.0) + labels.get((channel, False), 0.0) + len(found) * _LANE
+        for channel, found in lanes.items()
+    }
 
 
-def _choose_lanes(
-    groups: Sequence[Group], boxes: Mapping[str, Box], columns: Mapping[str, int]
-) -> dict[tuple[int, str, bool], float]:
+def draw_routes(ways: Sequence[Way], boxes: Mapping[str, Box]) -> list[Route]:
+    """Route every line."""
+    lanes, ports = _choose_lanes(ways, boxes), _choose_ports(ways, boxes)
+    return [_draw(way, boxes, lanes, ports) if way.channels else _draw_straight(way, boxes) for way in ways]
+
+
+def _choose_lanes(ways: Sequence[Way], boxes: Mapping[str, Box]) -> dict[tuple[int, str, bool], float]:
     """Map (channel, target, rightward) to x. Lines from furthest above run nearest to their target column."""
     tops: dict[tuple[int, str, bool], int] = {}
-    for source, target, _ in groups:
-        one, other = boxes[source], boxes[target]
-        if is_straight(one.column, other.column, one.row, other.row):
-            continue
-        rightward = other.column >= one.column
-        for channel in _channels(one.column, other.column, columns):
-            key = (channel, target, rightward)
-            tops[key] = min(tops.get(key, one.row), one.row)
+    for way in ways:
+        for channel in way.channels:
+            key, row = (channel, way.target, way.rightward), boxes[way.source].row
+            tops[key] = min(tops.get(key, row), row)
     found = {}
     for channel in {key[0] for key in tops}:
         right = max(box.right for box in boxes.values() if box.column == channel)
-        after = [box.x for box in boxes.values() if box.column > channel]
-        here = [key for key in tops if key[0] == channel]
-        leftwards = sorted((key for key in here if not key[2]), key=lambda key: tops[key])
-        rightwards = sorted((key for key in here if key[2]), key=lambda key: -tops[key])
-        for number, key in enumerate(leftwards):
-            found[key] = right + _EDGE + (number + 1) * _LANE
-        longest = max((_measure(words) for source, _, words in groups if columns[source] == channel), default=0.0)
-        end = min(after, default=right + longest + 3 * _EDGE + (len(rightwards) + 1) * _LANE)
-        for number, key in enumerate(reversed(rightwards)):
-            found[key] = end - _EDGE - (number + 1) * _LANE
+        here = sorted((key for key in tops if key[0] == channel), key=lambda key: tops[key])
+        leftwards, rightwards = ([key for key in here if key[2] is rightward] for rightward in (False, True))
+        longest = max((_measure(way.words) for way in ways if boxes[way.source].column == channel), default=0.0)
+        least = right + longest + 3 * _EDGE + (len(rightwards) + 1) * _LANE
+        end = min((box.x for box in boxes.values() if box.column > channel), default=least)
+        for number, key in enumerate(leftwards, 1):
+            found[key] = right + _EDGE + number * _LANE
+        for number, key in enumerate(rightwards, 1):
+            found[key] = end - _EDGE - number * _LANE
     return found
 
 
-def _choose_ports(groups: Sequence[Group], boxes: Mapping[str, Box]) -> dict[Pair, float]:
+def _choose_ports(ways: Sequence[Way], boxes: Mapping[str, Box]) -> dict[Pair, float]:
     """Choose where each line leaves its box, by its height; lines that go up leave above those that go down."""
+    sides: dict[tuple[str, bool], list[str]] = {}
+    for way in ways:
+        if way.channels:
+            sides.setdefault((way.source, way.rightward), []).append(way.target)
     found: dict[Pair, float] = {}
-    for name, box in boxes.items():
-        for rightward in (True, False):
-            leaving = [
-                (source, target)
-                for source, target, _ in groups
-                if source == name
-                and not is_straight(box.column, boxes[target].column, box.row, boxes[target].row)
-                and (boxes[target].column >= box.column) is rightward
-            ]
-            leaving.sort(key=lambda pair: boxes[pair[1]].row)
-            for number, pair in enumerate(leaving, 1):
-                found[pair] = box.y + box.height * number / (len(leaving) + 1)
+    for (source, _), targets in sides.items():
+        box = boxes[source]
+        for number, target in enumerate(sorted(targets, key=lambda name: boxes[name].row), 1):
+            found[source, target] = box.y + box.height * number / (len(targets) + 1)
     return found
+
+
+def _draw_straight(way: Way, boxes: Mapping[str, Box]) -> Route:
+    one, other = boxes[way.source], boxes[way.target]
+    x, bottom = one.x + one.width / 2, one.y + one.height
+    label = (x + 8, bottom + one.below / 2 + 2, "start")
+    path = _to_path([(x, bottom), (x, other.y)])
+    return Route(way.source, way.target, way.words, path, label, x + 8 + _measure(way.words))
 
 
 def _draw(
-    group: Group,
-    boxes: Mapping[str, Box],
-    columns: Mapping[str, int],
-    lanes: Mapping[tuple[int, str, bool], float],
-    ports: Mapping[Pair, float],
+    way: Way, boxes: Mapping[str, Box], lanes: Mapping[tuple[int, str, bool], float], ports: Mapping[Pair, float]
 ) -> Route:
-    source, target, words = group
-    one, other = boxes[source], boxes[target]
-    if is_straight(one.column, other.column, one.row, other.row):
-        x = one.x + one.width / 2
-        points = [(x, one.y + one.height), (x, other.y)]
-        label = (x + 8, one.y + one.height + one.below / 2 + 2, "start")
-        return Route(source, target, words, _to_path(points), label, x + 8 + _measure(words))
-    rightward = other.column >= one.column
-    y, middle = ports[source, target], other.y + other.height / 2
-    points = [(one.right if rightward else one.x, y)]
-    channels = _channels(one.column, other.column, columns)
-    for channel, following in zip(channels, [*channels[1:], None], strict=True):
-        x = lanes[channel, target, rightward]
+    one, other = boxes[way.source], boxes[way.target]
+    y, middle = ports[way.source, way.target], other.y + other.height / 2
+    points = [(one.right if way.rightward else one.x, y)]
+    for channel, following in zip(way.channels, [*way.channels[1:], None], strict=True):
+        x = lanes[channel, way.target, way.rightward]
         to = middle if following is None else _passage(following, one, other, boxes)
         points += [(x, points[-1][1]), (x, to)]
     points.append((other.x if other.column > one.column else other.right, middle))
-    label = (one.right + 8, y - 4, "start") if rightward else (one.x - 8, y - 4, "end")
-    right = max(*(x for x, _ in points), label[0] + _measure(words) if rightward else 0.0)
-    return Route(source, target, words, _to_path(points), label, right)
+    label = (one.right + 8, y - 4, "start") if way.rightward else (one.x - 8, y - 4, "end")
+    right = max(*(x for x, _ in points), label[0] + _measure(way.words) if way.rightward else 0.0)
+    return Route(way.source, way.target, way.words, _to_path(points), label, right)
 
 
 def _measure(words: Sequence[str]) -> float:
