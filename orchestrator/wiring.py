@@ -40,7 +40,7 @@ from orchestrator.adapters.releases.github import GitHubFeed
 from orchestrator.adapters.releases.oci_tags import RegistryFeed
 from orchestrator.adapters.releases.redacted_feed import MaskedFeed
 from orchestrator.checker.explanation import require_safe
-from orchestrator.checker.findings import Finding, check_plan
+from orchestrator.checker.findings import check_plan
 from orchestrator.core.deadline import Interruption
 from orchestrator.core.errors import InvariantError, PlatformError, UsageError
 from orchestrator.core.fact_names import find_fact_names
@@ -54,7 +54,6 @@ from orchestrator.core.ports.trial import Stages
 from orchestrator.core.state_kind import Ports
 from orchestrator.core.trust import require_trusted
 from orchestrator.doctor.live_checks import LiveChecks
-from orchestrator.init import plan_names
 from orchestrator.init.interview import Interview
 from orchestrator.init.proposal import Project, Proposal, propose
 from orchestrator.init.reading import read_compose_files, read_env
@@ -82,16 +81,6 @@ def read_plan(path: Path) -> Plan:
     return load_plan(path, KINDS)
 
 
-def require_known_services(plan: Plan) -> None:
-    """See that the project has the services that the plan names, where its files are at hand. Raises `PlanError`."""
-    plan_names.require_known_services(plan, KINDS)
-
-
-def find_plan_findings(plan: Plan) -> tuple[Finding, ...]:
-    """What could go wrong on any way through a plan."""
-    return check_plan(plan, KINDS)
-
-
 def build_service(path: Path, operator: Operator) -> Service:
     """Everything that a command needs, for the plan at ``path``. Reads files; contacts nobody.
 
@@ -105,7 +94,7 @@ def build_service(path: Path, operator: Operator) -> Service:
 def build_live_checks(path: Path, operator: Operator, folder: Path) -> LiveChecks:
     """What `doctor` tries for the plan at ``path``; ``folder`` is for what it makes. Raises `PlanError`."""
     plan = read_resolved_plan(path)
-    return LiveChecks(plan, KINDS, build_ports(plan, operator), find_plan_findings(plan), folder, Interruption())
+    return LiveChecks(plan, KINDS, build_ports(plan, operator), check_plan(plan, KINDS), folder, Interruption())
 
 
 def read_resolved_plan(path: Path) -> Plan:
@@ -235,18 +224,18 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
         services=plan.target.services,
         image=plan.target.image,
     )
-    executor = _executor(plan, engine, platform)
+    database, stages = _build_database(plan, engine, compose, platform)
     return Ports(
         clock=SystemClock(),
         workloads=platform,
         images=images,
-        database=_database(plan, executor),
+        database=database,
         backups=BackupFolder(plan.backups.directory),
         probe=HttpProbe(),
         operator=operator,
         finder=finder,
         recovery=recovery,
-        stages=_stages(plan, engine, compose, executor),
+        stages=stages,
         mask=PROCESS_MASK,
         notifier=_notifier(plan),
         metrics=TextfileCollector(plan.metrics.file) if plan.metrics else None,
@@ -314,18 +303,11 @@ def _login(token: str | None) -> tuple[str, str] | None:
     return (user, password) if separator else ("token", token)
 
 
-def _executor(plan: Plan, engine: DockerEngine, platform: ComposeProject) -> ContainerExec | None:
+def _build_database(
+    plan: Plan, engine: DockerEngine, compose: Compose, platform: ComposeProject
+) -> tuple[Database | None, Stages | None]:
     if plan.database is None:
-        return None
-    service = plan.database.service
-    return ContainerExec(lambda: engine.client, platform.name, service, lambda: platform.check_name([service]))
-
-
-def _database(plan: Plan, executor: ContainerExec | None) -> Database | None:
-    return Postgres(executor, plan.database.user, plan.database.name) if plan.database and executor else None
-
-
-def _stages(plan: Plan, engine: DockerEngine, compose: Compose, executor: ContainerExec | None) -> Stages | None:
-    if plan.database is None or executor is None:
-        return None
-    return ComposeStages(engine, compose, executor, plan.database.user, plan.database.name)
+        return None, None
+    service, user, name = plan.database.service, plan.database.user, plan.database.name
+    executor = ContainerExec(lambda: engine.client, platform.name, service, lambda: platform.check_name([service]))
+    return Postgres(executor, user, name), ComposeStages(engine, compose, executor, user, name)

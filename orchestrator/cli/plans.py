@@ -42,21 +42,24 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
     orchestrator lint upgrade.yaml
     orchestrator lint upgrade.yaml --format sarif
     """
+    from orchestrator.checker.findings import check_plan
     from orchestrator.cli import lint_report as lines
     from orchestrator.core.errors import PlanError
-    from orchestrator.wiring import find_plan_findings, read_plan, require_known_services
+    from orchestrator.init.plan_names import require_known_services
+    from orchestrator.wiring import read_plan
+    from states.registry import KINDS
 
     with boundary(as_json or style == "json"):
         source = find_plan(plan)
         try:
             found = read_plan(source)
-            require_known_services(found)
+            require_known_services(found, KINDS)
         except PlanError as error:
             if style != "sarif":
                 raise
             click.echo(lines.to_text(lines.build_sarif_of_error(source, error)))
             sys.exit(error.exit_code)
-        findings = find_plan_findings(found)
+        findings = check_plan(found, KINDS)
         click.echo(_draw_findings("json" if as_json else style, found, findings))
         sys.exit(lines.choose_exit_code(findings))
 

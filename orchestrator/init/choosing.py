@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.core.errors import UsageError
-from orchestrator.init.interview import Interview, Open
+from orchestrator.init.interview import Interview, Open, refusal
 from orchestrator.init.survey import Role, Service
 
 Services = Mapping[str, Service]
@@ -186,10 +186,9 @@ def _require_known(services: Services, given: str) -> list[str]:
     names = [name.strip() for name in given.split(",") if name.strip()]
     for name in names:
         if name not in services:
-            raise UsageError(
+            raise refusal(
                 "usage.answer_invalid",
                 f"The project has no service {name!r}; it has {_listed(list(services))}.",
-                impact="Nothing was written.",
                 hint="A service with a profile is seen when COMPOSE_PROFILES in .env names the profile.",
             )
     return names
@@ -200,19 +199,17 @@ def _listed(names: list[str]) -> str:
 
 
 def _only_built(names: list[str]) -> UsageError:
-    return UsageError(
+    return refusal(
         "usage.app_is_built",
         f"Service {_listed(names)} is built here (`build:` without `image:`), so there is no release to upgrade to.",
-        impact="Nothing was written.",
         hint="Publish the image and write `image: registry/name:version` in the compose file; or name another --app.",
     )
 
 
 def _no_app(services: Services) -> UsageError:
-    return UsageError(
+    return refusal(
         "usage.no_app",
         f"None of the services {_listed(list(services))} looks like an app.",
-        impact="Nothing was written.",
         hint="Name it: `--app SERVICE`. A service with a profile is seen when COMPOSE_PROFILES in .env names it.",
     )
 

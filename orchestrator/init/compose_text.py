@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from orchestrator.core.errors import UsageError
+from orchestrator.init.interview import refusal
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 _MERGE = "<<"
@@ -85,10 +85,9 @@ def replace_scalar(text: str, written: Written, value: str) -> str:
     quote = written.style if written.style in ("'", '"') else '"' if written.in_flow else ""
     edited = f"{text[: written.start]}{quote}{value}{quote}{text[written.end :]}"
     if written.style in ("|", ">") or not _differs_only_in(text, edited, written.value, value):
-        raise UsageError(
+        raise refusal(
             "usage.compose_text",
             f"The image {written.value!r} in {written.path} is written in a way that cannot be edited safely.",
-            impact="Nothing was written.",
             hint=f"Write it there by hand as `image: {value}`, and run `orchestrator init` again.",
         )
     return edited
@@ -150,10 +149,9 @@ def _read(text: str, path: Path) -> yaml.Node | None:
     try:
         root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(
+        raise refusal(
             "usage.compose_text",
             f"{path} cannot be read as YAML, though Compose may.",
-            impact="Nothing was written.",
             hint="`docker compose config` shows the project as one plain file.",
         ) from error
     return root

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from orchestrator.core.errors import UsageError
 
 
+def refusal(code: str, summary: str, *, hint: str) -> UsageError:
+    """Build the error of a refusal before anything was written."""
+    return UsageError(code, summary, impact="Nothing was written.", hint=hint)
+
+
 @dataclass(frozen=True)
 class Open:
     """One open question of a plan. ``option`` answers it on the command line; ``why`` is the reason for the doubt.
@@ -45,10 +50,9 @@ class Interview:
         """Return the answer. Raises `UsageError`, ``usage.answer_invalid``, where it is none of the choices."""
         answer = self._find(topic)
         if topic.choices and any(part not in topic.choices for part in answer.split(",")):
-            raise UsageError(
+            raise refusal(
                 "usage.answer_invalid",
                 f"{topic.option} cannot be {answer!r}.",
-                impact="Nothing was written.",
                 hint=f"It is one of {', '.join(topic.choices)}.",
             )
         self.answers[topic.option] = answer
@@ -77,9 +81,8 @@ class Interview:
         questions = "\n".join(f"  {one.option}: {one.question} {one.why}".rstrip() for one in self.missing)
         options = " ".join(f"{one.option} {shlex.quote(one.guess or one.example)}" for one in self.missing)
         amount = f"{len(self.missing)} answers are" if len(self.missing) > 1 else "One answer is"
-        raise UsageError(
+        raise refusal(
             "usage.answer_needed",
             f"{amount} missing that the compose file does not give:\n{questions}",
-            impact="Nothing was written.",
             hint=f"Answer at a terminal, or give options, such as: {options}",
         )

@@ -13,7 +13,7 @@ from orchestrator.adapters.compose.rendering import read_name
 from orchestrator.core.errors import UsageError
 from orchestrator.init.choosing import choose_account, choose_app, choose_database, find_poolers
 from orchestrator.init.compose_text import Written, find_image, replace_scalar
-from orchestrator.init.interview import Interview, Open
+from orchestrator.init.interview import Interview, Open, refusal
 from orchestrator.init.plan_text import Draft, write_plan
 from orchestrator.init.serving import settle_health, settle_migration
 from orchestrator.init.survey import Service, survey
@@ -166,9 +166,8 @@ def _set(text: str, name: str, value: str) -> str:
 
 
 def _no_place(repository: str, pinning: Pinning) -> UsageError:
-    return UsageError(
+    return refusal(
         "usage.compose_text",
         f"Where the compose files say `image: {repository}…` was not found.",
-        impact="Nothing was written.",
         hint=f"Write `image: {pinning.image}` there and `{pinning.variable}={pinning.text}` into .env by hand.",
     )

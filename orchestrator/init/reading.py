@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.adapters.compose.project_files import find_compose_files
-from orchestrator.core.errors import UsageError
 from orchestrator.core.files import read_file
 from orchestrator.init.compose_text import find_extended, find_includes
+from orchestrator.init.interview import refusal
 
 _MAX_FILES = 100
 
@@ -47,9 +47,8 @@ def _read(path: Path) -> str:
         return read_file(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UsageError(
+        raise refusal(
             "usage.not_readable",
             f"{path} cannot be read: {why}.",
-            impact="Nothing was written.",
             hint="Give this user the right to read it, or save it as UTF-8.",
         ) from error

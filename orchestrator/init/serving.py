@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from orchestrator.core.errors import UsageError
 from orchestrator.init.choosing import MIGRATES, App
-from orchestrator.init.interview import Interview, Open
+from orchestrator.init.interview import Interview, Open, refusal
 from orchestrator.init.survey import Service
 from orchestrator.plan.schema import check_url
 
@@ -94,10 +93,9 @@ def _split(answer: str, services: Mapping[str, Service]) -> tuple[str, ...]:
     except ValueError:
         words = ()
     if not words or words[0] not in services:
-        raise UsageError(
+        raise refusal(
             "usage.answer_invalid",
             f"--migrate {answer!r} does not begin with a service of the project.",
-            impact="Nothing was written.",
             hint=f'Write a service and its arguments: `--migrate "{next(iter(services))} ./migrate"`, or `{ON_START}`.',
         )
     return words
@@ -145,10 +143,9 @@ def _check(url: str) -> str:
         checked = check_url(url)
         _ = urlsplit(checked).port
     except ValueError as error:
-        raise UsageError(
+        raise refusal(
             "usage.answer_invalid",
             f"--health-url: {error}.",
-            impact="Nothing was written.",
             hint="As a user reaches it.",
         ) from error
     return checked

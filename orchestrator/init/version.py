@@ -7,9 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.core.errors import UsageError
 from orchestrator.init.compose_text import Written
-from orchestrator.init.interview import Interview, Open
+from orchestrator.init.interview import Interview, Open, refusal
 from orchestrator.init.survey import Service
 from orchestrator.releases.version_order import is_comparable
 
@@ -114,10 +113,9 @@ def _settle_text(first: Service, interview: Interview) -> str:
         )
     )
     if answer and _find_flavour(answer) != _find_flavour(tag):
-        raise UsageError(
+        raise refusal(
             "usage.other_image",
             f"{first.repository}:{answer} is another image than {first.repository}:{tag}, which {first.name} runs.",
-            impact="Nothing was written.",
             hint=f"Say --current {tag}, or a tag that keeps the other words of it.",
         )
     return f"{answer}@{first.digest}" if first.digest and answer in (tag, "") else answer

@@ -12,6 +12,7 @@ from orchestrator.adapters.compose.rendering import Json, find_differing, parse_
 from orchestrator.core.atomic_write import write_atomically
 from orchestrator.core.errors import UsageError
 from orchestrator.core.files import read_file
+from orchestrator.init.interview import refusal
 from orchestrator.init.plan_text import SCHEMA_FILE
 from orchestrator.init.proposal import Change, Proposal
 
@@ -26,17 +27,15 @@ def require_new(plan: Path) -> None:
         UsageError: ``usage.plan_exists``, ``usage.no_folder``.
     """
     if os.path.lexists(plan):
-        raise UsageError(
+        raise refusal(
             "usage.plan_exists",
             f"{plan} is there already.",
-            impact="Nothing was written.",
             hint="Name another file with --output, or move this one away.",
         )
     if not plan.parent.is_dir():
-        raise UsageError(
+        raise refusal(
             "usage.no_folder",
             f"There is no folder {plan.parent} for the plan.",
-            impact="Nothing was written.",
             hint="Make it, or name another file with --output.",
         )
 
@@ -75,10 +74,9 @@ def _refuse_edited(proposal: Proposal) -> None:
     for change in proposal.changes:
         present = read_file(change.path).decode("utf-8", "replace") if change.path.exists() else None
         if present != change.before:
-            raise UsageError(
+            raise refusal(
                 "usage.edited_meanwhile",
                 f"{change.path} was edited since it was read.",
-                impact="Nothing was written.",
                 hint="Run `orchestrator init` again.",
             )
 
