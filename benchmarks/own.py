@@ -68,11 +68,11 @@ def restore(path: Path, file: Path, name: str) -> dict[str, object]:
     """Load a backup into a database that is made for it."""
     plan = read_resolved_plan(path)
     world = build_ports(plan, TerminalOperator())
-    assert world.database is not None
-    like = world.database.properties(world.database.inspect().name)
+    (store,) = world.stores
+    like = store.properties(store.inspect().name)
     began = time.monotonic()
     deadline = Deadline(world.clock, _RESTORE_S)
-    world.database.restore(world.backups.read(file), name, like=like, deadline=deadline)
+    store.load_beside(world.backups.read(file), name, like=like, deadline=deadline)
     return {"restored_s": time.monotonic() - began}
 
 

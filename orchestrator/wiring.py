@@ -35,6 +35,7 @@ from orchestrator.adapters.http.probe import HttpProbe
 from orchestrator.adapters.notify.apprise import AppriseNotifier
 from orchestrator.adapters.postgres.recovery import PostgresRecovery
 from orchestrator.adapters.postgres.server import Postgres
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.adapters.releases.file import FileFeed
 from orchestrator.adapters.releases.github import GitHubFeed
 from orchestrator.adapters.releases.oci_tags import RegistryFeed
@@ -46,7 +47,7 @@ from orchestrator.core.errors import InvariantError, PlatformError, UsageError
 from orchestrator.core.fact_names import find_fact_names
 from orchestrator.core.facts import Facts, FrozenProject
 from orchestrator.core.files import read_file
-from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.recovery import JoinedRecovery, Recovery
 from orchestrator.core.ports.releases import ReleaseFeed
@@ -224,12 +225,12 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
         services=plan.target.services,
         image=plan.target.image,
     )
-    database, stages = _build_database(plan, engine, compose, platform)
+    stores, stages = _build_stores(plan, engine, compose, platform)
     return Ports(
         clock=SystemClock(),
         workloads=platform,
         images=images,
-        database=database,
+        stores=stores,
         backups=BackupFolder(plan.backups.directory),
         probe=HttpProbe(),
         operator=operator,
@@ -303,11 +304,11 @@ def _login(token: str | None) -> tuple[str, str] | None:
     return (user, password) if separator else ("token", token)
 
 
-def _build_database(
+def _build_stores(
     plan: Plan, engine: DockerEngine, compose: Compose, platform: ComposeProject
-) -> tuple[Database | None, Stages | None]:
+) -> tuple[tuple[DataStore, ...], Stages | None]:
     if plan.database is None:
-        return None, None
+        return (), None
     service, user, name = plan.database.service, plan.database.user, plan.database.name
     executor = ContainerExec(lambda: engine.client, platform.name, service, lambda: platform.check_name([service]))
-    return Postgres(executor, user, name), ComposeStages(engine, compose, executor, user, name)
+    return (PostgresStore(Postgres(executor, user, name)),), ComposeStages(engine, compose, executor, user, name)

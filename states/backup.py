@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from orchestrator.core.facts import BackupManifest, Current
+from orchestrator.core.facts import BackupManifest, Current, Learned
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from states.shared.artifacts import intend, require_intended
 from states.shared.backup_proof import choose_backup, dump_and_prove
@@ -33,18 +34,27 @@ class Backup(StateKind[Options]):
         folder = ctx.ports.backups.inspect_folder()
         return (f"dump the database into {folder.path}, then read the file back",)
 
-    def prepare(self, ctx: StateContext[Options]) -> tuple[Artifact]:
-        """Return the row of the file."""
-        path = choose_backup(ctx, version=ctx.require(Current).version)
-        return (intend(ctx, ArtifactKind.BACKUP, str(path)),)
+    def prepare(self, ctx: StateContext[Options]) -> tuple[Artifact, ...]:
+        """Return the rows of the files, one a store."""
+        version = ctx.require(Current).version
+        paths = ((store, choose_backup(ctx, store, version=version)) for store in ctx.stores)
+        return tuple(intend(ctx, ArtifactKind.BACKUP, str(path), store) for store, path in paths)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
-        """Dump, then prove the file; a file that exists is no backup."""
-        version, row = ctx.require(Current).version, require_intended(ctx, ArtifactKind.BACKUP)
-        name = Path(row.ref).name
-        receipt = retry_while_unreachable(ctx, lambda: dump_and_prove(ctx, name=name, version=version))
-        return Result("done", (receipt, row.whole()))
+        """Dump, then prove the files; a file that exists is no backup."""
+        learned: list[Learned] = []
+        for store in ctx.stores:
+            learned += _back_up(ctx, store)
+        return Result("done", tuple(learned))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
-        """The proof in ``perform`` is the observation: it has read the durable file from its first byte to its last."""
-        return Observation.DONE if ctx.find(BackupManifest) else Observation.ABSENT
+        """The proof in ``perform`` is the observation: it has read each durable file from first byte to last."""
+        proven = all(ctx.find(BackupManifest, store.name) for store in ctx.stores)
+        return Observation.DONE if proven else Observation.ABSENT
+
+
+def _back_up(ctx: StateContext[Options], store: DataStore) -> tuple[BackupManifest, Artifact]:
+    version, row = ctx.require(Current).version, require_intended(ctx, ArtifactKind.BACKUP, store)
+    name = Path(row.ref).name
+    receipt = retry_while_unreachable(ctx, lambda: dump_and_prove(ctx, store, name=name, version=version))
+    return receipt, row.whole()

@@ -51,7 +51,7 @@ class Cleanup(StateKind[CleanupOptions]):
         """Let go what is superfluous; the first thing that cannot be removed ends it."""
         removed: list[Artifact] = []
         try:
-            for row in (*_choose_backups(ctx), *_choose_databases(ctx), *_choose_others(ctx)):
+            for row in (*_choose_backups(ctx), *_choose_data(ctx), *_choose_others(ctx)):
                 _remove(ctx, row)
                 removed.append(row.gone())
         except StateError as error:
@@ -73,16 +73,17 @@ def choose_superfluous(
 
 
 def _choose_backups(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
-    own = ctx.find(BackupManifest)
-    paths = choose_superfluous(ctx.history.receipts(), ctx.keep_backups, own.version if own else None)
-    rows = ctx.ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))
+    receipts, rows = ctx.history.receipts(), ctx.ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))
+    paths: set[Path] = set()
+    for store in ctx.stores:
+        own = ctx.find(BackupManifest, store.name)
+        of_store = tuple(receipt for receipt in receipts if receipt.store == store.name)
+        paths.update(choose_superfluous(of_store, ctx.keep_backups, own.version if own else None))
     return tuple(row for row in rows if Path(row.ref) in paths)
 
 
-def _choose_databases(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
-    """Choose snapshots that nothing leads back to, and databases whose time in quarantine is over."""
-    if ctx.ports.database is None:
-        return ()
+def _choose_data(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
+    """Choose snapshots that nothing leads back to, and data whose time in quarantine is over."""
     now, ended = ctx.ports.clock.now(), {run.run_id: run for run in ctx.history.ended_runs()}
     superfluous = {run for run in _choose_runs(ctx) if ended[run].verdict in (Verdict.COMMITTED, Verdict.ROLLED_BACK)}
     snapshots = [
@@ -95,7 +96,8 @@ def _choose_databases(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]
         for row in ctx.ledger.find(states=(ArtifactState.ASIDE,))
         if row.run in ended and (now - ended[row.run].ended_at).total_seconds() > ctx.options.quarantine
     ]
-    return (*snapshots, *aside)
+    there = {store.name for store in ctx.stores}  # a store that the plan has no more keeps what it has
+    return tuple(row for row in (*snapshots, *aside) if row.store in there)
 
 
 def _choose_others(ctx: StateContext[CleanupOptions]) -> tuple[Artifact, ...]:
@@ -120,4 +122,4 @@ def _remove(ctx: StateContext[CleanupOptions], row: Artifact) -> None:
     elif row.kind is ArtifactKind.PROJECT:
         ctx.ports.workloads.forget_project(ctx.directory.parent / row.ref)
     else:
-        ctx.database().drop(row.ref)
+        ctx.store(row.store).discard(row.ref)

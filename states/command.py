@@ -11,7 +11,7 @@ from orchestrator.core.kind_model import Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 from orchestrator.plan.words import check_place, check_program
-from states.shared.write_lock import fence_opened
+from states.shared.write_lock import locks_opened
 
 
 class CommandOptions(Options):
@@ -58,7 +58,7 @@ class Command(StateKind[CommandOptions]):
     def perform(self, ctx: StateContext[CommandOptions]) -> Result:
         """Run it and keep what it said."""
         log = ctx.directory / f"{ctx.state}.log"
-        with fence_opened(ctx):
+        with locks_opened(ctx):
             exit_code = _on_host(ctx) if ctx.options.on == "host" else _in_container(ctx)
         if exit_code != 0:
             raise CommandError(

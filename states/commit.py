@@ -1,10 +1,12 @@
 """commit: from here on the new version stays; nothing automatic touches data any more."""
 
+from contextlib import suppress
+
 from orchestrator.core.errors import PlatformError, StateError
 from orchestrator.core.facts import Committed, Fence, FrozenProject, Serving, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
-from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.model.stores import ChangeToken
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
@@ -55,7 +57,7 @@ class Commit(StateKind[Options]):
     def prepare(self, ctx: StateContext[Options]) -> tuple[Committed]:
         """The pivot itself."""
         target, at = ctx.require(TargetRelease), ctx.ports.clock.now()
-        return (Committed(at=at, version=target.release.version, pin=str(target.pin), mark=_mark(ctx)),)
+        return (Committed(at=at, version=target.release.version, pin=str(target.pin), marks=_take_tokens(ctx)),)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """Pin what was proven, open the gate if it is closed, and see that users get an answer."""
@@ -85,15 +87,14 @@ def _pin_again(ctx: StateContext[Options]) -> str:
     return f"{ctx.target.version_variable} was changed while the upgrade was at work; it is {pin} again."
 
 
-def _mark(ctx: StateContext[Options]) -> ChangeToken | None:
-    # A later `rollback` counts from here; an upgrade that is proven does not fail for want of a count.
-    if ctx.ports.database is None:
-        return None
-    fence = ctx.find(Fence)  # users wait: what `stop` has found is not asked for again
-    try:
-        return ctx.ports.database.mark(fence.database if fence else ctx.ports.database.inspect().name)
-    except StateError:
-        return None
+# A later `rollback` counts from here; an upgrade that is proven does not fail for want of a count.
+def _take_tokens(ctx: StateContext[Options]) -> dict[str, ChangeToken]:
+    tokens: dict[str, ChangeToken] = {}
+    for store in ctx.stores:
+        fence = ctx.find(Fence, store.name)  # users wait: what `stop` has found is not asked for again
+        with suppress(StateError):
+            tokens[store.name] = store.token(fence.database if fence else store.inspect().name)
+    return tokens
 
 
 def _look(ctx: StateContext[Options]) -> Look:

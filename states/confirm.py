@@ -1,5 +1,7 @@
 """confirm: ask the operator, with everything in view that is about to happen."""
 
+from collections.abc import Sequence
+
 from orchestrator.core.errors import RefusedError
 from orchestrator.core.facts import Current, FrozenProject, OtherData, Rehearsal, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
@@ -63,7 +65,7 @@ def _refuse_edited(ctx: StateContext[Options]) -> None:
 def _question(ctx: StateContext[Options]) -> Question:
     current, target = ctx.require(Current), ctx.require(TargetRelease)
     minutes = ctx.worst_case_downtime_s / 60
-    rehearsal, other = ctx.find(Rehearsal), ctx.find(OtherData)
+    rehearsal, others = ctx.find(Rehearsal), ctx.facts.find_all(OtherData)
     lines: tuple[str, ...] = (
         f"from   {current.version}",
         f"to     {target.release.version}{'  (older than what runs)' if target.downgrade else ''}",
@@ -73,27 +75,27 @@ def _question(ctx: StateContext[Options]) -> Question:
         *(_tell_rehearsed(rehearsal) if rehearsal else ()),
         f"outage {minutes:.0f} min at the very worst: the sum of all deadlines while the app is down",
     )
-    if other is None:
+    if not others:
         notes = target.release.notes
         return Question(title=f"Upgrade to {target.release.version}", lines=lines, notes=notes)
-    lines += (f"data   {other.origin}", _describe_present(other))
+    lines += (*(f"data   {other.origin}" for other in others), _describe_present(others))
     title = f"Go back to {target.release.version} and the data of before"
     if target.release.version == current.version:
         title = "Exchange the data"
-        lines += _describe_versions(other, current)
+        lines += _describe_versions(others, current)
     return Question(title=title, lines=lines, prompt="Do it now?")
 
 
-def _describe_present(other: OtherData) -> str:
-    commits = other.commits_since
-    counted = "what was saved since" if commits is None else f"{commits} transactions that were committed since"
+def _describe_present(others: Sequence[OtherData]) -> str:
+    commits = [other.commits_since for other in others if other.commits_since is not None]
+    known = len(commits) == len(others)
+    counted = f"{sum(commits)} transactions that were committed since" if known else "what was saved since"
     return f"since  {counted} will not be in it; the present data is dumped first and kept aside as a database"
 
 
-def _describe_versions(other: OtherData, current: Current) -> tuple[str, ...]:
-    if other.version == current.version:
-        return ()
-    return (f"note   the data belongs to {other.version}, and {current.version} must live on it",)
+def _describe_versions(others: Sequence[OtherData], current: Current) -> tuple[str, ...]:
+    versions = dict.fromkeys(other.version for other in others if other.version != current.version)
+    return tuple(f"note   the data belongs to {version}, and {current.version} must live on it" for version in versions)
 
 
 def _tell_rehearsed(rehearsal: Rehearsal) -> tuple[str]:

@@ -32,12 +32,12 @@ class DropRestored(StateKind[Options]):
         """Drop it, if it is there."""
         rows = _find_restored(ctx)
         for row in rows:
-            ctx.database().drop(row.ref)
+            ctx.store(row.store).discard(row.ref)
         return Result("done", tuple(row.gone() for row in rows))
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
         """It is not there."""
-        there = ctx.database().sizes().keys() & {row.ref for row in _find_restored(ctx, ArtifactState.GONE)}
+        there = any(row.ref in ctx.store(row.store).sizes() for row in _find_restored(ctx, ArtifactState.GONE))
         return Observation.PARTIAL if there else Observation.DONE
 
 

@@ -1,11 +1,10 @@
 """find_previous: find the version and the data that the last upgrade replaced."""
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import CommittedRun, Current, OtherData, Snapshot, TargetRelease
+from orchestrator.core.facts import CommittedRun, Current, KeptSnapshot, OtherData, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
-from orchestrator.core.ledger import Artifact
-from orchestrator.core.model.database import ChangeToken
 from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
 
@@ -46,22 +45,28 @@ class FindPrevious(StateKind[Options]):
                 impact=UNTOUCHED,
                 hint="`orchestrator backups list` names the backups of each version.",
             )
-        snapshot, replica = _find_snapshot(ctx, earlier)
+        found = [(store, _find_snapshot(store, earlier)) for store in ctx.stores]
         target = _find_target(ctx, earlier)
-        other = OtherData(
-            artifact=replica.id,
-            origin=f"as it was when run {earlier.run_id} stopped the app at {snapshot.taken_at:%Y-%m-%d %H:%M}",
-            version=earlier.current.version,
-            commits_since=_count_commits(ctx, snapshot.source, earlier.mark),
-        )
+        others = [_build_other(store, kept, earlier) for store, kept in found]
         reason = f"{running.version} → {earlier.current.version}"
-        return Result("done", (running, target, other), reason)
+        return Result("done", (running, target, *others), reason)
 
 
-def _find_snapshot(ctx: StateContext[Options], earlier: CommittedRun) -> tuple[Snapshot, Artifact]:
-    snapshot, replica = earlier.snapshot, earlier.replica
-    if snapshot is not None and replica is not None and replica.ref in ctx.database().sizes():
-        return snapshot, replica
+def _build_other(store: DataStore, kept: KeptSnapshot, earlier: CommittedRun) -> OtherData:
+    then = earlier.marks.get(store.name)
+    return OtherData(
+        store=store.name,
+        artifact=kept.replica.id,
+        origin=f"as it was when run {earlier.run_id} stopped the app at {kept.snapshot.taken_at:%Y-%m-%d %H:%M}",
+        version=earlier.current.version,
+        commits_since=store.count_commits(kept.snapshot.source, then) if then else None,
+    )
+
+
+def _find_snapshot(store: DataStore, earlier: CommittedRun) -> KeptSnapshot:
+    kept = earlier.snapshots.get(store.name)
+    if kept is not None and kept.replica.ref in store.sizes():
+        return kept
     raise RefusedError(
         "refused.no_snapshot",
         f"The data as it was before run {earlier.run_id} does not lie beside the database any more.",
@@ -84,13 +89,3 @@ def _find_target(ctx: StateContext[Options], earlier: CommittedRun) -> TargetRel
     return TargetRelease(
         release=Release(version=old.version), repository=ctx.target.image, digest=old.digest, downgrade=True
     )
-
-
-def _count_commits(ctx: StateContext[Options], live: str, then: ChangeToken | None) -> int | None:
-    now = ctx.database().mark(live)
-    # Counters that were lost in a crash, reset or switched off tell nothing; another database has others.
-    if then is None or now.database != then.database or now.transactions < then.transactions:
-        return None
-    if not then.counted_since or now.counted_since != then.counted_since:
-        return None
-    return now.transactions - then.transactions

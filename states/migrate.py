@@ -14,7 +14,7 @@ from orchestrator.core.state_kind import CrashRule, Observation, Options, Result
 from states.shared.migration_job import choose_code, explain_exit, job_name, migration_log, save_and_remove
 from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
-from states.shared.write_lock import end_leftovers, fence_opened, name_sessions, require_untouched
+from states.shared.write_lock import end_leftovers, locks_opened, name_sessions, require_untouched
 
 
 class MigrateOptions(Options):
@@ -66,7 +66,7 @@ class Migrate(StateKind[MigrateOptions]):
         name, log = job_name(ctx.run_id), migration_log(ctx)
         require_untouched(ctx)
         began = ctx.ports.clock.monotonic()
-        with fence_opened(ctx):
+        with locks_opened(ctx):
             status, tail, left = _run(ctx, name, command, log)
         seconds = round(ctx.ports.clock.monotonic() - began, 3)
         report = MigrationReport(container=name, exit_code=status.exit_code or 0, duration_s=seconds, log=log)

@@ -48,11 +48,11 @@ class Pull(StateKind[PullOptions]):
 
     def prepare(self, ctx: StateContext[PullOptions]) -> tuple[Artifact]:
         """Return the row of the name under which the old image will be kept."""
-        return (intend(ctx, ArtifactKind.IMAGE, f"upgrade-orchestrator/kept:{ctx.run_id}", store=""),)
+        return (intend(ctx, ArtifactKind.IMAGE, f"upgrade-orchestrator/kept:{ctx.run_id}", None),)
 
     def perform(self, ctx: StateContext[PullOptions]) -> Result:
         """Keep the old image first, then fetch the new one unless it is here."""
-        target, kept = ctx.require(TargetRelease), require_intended(ctx, ArtifactKind.IMAGE)
+        target, kept = ctx.require(TargetRelease), require_intended(ctx, ArtifactKind.IMAGE, None)
         image = retry_while_unreachable(ctx, lambda: _keep_and_fetch(ctx, target, kept.ref))
         fact = PulledImage(image_id=image.image_id, digest=target.digest, size_bytes=image.size_bytes, kept_as=kept.ref)
         return Result("done", (fact, kept.whole()))

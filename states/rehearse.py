@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from orchestrator.core.errors import DatabaseError, HealthError, MigrationError, PlatformError
@@ -9,9 +11,10 @@ from orchestrator.core.facts import BackupManifest, Current, FrozenProject, Rehe
 from orchestrator.core.image_reference import Reference
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
 from orchestrator.plan.durations import Duration
-from states.shared.backup_proof import find_other_contents, find_other_inventory, load_backup, prove_again
+from states.shared.backup_proof import load_backup, prove_again
 from states.shared.health_check import Expectation
 from states.shared.rehearsal_blame import Control, blame
 from states.shared.retry import retry_while_unreachable
@@ -111,7 +114,11 @@ def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
             writable=ctx.options.writable,
             deadline=ctx.deadline,
         )
-        return _rehearse(ctx, Watch(stage, ctx.require(BackupManifest).database, quota_bytes), image_id)
+        return _rehearse(ctx, Watch(stage, _receipts(ctx), quota_bytes), image_id)
+
+
+def _receipts(ctx: StateContext[RehearseOptions]) -> tuple[BackupManifest, ...]:
+    return tuple(ctx.require(BackupManifest, store.name) for store in ctx.stores)
 
 
 def _services(ctx: StateContext[RehearseOptions]) -> tuple[str, ...]:
@@ -136,9 +143,10 @@ def _find_new_image(ctx: StateContext[RehearseOptions]) -> str:
 
 
 def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -> Rehearsal:
-    receipt, target, clock = ctx.require(BackupManifest), ctx.require(TargetRelease), ctx.ports.clock
+    target, clock = ctx.require(TargetRelease), ctx.ports.clock
     began = clock.monotonic()
-    _restore(ctx, watch, receipt)
+    for store, receipt in watch.stores:
+        _restore(ctx, watch, store, receipt)
     restore_s = round(clock.monotonic() - began, 3)
     copy_s = _measure_copy(ctx, watch)
     pin, command = str(target.pin), _command(ctx)
@@ -154,17 +162,17 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
         raise blame(ctx, watch, failure, control, ctx.options.healthy_within) from failure
     problem = _find_problem_of_old(ctx, watch, start_s)
     rehearsal = Rehearsal(
-        backup_sha256=receipt.sha256,
-        database_bytes=watch.stage.database.sizes()[receipt.database],
+        backup_sha256=" ".join(receipt.sha256 for receipt in watch.receipts),
+        database_bytes=sum(store.sizes()[receipt.database] for store, receipt in watch.stores),
         disk_peak_bytes=watch.disk_peak_bytes,
-        dump_s=receipt.duration_s,
+        dump_s=sum(receipt.duration_s for receipt in watch.receipts),
         restore_s=restore_s,
         copy_s=copy_s,
         migrate_s=migrate_s,
         start_s=start_s,
         longest_lock_s=round(watch.longest_lock_s, 3),
         outage_s=0.0,
-        alone=ctx.database().inspect_load(receipt.database).admits_any,
+        alone=_admit_any(ctx, watch.receipts),
         old_version_lives=not problem,
         old_version_problem=problem,
     )
@@ -172,16 +180,18 @@ def _rehearse(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str) -
     return rehearsal.model_copy(update={"outage_s": predict_outage_s(rehearsal, starts=2 if twice else 1)})
 
 
-def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: BackupManifest) -> None:
-    database, name = watch.stage.database, receipt.database
+def _admit_any(ctx: StateContext[RehearseOptions], receipts: Sequence[BackupManifest]) -> bool:
+    """Whether the live stores let the app in from a network where nothing else is."""
+    asked = ((ctx.store(receipt.store).clients, receipt.database) for receipt in receipts)
+    return all(clients is None or clients.inspect_load(ref).admits_any for clients, ref in asked)
+
+
+def _restore(ctx: StateContext[RehearseOptions], watch: Watch, store: DataStore, receipt: BackupManifest) -> None:
+    ref = receipt.database
     prove_again(ctx, receipt)
-    load_backup(ctx, receipt, database, name, watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256)))
+    load_backup(ctx, receipt, store, ref, watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256)))
     watch.check_room()
-    found = database.inventory(name, deadline=ctx.deadline)
-    different = [
-        *find_other_contents(database, receipt, name, ctx.deadline),
-        *find_other_inventory(receipt.inventory, found),
-    ]
+    different = store.find_differences(ref, receipt.fingerprint, deadline=ctx.deadline)
     if different:
         raise DatabaseError(
             "rehearse.differs",
@@ -191,16 +201,17 @@ def _restore(ctx: StateContext[RehearseOptions], watch: Watch, receipt: BackupMa
         )
 
 
-# What `stop` will do to the live database, with the app down.
+# What `stop` will do to the live data, with the app down.
 def _measure_copy(ctx: StateContext[RehearseOptions], watch: Watch) -> float:
-    database, clock, began = watch.stage.database, ctx.ports.clock, ctx.ports.clock.monotonic()
-    name = f"{watch.database[:30]}__rehearsed"
+    clock, copy_s = ctx.ports.clock, 0.0
     ctx.report(build_progress(ctx, "Timing the copy that `stop` will make"))
-    database.copy(watch.database, name, deadline=ctx.deadline)
-    copy_s = round(clock.monotonic() - began, 3)
-    watch.check_room()
-    database.drop(name)
-    return copy_s
+    for store, receipt in watch.stores:
+        began, ref = clock.monotonic(), store.choose_ref(receipt.database, ctx.run_id, Role.REHEARSED)
+        store.copy(receipt.database, ref, deadline=ctx.deadline)
+        copy_s += clock.monotonic() - began
+        watch.check_room()
+        store.discard(ref)
+    return round(copy_s, 3)
 
 
 def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pin: str) -> float:

@@ -6,19 +6,12 @@ from orchestrator.core.errors import UNTOUCHED, RefusedError
 from orchestrator.core.facts import BackupManifest, Current, OtherData, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.ledger import Artifact, ArtifactKind, NeededUntil
-from orchestrator.core.model.database import Inventory
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.artifacts import (
-    build_name,
-    choose_free,
-    find_intended,
-    find_other_data,
-    intend,
-    require_intended,
-)
+from states.shared.artifacts import find_intended, find_other_data, intend, require_intended
 from states.shared.backup_proof import restore_beside
 
 _UNKNOWN = "unknown"
@@ -57,42 +50,50 @@ class RestoreBeside(StateKind[RestoreBesideOptions]):
         return (f"restore {ctx.options.file} beside the live database and compare it",)
 
     def prepare(self, ctx: StateContext[RestoreBesideOptions]) -> tuple[Artifact]:
-        """Return the row of the database that the backup is restored as."""
-        if (earlier := find_intended(ctx, ArtifactKind.RESTORED)) is not None:
+        """Return the row of the data as which the backup is restored."""
+        store = _choose_store(ctx)
+        if (earlier := find_intended(ctx, ArtifactKind.RESTORED, store)) is not None:
             return (earlier,)
-        database = ctx.database()
-        name = build_name(database.inspect().name, ctx.run_id, ArtifactKind.RESTORED)
-        free = choose_free(name, database.sizes())
-        return (intend(ctx, ArtifactKind.RESTORED, free, until=NeededUntil.RUN_END),)
+        ref = store.choose_ref(store.inspect().name, ctx.run_id, Role.RESTORED, store.sizes())
+        return (intend(ctx, ArtifactKind.RESTORED, ref, store, until=NeededUntil.RUN_END),)
 
     def perform(self, ctx: StateContext[RestoreBesideOptions]) -> Result:
         """Find the receipt of the file, restore it, compare."""
-        database = ctx.database()
+        store = _choose_store(ctx)
         running = ctx.ports.finder.running()
         target = _stay(ctx, running)
-        receipt = _find_receipt(ctx)
-        live = database.inspect()
-        if receipt.system_identifier != live.system_identifier and not ctx.options.foreign:
+        receipt = _find_receipt(ctx, store)
+        if receipt.system_identifier != store.identify() and not ctx.options.foreign:
             raise RefusedError(
                 "refused.other_server",
                 f"{receipt.path} was taken from another database server than this one.",
                 impact=UNTOUCHED,
                 hint="If that is what you want, say --foreign.",
             )
-        row = require_intended(ctx, ArtifactKind.RESTORED)
+        row = require_intended(ctx, ArtifactKind.RESTORED, store)
         restore_beside(ctx, receipt, row.ref, proven=receipt.version != _UNKNOWN)
-        database.fence(row.ref)
+        store.close(row.ref)
         known = "no run here has proven it" if ctx.options.foreign else f"taken from {receipt.version}"
         origin = f"{receipt.path.name} of {receipt.taken_at:%Y-%m-%d %H:%M}, {known}"
-        other = OtherData(artifact=row.id, origin=origin, version=receipt.version)
+        other = OtherData(store=store.name, artifact=row.id, origin=origin, version=receipt.version)
         reason = f"{sum(receipt.rows.values())} rows restored and compared."
         return Result("done", (running, target, other, row.whole()), reason)
 
     def observe(self, ctx: StateContext[RestoreBesideOptions]) -> Observation:
-        """The restored database lies there."""
-        other = find_other_data(ctx)
-        there = other is not None and other.ref in ctx.database().sizes()
+        """The restored data lie there."""
+        store = _choose_store(ctx)
+        other = find_other_data(ctx, store)
+        there = other is not None and other.ref in store.sizes()
         return Observation.DONE if there else Observation.ABSENT
+
+
+def _choose_store(ctx: StateContext[RestoreBesideOptions]) -> DataStore:
+    """Choose the store of a backup file: that of its receipt, or the one whose files are named like it."""
+    file = Path(ctx.options.file)
+    known = next((receipt.store for receipt in ctx.history.receipts() if receipt.path == file), None)
+    if known is not None:
+        return ctx.store(known)
+    return next((store for store in ctx.stores if file.name.endswith(store.file_suffix)), ctx.stores[0])
 
 
 def _stay(ctx: StateContext[RestoreBesideOptions], running: Current) -> TargetRelease:
@@ -106,7 +107,7 @@ def _stay(ctx: StateContext[RestoreBesideOptions], running: Current) -> TargetRe
     return TargetRelease(release=Release(version=running.version), repository=ctx.target.image, digest=running.digest)
 
 
-def _find_receipt(ctx: StateContext[RestoreBesideOptions]) -> BackupManifest:
+def _find_receipt(ctx: StateContext[RestoreBesideOptions], store: DataStore) -> BackupManifest:
     path = Path(ctx.options.file)
     proof = ctx.ports.backups.prove(path, report=ctx.report, deadline=ctx.deadline)
     known = next((r for r in ctx.history.receipts() if r.sha256 == proof.sha256), None)
@@ -120,9 +121,9 @@ def _find_receipt(ctx: StateContext[RestoreBesideOptions]) -> BackupManifest:
             hint="Loading it brings its data and its functions to the app. If you trust where it comes from,"
             " say --foreign.",
         )
-    database = ctx.database()
-    live = database.inspect()
+    live = store.inspect()
     return BackupManifest(
+        store=store.name,
         path=path,
         sha256=proof.sha256,
         size_bytes=proof.size_bytes,
@@ -132,8 +133,8 @@ def _find_receipt(ctx: StateContext[RestoreBesideOptions]) -> BackupManifest:
         database=live.name,
         server_version=live.server_version,
         system_identifier=live.system_identifier,
-        properties=database.properties(live.name),
-        inventory=Inventory(relations={}, sequences={}, extensions={}, large_objects=0),
+        properties=store.properties(live.name).properties or {},
+        inventory={},
         taken_at=ctx.ports.clock.now(),
         duration_s=0.0,
     )

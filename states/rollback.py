@@ -11,7 +11,7 @@ from states.shared.health_check import Expectation, Look, await_steady, inspect_
 from states.shared.previous_version import find_old_images, find_old_pin, finish_stop
 from states.shared.retry import GOING_BACK, retry_while_unreachable
 from states.shared.step_progress import build_progress
-from states.shared.write_lock import lift_fence
+from states.shared.write_lock import unlock_stores
 
 
 class Rollback(StateKind[Options]):
@@ -62,7 +62,7 @@ def _bring_up(ctx: StateContext[Options]) -> None:
     finish_stop(ctx)
     project = ctx.require(FrozenProject)
     ctx.ports.workloads.write_pin(project.pin_text)
-    lift_fence(ctx)
+    unlock_stores(ctx)
     ctx.ports.workloads.start_services(
         project, ctx.target.services, find_old_pin(ctx), images=find_old_images(ctx), deadline=ctx.deadline
     )

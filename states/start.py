@@ -13,7 +13,7 @@ from orchestrator.core.state_kind import CrashRule, Observation, Options, Result
 from states.shared.new_image import find_new_image, find_new_images
 from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress
-from states.shared.write_lock import lift_fence, require_untouched
+from states.shared.write_lock import require_untouched, unlock_stores
 
 
 class StartOptions(Options):
@@ -75,7 +75,7 @@ class Start(StateKind[StartOptions]):
 
 def _bring_up(ctx: StateContext[StartOptions]) -> None:
     ctx.report(build_progress(ctx, "Starting the new version"))
-    lift_fence(ctx)
+    unlock_stores(ctx)
     rehearsal = ctx.find(Rehearsal)
     ctx.ports.workloads.start_services(
         ctx.require(FrozenProject),
@@ -106,4 +106,4 @@ def _require_as_confirmed(ctx: StateContext[StartOptions]) -> None:
 
 def _writes_first(ctx: StateContext[StartOptions]) -> bool:
     # An app that migrates as it starts. A data exchange has written already, and so has what was started before.
-    return ctx.find(MigrationReport) is None and ctx.find(OtherData) is None and ctx.find(Started) is None
+    return ctx.find(MigrationReport) is None and not ctx.facts.find_all(OtherData) and ctx.find(Started) is None

@@ -1,11 +1,12 @@
-"""swap_in: put the database that lies beside in the place of the live one, and set that aside."""
+"""swap_in: put the data that lie beside in the place of the live ones, and set those aside."""
 
 from orchestrator.core.facts import Fence, Learned, OtherData, Quarantine, Snapshot
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
-from orchestrator.core.ledger import ArtifactKind
+from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
+from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
-from states.shared.artifacts import build_name, choose_free, find_intended, intend, require_intended
+from states.shared.artifacts import find_intended, intend, require_intended
 
 
 class SwapIn(StateKind[Options]):
@@ -34,37 +35,46 @@ class SwapIn(StateKind[Options]):
         return ("swap the other database in, in one transaction; keep the present one aside",)
 
     def prepare(self, ctx: StateContext[Options]) -> tuple[Learned, ...]:
-        """Under which name a way back will find the present data."""
-        database = ctx.database()
-        facts = database.inspect()
-        name = choose_free(
-            build_name(facts.name, ctx.run_id, ArtifactKind.QUARANTINE, role="replaced"), database.sizes()
-        )
-        aside = find_intended(ctx, ArtifactKind.QUARANTINE) or intend(ctx, ArtifactKind.QUARANTINE, name)
-        return (
-            aside,
-            Snapshot(
+        """Under which ref a way back will find the present data."""
+        learned: list[Learned] = []
+        for store, _ in _find_chosen(ctx):
+            facts = store.inspect()
+            ref = store.choose_ref(facts.name, ctx.run_id, Role.REPLACED, store.sizes())
+            earlier = find_intended(ctx, ArtifactKind.QUARANTINE, store)
+            aside = earlier or intend(ctx, ArtifactKind.QUARANTINE, ref, store)
+            snapshot = Snapshot(
+                store=store.name,
                 database=aside.ref,
                 source=facts.name,
                 size_bytes=facts.size_bytes,
-                mark=database.mark(facts.name),
+                mark=store.token(facts.name),
                 taken_at=ctx.ports.clock.now(),
-            ),
-        )
+            )
+            learned += (aside, snapshot)
+        return tuple(learned)
 
     def perform(self, ctx: StateContext[Options]) -> Result:
         """End what is connected, then swap."""
-        database, live = ctx.database(), ctx.require(Fence).database
-        other, aside = ctx.ledger.rows[ctx.require(OtherData).artifact], require_intended(ctx, ArtifactKind.QUARANTINE)
-        database.terminate_sessions(live)
-        database.swap(live, other.ref, aside.ref)
-        fact = Quarantine(database=aside.ref, restored_from=other.ref)
-        rows = ctx.ledger.exchange(ctx.run_id, other, aside, live)
-        return Result("done", (fact, *rows), f"The database of before is kept as {aside.ref}.")
+        learned, kept = list[Learned](), list[str]()
+        for store, other in _find_chosen(ctx):
+            live, aside = ctx.require(Fence, store.name).database, require_intended(ctx, ArtifactKind.QUARANTINE, store)
+            store.evict(live)
+            store.exchange(live, other.ref, aside.ref)
+            quarantine = Quarantine(store=store.name, database=aside.ref, restored_from=other.ref)
+            learned += (quarantine, *ctx.ledger.exchange(ctx.run_id, other, aside, live))
+            kept.append(aside.ref)
+        return Result("done", tuple(learned), f"The database of before is kept as {', '.join(kept)}.")
 
     def observe(self, ctx: StateContext[Options]) -> Observation:
-        """The name of the present data is there, the other one is used up."""
-        existing = ctx.database().sizes()
-        swapped = ctx.require(Quarantine)
-        used = swapped.restored_from not in existing
-        return Observation.DONE if swapped.database in existing and used else Observation.ABSENT
+        """The data of before are there under their new ref, the others are used up."""
+        for store, _ in _find_chosen(ctx):
+            existing, swapped = store.sizes(), ctx.require(Quarantine, store.name)
+            if swapped.database not in existing or swapped.restored_from in existing:
+                return Observation.ABSENT
+        return Observation.DONE
+
+
+def _find_chosen(ctx: StateContext[Options]) -> tuple[tuple[DataStore, Artifact], ...]:
+    """Return the stores of which other data are to be swapped in, each with the row of those."""
+    chosen = ((store, ctx.find(OtherData, store.name)) for store in ctx.stores)
+    return tuple((store, ctx.ledger.rows[other.artifact]) for store, other in chosen if other is not None)

@@ -46,7 +46,7 @@ _CODE = re.compile(r"\b(?:compose\.\w+|engine\.no_compose|usage\.(?:compose_text
 _CODES_ARE_PUBLIC = "error codes are public: people search for them, and monitoring compares them"
 
 _BY_CATEGORY = "goes when waiting and blaming ask for the category of an error instead of its code"
-_STORE = "moves with DataStore: the store names its values, its obstacles and its files"
+_STORE = "goes when the store itself names what of its load is in the way"
 
 _LOAD = re.compile("pg_terminate_backend|max_connections|COMMIT PREPARED or ROLLBACK PREPARED")
 
@@ -58,14 +58,8 @@ EXEMPTIONS = (
     Exemption("orchestrator/run/service.py", _CODE, _CODES_ARE_PUBLIC),
     Exemption("orchestrator/run/blame.py", _CODE, _BY_CATEGORY),
     Exemption("states/shared/rehearsal_blame.py", _CODE, _BY_CATEGORY),
-    Exemption(
-        "orchestrator/core/model/database.py", re.compile("Pg[A-Z][a-z]+|PostgreSQL's|server_version_num"), _STORE
-    ),
-    Exemption("orchestrator/doctor/live_checks.py", re.compile("PostgreSQL"), _STORE),
     Exemption("states/shared/checks/database.py", _LOAD, _STORE),
-    Exemption("states/shared/write_lock.py", _LOAD, _STORE),
     Exemption("states/shared/checks/sessions.py", re.compile('"postgres", "template1"'), _STORE),
-    Exemption("states/shared/backup_proof.py", re.compile(r"PgSequence|\.sql\.gz"), _STORE),
 )
 
 

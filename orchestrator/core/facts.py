@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import Field
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from orchestrator.core.ledger import Artifact, Ledger
+from orchestrator.core.ledger import DATABASE, Artifact, Ledger
 from orchestrator.core.model.base import Digest, FrozenModel
-from orchestrator.core.model.database import ChangeToken, DatabaseProperties, Inventory
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.releases import Release
+from orchestrator.core.model.stores import ChangeToken, Fingerprint
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.model.workloads import Gate, ServiceStatus
 
@@ -26,6 +26,27 @@ class Fact(FrozenModel):
     """A word with a name of its own under which it is journaled and found again."""
 
     fact: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The name under which it is journaled."""
+        return self.fact
+
+
+class StoreFact(Fact):
+    """A fact of one store; each store has its own."""
+
+    store: str = DATABASE
+
+    @property
+    def key(self) -> str:
+        """The name of the fact, with that of the store; the first of all stores had none."""
+        return build_key(type(self), self.store)
+
+    @model_serializer(mode="wrap")
+    def _leave_first_unnamed(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if (name, value) != ("store", DATABASE)}
 
 
 class FrozenProject(Fact):
@@ -48,15 +69,20 @@ class FrozenProject(Fact):
 
 
 class Place(Fact):
-    """On which engine and which database server a run works; if it is cut off, it goes on there and nowhere else.
+    """On which engine and which stores a run works; if it is cut off, it goes on there and nowhere else.
 
-    ``system_identifier`` is None where the server could not be asked.
+    ``stores``: name → identity of each store that could be asked.
     """
 
     fact: ClassVar[str] = "place"
 
     engine_id: str
-    system_identifier: str | None
+    stores: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _rename_earlier(value, "system_identifier", "stores")
 
 
 class Current(Fact):
@@ -113,7 +139,7 @@ class PulledImage(Fact):
     kept_as: str
 
 
-class BackupManifest(Fact):
+class BackupManifest(StoreFact):
     """What is proven of a backup file: read back in full, hashed, complete, with the rows of each table."""
 
     fact: ClassVar[str] = "backup"
@@ -127,13 +153,18 @@ class BackupManifest(Fact):
     database: str
     server_version: str
     system_identifier: str
-    properties: DatabaseProperties
-    inventory: Inventory
+    properties: dict[str, JsonValue]
+    inventory: dict[str, JsonValue]
     taken_at: datetime
     duration_s: float
 
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What the data are that it holds."""
+        return Fingerprint(rows=self.rows, properties=self.properties, inventory=self.inventory)
 
-class Fence(Fact):
+
+class Fence(StoreFact):
     """The database that is closed to everybody but us from `stop` on, until a version may serve on it again.
 
     ``mark`` is what it was then, where no snapshot says so; None before it was seen to be closed.
@@ -159,7 +190,7 @@ class StoppedServices(Fact):
     services: tuple[ServiceStatus, ...]
 
 
-class Snapshot(Fact):
+class Snapshot(StoreFact):
     """The quiesced copy of the database that a rollback goes back to.
 
     ``database`` lies beside the live one; where there was no room for it, ``backup`` is a proven dump instead.
@@ -224,7 +255,7 @@ class Started(Fact):
 class Committed(Fact):
     """The pivot: from the moment this is durable the new version stays, whatever happens.
 
-    ``mark`` is what had been written by then, None where that could not be read.
+    ``marks``: store → what had been written by then, where that could be read.
     """
 
     fact: ClassVar[str] = "committed"
@@ -232,7 +263,12 @@ class Committed(Fact):
     at: datetime
     version: str
     pin: str
-    mark: ChangeToken | None = None
+    marks: dict[str, ChangeToken] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _rename_earlier(value, "mark", "marks")
 
 
 class Serving(Fact):
@@ -245,7 +281,7 @@ class Serving(Fact):
     image_id: str
 
 
-class RollbackDecision(Fact):
+class RollbackDecision(StoreFact):
     """Which way back was taken, and the evidence that it was the right one.
 
     ``image_only``: nothing was written. ``keep_data``: what users wrote stays, under the old version. ``swap``:
@@ -260,7 +296,7 @@ class RollbackDecision(Fact):
     beyond: tuple[str, ...] = ()
 
 
-class LostSnapshot(Fact):
+class LostSnapshot(StoreFact):
     """There was no snapshot to go back to, and the backup could not take its place either.
 
     ``receipt`` is of the newest backup that reads back whole, None where there is none.
@@ -271,7 +307,7 @@ class LostSnapshot(Fact):
     receipt: BackupManifest | None
 
 
-class Quarantine(Fact):
+class Quarantine(StoreFact):
     """A database set aside with everything in it, never dropped before retention."""
 
     fact: ClassVar[str] = "quarantine"
@@ -280,7 +316,7 @@ class Quarantine(Fact):
     restored_from: str
 
 
-class OtherData(Fact):
+class OtherData(StoreFact):
     """Data beside the live ones that are to take their place; ``origin`` says in words what they are.
 
     ``artifact`` is their row in the ledger, ``version`` the app's that they belong to. ``commits_since`` are the
@@ -311,23 +347,42 @@ class FailedRun(FrozenModel):
     at: datetime | None = None
 
 
+class KeptSnapshot(FrozenModel):
+    """A snapshot that still lies beside the live data, with its row."""
+
+    snapshot: Snapshot
+    replica: Artifact
+
+
 class CommittedRun(FrozenModel):
     """A run after which the version of ``target`` stayed.
 
-    ``snapshot`` is None where it is not kept any more, ``mark`` where what was written by then is not known.
-    ``replica`` is the row of the snapshot that lies beside the live data.
+    ``snapshots`` by store, those that are still kept; ``marks`` as in `Committed`.
     """
 
     run_id: str
     ended_at: datetime
     current: Current
     target: TargetRelease
-    snapshot: Snapshot | None
-    mark: ChangeToken | None
-    replica: Artifact | None = None
+    snapshots: dict[str, KeptSnapshot] = Field(default_factory=dict)
+    marks: dict[str, ChangeToken] = Field(default_factory=dict)
+
+
+def build_key(kind: type[Fact], store: str = DATABASE) -> str:
+    """Build the name under which a fact of this kind is journaled."""
+    return kind.fact if store == DATABASE else f"{kind.fact}/{store}"
+
+
+# Journals of before there was a list of stores have one value, of the one store.
+def _rename_earlier(value: dict[str, Any], earlier: str, name: str) -> dict[str, Any]:
+    if earlier not in value:
+        return value
+    others = {key: one for key, one in value.items() if key != earlier}
+    return others if value[earlier] is None else {**others, name: {DATABASE: value[earlier]}}
 
 
 FactT = TypeVar("FactT", bound=Fact)
+StoreFactT = TypeVar("StoreFactT", bound=StoreFact)
 Learned: TypeAlias = Fact | Artifact  # what a state tells: one record has both
 
 
@@ -340,16 +395,21 @@ class Facts:
     @classmethod
     def of(cls, learned: Iterable[Learned]) -> Self:
         """Collect facts by their names; rows of the ledger are none."""
-        return cls({one.fact: one.model_dump(mode="json") for one in learned if isinstance(one, Fact)})
+        return cls({one.key: one.model_dump(mode="json") for one in learned if isinstance(one, Fact)})
 
-    def find(self, kind: type[FactT]) -> FactT | None:
-        """The fact of this kind, or None where no state has proven it.
+    def find(self, kind: type[FactT], store: str = DATABASE) -> FactT | None:
+        """The fact of this kind, of one store where each has its own; None where no state has proven it.
 
         Raises:
             pydantic.ValidationError: the journaled value is not of this kind's shape.
         """
-        value = self._values.get(kind.fact)
+        value = self._values.get(build_key(kind, store))
         return None if value is None else kind.model_validate(value)
+
+    def find_all(self, kind: type[StoreFactT]) -> tuple[StoreFactT, ...]:
+        """The facts of this kind of all stores, in the order in which they were proven first."""
+        keys = (key for key in self._values if key.partition("/")[0] == kind.fact)
+        return tuple(kind.model_validate(self._values[key]) for key in keys if self._values[key] is not None)
 
     def joined(self, later: Facts) -> Facts:
         """These facts with ``later`` over them."""

@@ -140,9 +140,10 @@ class Ledger:
         for row in self.find(kind, run=run, store=store, states=_MADE_ANEW):
             if row.ref == ref:
                 return row.model_copy(update={"state": ArtifactState.INTENDED})
-        number = sum(row.id.startswith(f"{run}/{kind}") for row in self.rows.values()) + 1
+        same = build_id(run, kind, store)
+        number = sum(row.id == same or row.id.startswith(f"{same}/") for row in self.rows.values()) + 1
         return Artifact(
-            id=build_id(run, kind, number),
+            id=same if number == 1 else f"{same}/{number}",
             run=run,
             store=store,
             kind=kind,
@@ -152,9 +153,9 @@ class Ledger:
             needed_until=needed_until,
         )
 
-    def find_intended(self, run: str, kind: ArtifactKind) -> Artifact | None:
-        """Return the newest row of this kind that the run has intended and not made yet."""
-        return next(reversed(self.find(kind, run=run, states=(ArtifactState.INTENDED,))), None)
+    def find_intended(self, run: str, kind: ArtifactKind, store: str) -> Artifact | None:
+        """Return the newest row of this kind that the run has intended for a store and not made yet."""
+        return next(reversed(self.find(kind, run=run, store=store, states=(ArtifactState.INTENDED,))), None)
 
     def find_live(self, store: str) -> Artifact | None:
         """Return the row of the live data of a store; None where they are no artifact of ours."""
@@ -177,6 +178,6 @@ def is_gone(row: Artifact | None) -> bool:
     return row is not None and row.state is ArtifactState.GONE
 
 
-def build_id(run: str, kind: ArtifactKind, number: int = 1) -> str:
-    """Build the id of the row of a run's artifact of this kind, the ``number``-th of them."""
-    return f"{run}/{kind}" if number == 1 else f"{run}/{kind}/{number}"
+def build_id(run: str, kind: ArtifactKind, store: str) -> str:
+    """Build the id of the row of a run's first artifact of this kind in a store."""
+    return f"{run}/{kind}" if store in ("", DATABASE) else f"{run}/{store}/{kind}"

@@ -25,12 +25,12 @@ from orchestrator.core.errors import InvariantError
 from orchestrator.core.facts import Fact, Facts, FactT, Learned
 from orchestrator.core.foresight import PlannedCommand
 from orchestrator.core.kind_model import Effects, PlanTraits
-from orchestrator.core.ledger import Ledger
+from orchestrator.core.ledger import DATABASE, Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.backups import BackupStore
 from orchestrator.core.ports.clock import Clock
-from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.history import History
 from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
@@ -134,7 +134,7 @@ class AppSpec:
 
 @dataclass(frozen=True)
 class Ports:
-    """All doors to the outside. ``database`` and ``stages`` are None for an app without a database.
+    """All doors to the outside. ``stores`` are where the app keeps data; ``stages`` is None for one that keeps none.
 
     ``mask`` knows the secrets of the app, which leave by none of them. ``notifier`` and ``metrics`` are None where the
     plan wants none.
@@ -143,12 +143,12 @@ class Ports:
     clock: Clock
     workloads: Workloads
     images: Images
-    database: Database | None
     backups: BackupStore
     probe: Probe
     operator: Operator
     finder: ReleaseFinder
     recovery: Recovery
+    stores: tuple[DataStore, ...] = ()
     stages: Stages | None = None
     mask: Redactor = field(default_factory=Redactor)
     notifier: Notifier | None = None
@@ -185,17 +185,17 @@ class StateContext(Generic[OptionsT]):
     rehearsed: bool = False
     ledger: Ledger = field(default_factory=Ledger)
 
-    def find(self, kind: type[FactT]) -> FactT | None:
-        """Return the fact that an earlier state has proven, if any."""
-        return self.facts.find(kind)
+    def find(self, kind: type[FactT], store: str = DATABASE) -> FactT | None:
+        """Return the fact that an earlier state has proven, if any; of one store where each has its own."""
+        return self.facts.find(kind, store)
 
-    def require(self, kind: type[FactT]) -> FactT:
-        """Return the fact that an earlier state must have proven.
+    def require(self, kind: type[FactT], store: str = DATABASE) -> FactT:
+        """Return the fact that an earlier state must have proven; of one store where each has its own.
 
         Raises:
             InvariantError: the plan let this state be entered without it.
         """
-        found = self.facts.find(kind)
+        found = self.facts.find(kind, store)
         if found is None:
             raise InvariantError(
                 "internal.fact_missing",
@@ -203,20 +203,24 @@ class StateContext(Generic[OptionsT]):
             )
         return found
 
-    def database(self) -> Database:
-        """The database of the plan.
+    @property
+    def stores(self) -> tuple[DataStore, ...]:
+        """Where the app keeps data, in the order of the plan."""
+        return self.ports.stores
+
+    def store(self, name: str) -> DataStore:
+        """Return the store with this name.
 
         Raises:
-            InvariantError: the plan has none; the loader refuses such a plan, so this is a bug.
+            InvariantError: the plan has none of this name.
         """
-        if self.ports.database is None:
-            raise InvariantError(
-                "internal.no_database", f"State {self.state!r} needs a database and the plan names none."
-            )
-        return self.ports.database
+        found = next((store for store in self.ports.stores if store.name == name), None)
+        if found is None:
+            raise InvariantError("internal.no_store", f"State {self.state!r} needs a store {name!r} that is not there.")
+        return found
 
     def stages(self) -> Stages:
-        """Where a copy of the app and its database can be tried; errors as `database`."""
+        """Where a copy of the app and its data can be tried; errors as `store`."""
         if self.ports.stages is None:
             raise InvariantError(
                 "internal.no_stages", f"State {self.state!r} needs a database and the plan names none."

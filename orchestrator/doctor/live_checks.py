@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator.checker.findings import Finding as PlanFinding
 from orchestrator.core.deadline import Deadline, Interruption
-from orchestrator.core.errors import HealthError, RefusedError, StateError
+from orchestrator.core.errors import HealthError, RefusedError
 from orchestrator.core.facts import Current, Fact, Facts, FrozenProject, Known, TargetRelease
+from orchestrator.core.foresight import Obstacle
+from orchestrator.core.ledger import DATABASE
 from orchestrator.core.model.releases import Release
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import Kinds, Options, Ports, StateContext
 from orchestrator.doctor import host_checks
@@ -25,14 +28,19 @@ from orchestrator.run.listener import Listener
 from orchestrator.run.runner import ContextBuilder
 from states.shared import preflight_checks
 from states.shared.checks import app, room
-from states.shared.checks.surroundings import Surroundings
+from states.shared.checks.surroundings import StoreSurroundings, Surroundings
 
 _TRIAL_S = 300.0
 _ANSWER_S = 5.0
-_EMPTY_DUMP = (
-    b"--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n"
-    b"--\n-- PostgreSQL database dump complete\n--\n"
-)
+_STORE_CHECKS = {
+    "database volume": "its own, and named",
+    "database state": "can be copied and swapped",
+    "database load": "nothing in the way",
+    "sessions": "nobody but the app",
+    "other databases": "the app uses this one",
+    "room for backups": "enough",
+    "room for the copy": "enough",
+}
 
 
 @dataclass
@@ -67,7 +75,7 @@ class LiveChecks:
 
     def checks(self) -> list[Check]:
         """Return all checks that apply to the plan."""
-        plan = self.plan
+        plan, stores = self.plan, [store.name for store in self.ports.stores]
         return [
             Check("plan", lambda: host_checks.check_plan_findings(plan, self.plan_findings)),
             Check("journal", lambda: host_checks.check_journal(plan)),
@@ -90,22 +98,21 @@ class LiveChecks:
             *([Check("gate", self._look("gate", "can be closed"), ("services", "health"))] if self._ctx.gated else []),
             Check("backup folder", self._try_backup_folder),
             Check("room for images", self._look("room for images", "enough"), ("engine",)),
-            *(self._database_checks() if self.ports.database is not None else ()),
+            *(check for store in self.ports.stores for check in self._store_checks(store)),
+            *([Check("rehearsal", self._open_stage, ("project", *stores))] if stores and self._rehearses() else []),
             Check("clock", self._check_clock, ("journal",)),
         ]
 
-    def _database_checks(self) -> Iterable[Check]:
-        yield Check("database", self._inspect_database, ("engine",))
-        yield Check("database rights", self._try_rights, ("database",))
-        yield Check("database volume", self._look("database volume", "its own, and named"), ("database",))
-        yield Check("database state", self._look("database state", "can be copied and swapped"), ("database",))
-        yield Check("database load", self._look("database load", "nothing in the way"), ("database",))
-        yield Check("sessions", self._look("sessions", "nobody but the app"), ("database",))
-        yield Check("other databases", self._look("other databases", "the app uses this one"), ("database",))
-        yield Check("room for backups", self._look("room for backups", "enough"), ("database", "backup folder"))
-        yield Check("room for the copy", self._look("room for the copy", "enough"), ("database",))
-        if any(self.kinds[spec.kind].rehearses for spec in self.plan.states.values()):
-            yield Check("rehearsal", self._open_stage, ("project", "database"))
+    def _store_checks(self, store: DataStore) -> Iterable[Check]:
+        around, name, ref = StoreSurroundings(self._ctx, store), store.name, self._id.replace("-", "_")
+        yield Check(name, lambda: store.describe(around.facts), ("engine",))
+        yield Check(f"{name} rights", lambda: store.try_rights(ref, deadline=self._deadline), (name,))
+        checks = preflight_checks.choose_store_checks(store)
+        for what, well in _STORE_CHECKS.items():
+            if what in checks:
+                needs = (name, "backup folder") if what == "room for backups" else (name,)
+                shown = what if name == DATABASE else f"{name}: {what}"
+                yield Check(shown, partial(_look, partial(checks[what], around), well), needs)
 
     @property
     def _ctx(self) -> StateContext[Any]:
@@ -116,20 +123,10 @@ class LiveChecks:
         self._around = Surroundings(replace(self._ctx, facts=known))
 
     def _look(self, name: str, well: str) -> Callable[[], str]:
-        def look() -> str:
-            found = preflight_checks.choose_checks(self._ctx)[name](self._around) or ()
-            blocking = [one for one in found if one.blocks]
-            if blocking:
-                raise RefusedError(
-                    blocking[0].code,
-                    " ".join(one.what for one in blocking),
-                    hint=" ".join(dict.fromkeys(one.hint for one in blocking)),
-                )
-            if found:
-                raise DoctorWarning(found[0].code, " ".join(one.what for one in found), hint=found[0].hint)
-            return well
+        return lambda: _look(partial(preflight_checks.CHECKS[name], self._around), well)
 
-        return look
+    def _rehearses(self) -> bool:
+        return any(self.kinds[spec.kind].rehearses for spec in self.plan.states.values())
 
     def _try_engine(self) -> str:
         return self._around.engine.summary
@@ -173,25 +170,6 @@ class LiveChecks:
         host_checks.check_privacy(self.plan.backups.directory)
         return f"{self.plan.backups.directory} can be written"
 
-    def _inspect_database(self) -> str:
-        facts = self._around.database
-        return f"{facts.name} as {facts.user}, PostgreSQL {facts.server_version}, {facts.size_bytes / 1024**2:.1f} MiB"
-
-    # An empty database of its own goes through all that stop, rehearse and restore do with a copy.
-    def _try_rights(self) -> str:
-        database, name = self._ctx.database(), self._id.replace("-", "_")
-        like = database.properties(self._around.database.name)
-        try:
-            database.restore([_EMPTY_DUMP], name, like=like, deadline=self._deadline)
-            database.fence(name)
-            database.unfence(name)
-        except StateError:
-            with suppress(StateError):  # the first error is the one to be read
-                database.drop(name)
-            raise
-        database.drop(name)
-        return "a database can be made, loaded, fenced and dropped"
-
     def _open_stage(self) -> str:
         stages, project = self._ctx.stages(), self._ctx.require(FrozenProject)
         writable = tuple(
@@ -213,3 +191,17 @@ class LiveChecks:
     def _check_clock(self) -> str:
         published_at = self._newest.published_at if self._newest else None
         return host_checks.check_clock(self.plan, self.ports.clock.now(), published_at)
+
+
+def _look(check: Callable[[], Sequence[Obstacle] | None], well: str) -> str:
+    found = check() or ()
+    blocking = [one for one in found if one.blocks]
+    if blocking:
+        raise RefusedError(
+            blocking[0].code,
+            " ".join(one.what for one in blocking),
+            hint=" ".join(dict.fromkeys(one.hint for one in blocking)),
+        )
+    if found:
+        raise DoctorWarning(found[0].code, " ".join(one.what for one in found), hint=found[0].hint)
+    return well

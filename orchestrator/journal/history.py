@@ -13,6 +13,7 @@ from orchestrator.core.facts import (
     EndedRun,
     Facts,
     FailedRun,
+    KeptSnapshot,
     Snapshot,
     TargetRelease,
 )
@@ -83,16 +84,14 @@ class JournalHistory:
             if run.verdict is not Verdict.COMMITTED or current is None or target is None:
                 continue
             if run.ended_at is not None and target.digest != current.digest:
-                committed, replica, snapshot = facts.find(Committed), self._find_replica(run), facts.find(Snapshot)
-                kept = snapshot.model_copy(update={"database": replica.ref}) if snapshot and replica else None
+                committed = facts.find(Committed)
                 return CommittedRun(
-                    mark=committed.mark if committed else None,
+                    marks=committed.marks if committed else {},
                     run_id=run.id,
                     ended_at=run.ended_at,
                     current=current,
                     target=target,
-                    snapshot=kept,
-                    replica=replica,
+                    snapshots=dict(self._find_kept(run, facts)),
                 )
         return None
 
@@ -104,10 +103,14 @@ class JournalHistory:
     def _find_artifacts(self, kind: ArtifactKind, *states: ArtifactState) -> tuple[Artifact, ...]:
         return self.journal.ledger().find(kind, states=states) if self.journal else ()
 
-    def _find_replica(self, run: Run) -> Artifact | None:
+    def _find_kept(self, run: Run, facts: Facts) -> Iterator[tuple[str, KeptSnapshot]]:
         """Where the data of the stop are, also after a way back that was tried with them and taken back."""
         beside = self._find_artifacts(ArtifactKind.SNAPSHOT, ArtifactState.WHOLE, ArtifactState.ASIDE)
-        return next((row for row in beside if row.made_by == run.id), None)
+        for snapshot in facts.find_all(Snapshot):
+            own = (row for row in beside if row.made_by == run.id and row.store == snapshot.store)
+            if (replica := next(own, None)) is not None:
+                at = snapshot.model_copy(update={"database": replica.ref})
+                yield snapshot.store, KeptSnapshot(snapshot=at, replica=replica)
 
     def _find_failure_of(self, run: Run) -> Failure | None:
         return find_failure(self.journal.records(run.id)) if self.journal else None
@@ -122,5 +125,5 @@ class JournalHistory:
 
 def _receipts(facts: Facts) -> tuple[BackupManifest, ...]:
     # The dump that takes a snapshot's place is a proven backup like any other, and newer than that of its run.
-    backup, snapshot = facts.find(BackupManifest), facts.find(Snapshot)
-    return tuple(found for found in (snapshot.backup if snapshot else None, backup) if found is not None)
+    dumps = (snapshot.backup for snapshot in facts.find_all(Snapshot) if snapshot.backup is not None)
+    return (*dumps, *facts.find_all(BackupManifest))

@@ -120,13 +120,9 @@ def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> R
     facts = Facts()
     for record in records:
         facts = facts.joined(Facts(record.payload.get("facts")))
-    current, target, quarantine = facts.find(Current), facts.find(TargetRelease), facts.find(Quarantine)
-    snapshot, way_back, outage, states = (
-        facts.find(Snapshot),
-        facts.find(RollbackDecision),
-        find_outage(facts),
-        _lines(records),
-    )
+    current, target, quarantine = facts.find(Current), facts.find(TargetRelease), facts.find_all(Quarantine)
+    ways = dict.fromkeys(way.evidence for way in facts.find_all(RollbackDecision))
+    snapshot, outage, states = facts.find(Snapshot), find_outage(facts), _lines(records)
     return RunReport(
         run=run,
         from_version=current.version.removeprefix("v") if current else None,
@@ -138,8 +134,8 @@ def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> R
         snapshot=snapshot.database
         if snapshot and not quarantine and run.request.get("operation", "upgrade") == "upgrade"
         else None,
-        quarantine=(quarantine.database,) if quarantine else (),
-        way_back=way_back.evidence if way_back else "",
+        quarantine=tuple(one.database for one in quarantine),
+        way_back=" ".join(ways),
         notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),
         states=states,
         next_steps=build_next_steps(run, facts, records, recovery),

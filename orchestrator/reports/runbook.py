@@ -25,7 +25,7 @@ from orchestrator.core.facts import (
     TargetRelease,
 )
 from orchestrator.core.owners import ADVICE, Owner
-from orchestrator.core.ports.recovery import Exchange, Goal, Recovery, Reload, Situation, WantedImage
+from orchestrator.core.ports.recovery import Exchange, Goal, Recovery, Reload, Situation, StoreSituation, WantedImage
 from orchestrator.journal.failures import Failure, find_failures
 from orchestrator.journal.journal import Record
 
@@ -49,14 +49,16 @@ def find_situation(run_id: str, facts: Facts, records: Sequence[Record]) -> Situ
     app, current, committed = facts.find(FrozenProject), facts.find(Current), facts.find(Committed)
     if app is None or current is None:
         return Situation(run_id, Goal.LOOK)
-    lock = facts.find(Fence)
+    fences = {fence.store: fence for fence in facts.find_all(Fence)}
     if committed is not None:
         images = _find_new_images(facts, committed)
-        return Situation(run_id, Goal.FORWARD, app, committed.pin, images, lock)
+        locked = tuple(StoreSituation(store, fence) for store, fence in fences.items())
+        return Situation(run_id, Goal.FORWARD, app, committed.pin, images, locked)
     if not _may_have_changed(facts, records):
         return Situation(run_id, Goal.LOOK, app)
-    images, data = _find_old_images(facts, app, current), _find_data(facts, records)
-    return Situation(run_id, Goal.BACK, app, app.pin_text, images, lock, data)
+    names = dict.fromkeys((*fences, *(one.store for one in facts.find_all(Snapshot))))
+    stores = (StoreSituation(name, fences.get(name), _find_data(facts, records, name)) for name in names)
+    return Situation(run_id, Goal.BACK, app, app.pin_text, _find_old_images(facts, app, current), tuple(stores))
 
 
 def _build_remarks(goal: Goal, facts: Facts, records: Sequence[Record]) -> tuple[str, ...]:
@@ -83,25 +85,26 @@ def _advise(failure: Failure) -> str:
     return f"{advice}: {failure.state} stopped at {failure.code}".replace("(", "- ").replace(")", "")
 
 
-def _find_data(facts: Facts, records: Sequence[Record]) -> Exchange | Reload | None:
+def _find_data(facts: Facts, records: Sequence[Record], store: str) -> Exchange | Reload | None:
     """Find the data as they were when the app stopped; None where nothing can have been written to them since."""
     if not _has_entered(records, _WRITERS, "database"):
         return None
-    snapshot, way = facts.find(Snapshot), facts.find(RollbackDecision)
-    if facts.find(OtherData) is not None:
+    snapshot, way = facts.find(Snapshot, store), facts.find(RollbackDecision, store)
+    if facts.find(OtherData, store) is not None:
         # The data that were live go back to their name, if they have lost it: the original, not a copy.
         if snapshot is None or snapshot.database is None:
             return None
         return Exchange(snapshot.source, snapshot.database, snapshot.mark, original=True)
-    if facts.find(Quarantine) is not None or (way is not None and way.decision != "swap"):
+    if facts.find(Quarantine, store) is not None or (way is not None and way.decision != "swap"):
         return None
-    if snapshot is not None and snapshot.database is not None and facts.find(LostSnapshot) is None:
+    if snapshot is not None and snapshot.database is not None and facts.find(LostSnapshot, store) is None:
         return Exchange(snapshot.source, snapshot.database, snapshot.mark)
-    return _find_reload(facts, snapshot)
+    return _find_reload(facts, snapshot, store)
 
 
-def _find_reload(facts: Facts, snapshot: Snapshot | None) -> Reload | None:
-    fence, lost, backup = facts.find(Fence), facts.find(LostSnapshot), facts.find(BackupManifest)
+def _find_reload(facts: Facts, snapshot: Snapshot | None, store: str) -> Reload | None:
+    fence, lost = facts.find(Fence, store), facts.find(LostSnapshot, store)
+    backup = facts.find(BackupManifest, store)
     live = snapshot.source if snapshot else fence.database if fence else ""
     if not live or fence is None:
         return None  # the app was not stopped

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from orchestrator.core.errors import StateError
 from orchestrator.core.facts import Facts, Fence, Snapshot
-from orchestrator.core.model.database import DatabaseFacts
+from orchestrator.core.model.stores import StoreFacts
 from orchestrator.core.owners import Owner, find_owner
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import Ports
 
 #: Failures of the new version at work, which has more around it than itself.
@@ -55,7 +56,7 @@ def find_blame(kind: str, code: str, facts: Facts, ports: Ports) -> Blame:
     owner = _BY_KIND.get((kind, code), find_owner(code))
     if owner not in (Owner.RELEASE, Owner.HOST) or code not in _AT_WORK:
         return Blame(owner)
-    return _ask_engine(ports) or _ask_database(facts, ports) or Blame(owner)
+    return _ask_engine(ports) or _ask_stores(facts, ports) or Blame(owner)
 
 
 def _ask_engine(ports: Ports) -> Blame | None:
@@ -68,16 +69,18 @@ def _ask_engine(ports: Ports) -> Blame | None:
     return None
 
 
-def _ask_database(facts: Facts, ports: Ports) -> Blame | None:
-    if ports.database is None:
-        return None
+def _ask_stores(facts: Facts, ports: Ports) -> Blame | None:
+    return next((found for store in ports.stores if (found := _ask_store(facts, store))), None)
+
+
+def _ask_store(facts: Facts, store: DataStore) -> Blame | None:
     try:
-        found = ports.database.inspect()
+        found = store.inspect()
     except StateError as error:
         return Blame(Owner.HOST, f"At that time the database could not be asked: {error.summary}")
     if _is_full(found.free_bytes):
         return Blame(Owner.HOST, "The disk of the database server is full.")
-    if _was_restarted(facts, found):
+    if _was_restarted(facts, store, found):
         return Blame(Owner.HOST, "The database server was restarted while the new version was at work.")
     return None
 
@@ -86,7 +89,7 @@ def _is_full(free_bytes: int | None) -> bool:
     return free_bytes is not None and free_bytes < _FULL_BYTES
 
 
-def _was_restarted(facts: Facts, found: DatabaseFacts) -> bool:
-    snapshot, fence = facts.find(Snapshot), facts.find(Fence)
+def _was_restarted(facts: Facts, store: DataStore, found: StoreFacts) -> bool:
+    snapshot, fence = facts.find(Snapshot, store.name), facts.find(Fence, store.name)
     before = snapshot.mark if snapshot else fence.mark if fence else None
-    return before is not None and bool(found.server_began) and found.server_began != before.server_began
+    return before is not None and store.was_restarted(found, before)

@@ -16,11 +16,11 @@ def find_place(ports: Ports) -> Place:
     Raises:
         PlatformError: the engine cannot be asked.
     """
-    server = None
-    if ports.database is not None:
+    stores: dict[str, str] = {}
+    for store in ports.stores:
         with suppress(StateError):  # a state that needs it says so in its own words
-            server = ports.database.read_system_identifier()
-    return Place(engine_id=ports.workloads.read_engine_id(), system_identifier=server)
+            stores[store.name] = store.identify()
+    return Place(engine_id=ports.workloads.read_engine_id(), stores=stores)
 
 
 def require_place(facts: Facts, ports: Ports) -> None:
@@ -34,8 +34,9 @@ def require_place(facts: Facts, ports: Ports) -> None:
     if place is None:
         return
     _compare(place.engine_id, ports.workloads.read_engine_id(), ports)
-    if ports.database is not None and place.system_identifier is not None:
-        _compare(place.system_identifier, ports.database.read_system_identifier(), ports)
+    for store in ports.stores:
+        if store.name in place.stores:
+            _compare(place.stores[store.name], store.identify(), ports)
 
 
 def _compare(expected: str, found: str, ports: Ports) -> None:

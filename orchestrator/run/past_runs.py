@@ -78,7 +78,9 @@ class Records:
             ledger, ended = journal.ledger(), JournalHistory(journal).ended_runs()
         kept = [(run, row) for run in ended for row in _find_aside(ledger, run.run_id)]
         sizes = self._sizes() if kept else {}
-        return tuple(KeptDatabase(run.run_id, row.ref, run.ended_at, sizes.get(row.ref)) for run, row in kept)
+        return tuple(
+            KeptDatabase(run.run_id, row.ref, run.ended_at, sizes.get((row.store, row.ref))) for run, row in kept
+        )
 
     def find_quarantine(self, run_id: str) -> KeptDatabase:
         """What a run has set aside.
@@ -105,9 +107,11 @@ class Records:
         """
         with open_journal(self.plan, self.ports, run_id) as journal:
             kept = self.find_quarantine(run_id)
-            if self.ports.database is not None:
-                self.ports.database.drop(kept.database)
+            stores = {store.name: store for store in self.ports.stores}
             gone = [row.gone() for row in _find_aside(journal.ledger(), run_id) if row.ref == kept.database]
+            for row in gone:
+                if row.store in stores:
+                    stores[row.store].discard(row.ref)
             payload = {"text": f"{kept.database} was dropped.", **Known.of(gone).to_json()}
             journal.append(run_id, self.ports.clock.now(), "noted", "", payload)
         return kept
@@ -130,9 +134,9 @@ class Records:
     def _reading(self) -> closing[Journal]:
         return _read_journal(self.plan)
 
-    def _sizes(self) -> dict[str, int]:
+    def _sizes(self) -> dict[tuple[str, str], int]:
         try:
-            return dict(self.ports.database.sizes()) if self.ports.database is not None else {}
+            return {(store.name, ref): size for store in self.ports.stores for ref, size in store.sizes().items()}
         except StateError:
             return {}  # a list is still a list when the server is down
 
@@ -234,8 +238,8 @@ def end_what_works(ports: Ports, run_id: str) -> None:
     ports.workloads.end_jobs(run_id)
     if ports.stages is not None:
         ports.stages.remove_all(run_id)
-    if ports.database is not None:
-        ports.database.end_abandoned()  # a copy that is still being made appears only when it is whole
+    for store in ports.stores:
+        store.end_abandoned()  # a copy that is still being made appears only when it is whole
 
 
 def is_same_place(one: Path, other: Path) -> bool:

@@ -102,12 +102,13 @@ class Takeover:
         end_what_works(self.ports, run_id)
         with suppress(StateError):  # what cannot be taken away now is in nobody's way
             self._remove_unfinished(journal, run_id)
-        fence = facts.find(Fence)
-        if fence is None or self.ports.database is None or self._is_let_in(move, facts):
+        if self._is_let_in(move, facts):
             return
-        if fence.database in self.ports.database.sizes():
-            self.ports.database.fence(fence.database)
-            self.ports.database.terminate_sessions(fence.database)
+        for store in self.ports.stores:
+            fence = facts.find(Fence, store.name)
+            if fence is not None and fence.database in store.sizes():
+                store.close(fence.database)
+                store.evict(fence.database)
 
     def _remove_unfinished(self, journal: Journal, run_id: str) -> None:
         """Remove copies and dumps of which the ledger does not say that they are whole: nobody has relied on them."""
@@ -116,11 +117,13 @@ class Takeover:
         proven = {row.ref for row in ledger.find(ArtifactKind.BACKUP, states=(ArtifactState.WHOLE,))}
         kinds, states = (ArtifactKind.BACKUP, ArtifactKind.SNAPSHOT), (ArtifactState.INTENDED,)
         gone = tuple(row.gone() for row in ledger.find(*kinds, run=run_id, states=states) if row.ref not in proven)
+        stores = {store.name: store for store in self.ports.stores}
         for row in gone:
+            store = stores.get(row.store)
             if row.kind is ArtifactKind.BACKUP:
                 self.ports.backups.remove(Path(row.ref))
-            elif self.ports.database is not None and row.ref in self.ports.database.sizes():
-                self.ports.database.drop(row.ref)
+            elif store is not None and row.ref in store.sizes():
+                store.discard(row.ref)
         if gone:
             journal.append(run_id, self.ports.clock.now(), "removed", "", Known.of(gone).to_json())
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orchestrator.core.foresight import Neighbourhood, Peer
-from orchestrator.core.model.database import Session
+from orchestrator.core.model.stores import Session
 
 
 @dataclass(frozen=True)

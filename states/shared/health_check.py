@@ -103,7 +103,7 @@ def await_serving(
         clock=world.clock,
         deadline=ctx.deadline,
         tell=ctx.tell,
-        is_excused=lambda: _is_database_away(ctx),
+        is_excused=lambda: _is_store_away(ctx),
     )
     at = world.clock.now() - timedelta(seconds=world.clock.monotonic() - since)
     return Serving(at=at, version=ctx.require(TargetRelease).release.version, image_id=expected.image_id)
@@ -187,11 +187,10 @@ def explain_ill(look: Look) -> HealthError:
     )
 
 
-def _is_database_away(ctx: StateContext[OptionsT]) -> bool:
-    if ctx.ports.database is None:
-        return False
+def _is_store_away(ctx: StateContext[OptionsT]) -> bool:
     try:
-        ctx.ports.database.read_system_identifier()
+        for store in ctx.stores:
+            store.identify()
     except StateError:
         return True
     return False

@@ -5,21 +5,24 @@ They change nothing. What is not as needed is raised as a `StateError` that says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from orchestrator.core.errors import RefusedError, StateError
 from orchestrator.core.foresight import Obstacle
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import StateContext
 from states.shared.checks import app, database, drift, gate, naming, room, sessions
-from states.shared.checks.surroundings import Surroundings
+from states.shared.checks.surroundings import StoreSurroundings, Surroundings
 
 #: Raises the first thing that is not as needed, or returns all of them.
 PreflightCheck = Callable[[Surroundings], Sequence[Obstacle] | None]
+StoreCheck = Callable[[StoreSurroundings], Sequence[Obstacle] | None]
 
 
-#: What is looked at in every plan, and in one with a database; docs/foreseen.md says what each foresees.
+#: What is looked at in every plan; docs/foreseen.md says what each foresees.
 CHECKS: Mapping[str, PreflightCheck] = {
     "image": app.check_image,
     "version": app.check_version,
@@ -31,11 +34,14 @@ CHECKS: Mapping[str, PreflightCheck] = {
     "backup folder": room.check_backup_folder,
     "room for images": room.check_room_for_images,
 }
-DATABASE_CHECKS: Mapping[str, PreflightCheck] = {
+#: What is looked at in each store; the last ones where it is a server that others connect to.
+STORE_CHECKS: Mapping[str, StoreCheck] = {
     "room for backups": room.check_room_for_backups,
     "room for the copy": room.check_room_for_copy,
-    "database volume": database.check_volume,
     "database state": database.check_state,
+}
+CLIENT_CHECKS: Mapping[str, StoreCheck] = {
+    "database volume": database.check_volume,
     "database load": database.check_load,
     "sessions": sessions.check_sessions,
     "other databases": sessions.check_other_databases,
@@ -56,12 +62,11 @@ def find_problems(ctx: StateContext[Any]) -> Findings:
     Raises:
         StateError: ``engine.unreachable``: nothing else can be known without it.
     """
-    around = Surroundings(ctx)
     problems: dict[str, StateError] = {}
     doubts: dict[str, None] = {}
-    for check in choose_checks(ctx).values():
+    for check in _choose_checks(ctx):
         try:
-            found = check(around) or ()
+            found = check() or ()
         except StateError as problem:
             if problem.code == "engine.unreachable":
                 raise
@@ -86,6 +91,14 @@ def tell(obstacle: Obstacle) -> str:
     return f"{obstacle.what} {obstacle.hint}".rstrip()
 
 
-def choose_checks(ctx: StateContext[Any]) -> Mapping[str, PreflightCheck]:
-    """Every look that says something for this plan, by what it is at."""
-    return CHECKS if ctx.ports.database is None else {**CHECKS, **DATABASE_CHECKS}
+def choose_store_checks(store: DataStore) -> Mapping[str, StoreCheck]:
+    """Every look that says something for a store, by what it is at."""
+    return STORE_CHECKS if store.clients is None else {**STORE_CHECKS, **CLIENT_CHECKS}
+
+
+def _choose_checks(ctx: StateContext[Any]) -> Iterator[Callable[[], Sequence[Obstacle] | None]]:
+    around = Surroundings(ctx)
+    yield from (partial(check, around) for check in CHECKS.values())
+    for store in ctx.stores:
+        of_store = StoreSurroundings(ctx, store)
+        yield from (partial(check, of_store) for check in choose_store_checks(store).values())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.errors import BackupError, DatabaseError, HealthError, PlatformError, RefusedError, StateError
-from orchestrator.core.facts import BackupManifest
 from orchestrator.core.state_kind import StateContext
 from states.shared.backup_proof import load_backup
 from states.shared.health_check import Expectation
@@ -55,9 +54,9 @@ def blame(
 
 
 def _try_control(ctx: StateContext[Any], watch: Watch, control: Control, healthy_within_s: float) -> None:
-    receipt = ctx.require(BackupManifest)
-    dump = watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256))
-    load_backup(ctx, receipt, watch.stage.database, receipt.database, dump)
+    for store, receipt in watch.stores:
+        dump = watch.over(ctx.ports.backups.read(receipt.path, sha256=receipt.sha256))
+        load_backup(ctx, receipt, store, receipt.database, dump)
     within = ctx.deadline.sooner(healthy_within_s, what=f"The start of {control.version} on a copy")
     try_version(ctx, watch, control.expected, control.pin, within, log="rehearse-old")
 

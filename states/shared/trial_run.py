@@ -16,7 +16,9 @@ from orchestrator.core.errors import (
     PlatformError,
     RefusedError,
 )
+from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.workloads import JobStatus, ServiceStatus
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.trial import Stage
 from orchestrator.core.state_kind import HealthCheck, StateContext
 from orchestrator.redaction.terminal_text import sanitize
@@ -40,10 +42,16 @@ class Watch:
     """Looks at a stage while something works on it; what it has seen at most is in its numbers."""
 
     stage: Stage
-    database: str
+    receipts: Sequence[BackupManifest]
     quota_bytes: int
     disk_peak_bytes: int = 0
     longest_lock_s: float = 0.0
+
+    @property
+    def stores(self) -> tuple[tuple[DataStore, BackupManifest], ...]:
+        """The stores of the stage, each with the backup that is tried there."""
+        by_name = {store.name: store for store in self.stage.stores}
+        return tuple((by_name[receipt.store], receipt) for receipt in self.receipts)
 
     def look(self) -> None:
         """Look at the room that is taken, and at who keeps others from writing.
@@ -52,7 +60,8 @@ class Watch:
             DatabaseError: ``rehearse.no_space``: it takes more room than was to be expected.
         """
         self.check_room()
-        self.longest_lock_s = max(self.longest_lock_s, self.stage.database.longest_lock_s(self.database))
+        locks = (store.longest_lock_s(receipt.database) for store, receipt in self.stores)
+        self.longest_lock_s = max(self.longest_lock_s, *locks)
 
     def check_room(self) -> None:
         """The first half of `look`."""
@@ -88,15 +97,17 @@ def find_quota(ctx: StateContext[Any]) -> int:
     Raises:
         RefusedError: ``refused.no_space``.
     """
-    facts = ctx.database().inspect()
-    quota = _COPIES * facts.size_bytes + _RESERVE_BYTES
+    facts = [store.inspect() for store in ctx.stores]
+    size_bytes = sum(one.size_bytes for one in facts)
+    quota = _COPIES * size_bytes + _RESERVE_BYTES
     # A volume of the engine's is not always on the disk of the live server.
-    seen = [free for free in (facts.free_bytes, ctx.ports.workloads.inspect_engine().free_bytes) if free is not None]
+    free = (*(one.free_bytes for one in facts), ctx.ports.workloads.inspect_engine().free_bytes)
+    seen = [one for one in free if one is not None]
     if seen and min(seen) < quota:
         raise RefusedError(
             "refused.no_space",
             f"Backup could not be proven restorable: no space. {_mib(quota)} are needed beside the database"
-            f" of {_mib(facts.size_bytes)}, {_mib(min(seen))} are free.",
+            f" of {_mib(size_bytes)}, {_mib(min(seen))} are free.",
             impact=UNTOUCHED,
             hint="Make room, or take the state `rehearse` out of the plan and go without the proof.",
         )

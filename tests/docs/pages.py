@@ -17,7 +17,7 @@ from orchestrator.plan.durations import format_duration
 from orchestrator.plan.forms import EndForm, PlanForm, StateForm
 from orchestrator.plan.schema import COMMON_OUTCOMES
 from states.registry import KINDS
-from states.shared.preflight_checks import CHECKS, DATABASE_CHECKS
+from states.shared.preflight_checks import CHECKS, CLIENT_CHECKS, STORE_CHECKS
 from tests.docs.foreseen import BETWEEN, ELSEWHERE, OTHER_CHECKS, REFUSED_FOR_ITS_OWN_SAKE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -98,7 +98,7 @@ def render_foreseen_page() -> str:
     rows = [
         f"| `{code}` | {', '.join(row.looks) or '–'} | {_cell(row.rest)} |" for code, row in sorted(BETWEEN.items())
     ]
-    looks = {**CHECKS, **DATABASE_CHECKS}
+    looks = {**CHECKS, **STORE_CHECKS, **CLIENT_CHECKS}
     described = {name: (inspect.getdoc(look) or "").splitlines()[0] for name, look in looks.items()}
     parts = [
         _HEAD_OF_FORESEEN,

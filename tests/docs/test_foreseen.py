@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from states.shared.preflight_checks import CHECKS, DATABASE_CHECKS
+from states.shared.preflight_checks import CHECKS, CLIENT_CHECKS, STORE_CHECKS
 from tests.docs.foreseen import BETWEEN, OTHER_CHECKS, REFUSED_FOR_ITS_OWN_SAKE, find_elsewhere
 from tests.unit.core.test_owners import find_codes
 
@@ -24,6 +24,6 @@ def test_every_row_says_why_it_can_still_be() -> None:
 
 def test_every_look_that_is_named_is_made_and_every_look_foresees_something() -> None:
     named = {name for row in BETWEEN.values() for name in row.looks} | {*REFUSED_FOR_ITS_OWN_SAKE}
-    made = {*CHECKS, *DATABASE_CHECKS}
+    made = {*CHECKS, *STORE_CHECKS, *CLIENT_CHECKS}
     assert named - made == {*OTHER_CHECKS}
     assert made - named == set()

@@ -10,9 +10,9 @@ import pytest
 
 from deploy.demo.images import ensure_base_images
 from orchestrator.adapters.backups.archive import BackupFolder
+from orchestrator.adapters.postgres.model import DatabaseProperties
 from orchestrator.adapters.postgres.server import Postgres
 from orchestrator.core.errors import BackupError, DatabaseError
-from orchestrator.core.model.database import DatabaseProperties
 from tests.engine.test_postgres import ROLES, TABLES, Server, allow, ignore
 from tests.tools.damage import DAMAGES, FLIPS, Damage
 

@@ -169,7 +169,7 @@ def psql(executor: ContainerExec, statement: str, database: str = "live") -> str
 
 def test_the_scratch_server_is_another_one_of_the_same_image(place: Place, stage: ComposeStage) -> None:
     live = Postgres(place.live, None, None).inspect()
-    scratch = stage.database.inspect()
+    scratch = stage.stores[0].inspect()
     assert scratch.system_identifier != live.system_identifier
     assert scratch.server_version == live.server_version
     assert psql(stage.executor, "SELECT count(*) FROM pg_tables WHERE tablename = 'entries'") == "0"
@@ -256,11 +256,11 @@ def test_its_limits_are_told_by_name(place: Place, stage: ComposeStage) -> None:
 
 
 def test_its_room_is_measured(stage: ComposeStage) -> None:
-    assert stage.disk_usage() > stage.database.inspect().size_bytes
+    assert stage.disk_usage() > stage.stores[0].inspect().size_bytes
 
 
 def test_a_transaction_that_keeps_others_from_writing_is_seen(stage: ComposeStage) -> None:
-    database = stage.database
+    (database,) = stage.stores
     psql(stage.executor, "CREATE TABLE held (id int)")
     assert database.longest_lock_s("live") == 0
     statement = "BEGIN; CREATE TABLE own (id int); LOCK TABLE held IN SHARE MODE; SELECT pg_sleep(4)"

@@ -13,10 +13,11 @@ from deploy.demo.images import ensure_base_images
 from orchestrator.adapters.docker.container_exec import ContainerExec
 from orchestrator.adapters.host.system_clock import SystemClock
 from orchestrator.adapters.postgres import change_token, proof
+from orchestrator.adapters.postgres.model import PgChangeToken
 from orchestrator.adapters.postgres.server import Postgres
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import Changes, ChangeToken
+from orchestrator.core.model.stores import Changes
 from tests.engine.ways_to_write import BESIDE, CONTENTS, UPKEEP, WRITES, Way
 
 pytestmark = pytest.mark.docker
@@ -88,7 +89,7 @@ class Upgrade:
         self.database.fence(self.name)
         self.database.terminate_sessions(self.name)
 
-    def _close_and_mark(self) -> ChangeToken:
+    def _close_and_mark(self) -> PgChangeToken:
         self.close()
         return self.database.mark(self.name)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.adapters.compose.recovery import ComposeRecovery
 from orchestrator.adapters.postgres.recovery import PostgresRecovery
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.recovery import JoinedRecovery
 from orchestrator.core.state_kind import Ports
@@ -80,12 +81,12 @@ def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_datab
         clock=world.clock,
         workloads=platform,
         images=images,
-        database=FakeDatabase(world) if with_database else None,
         backups=FakeBackupStore(world),
         probe=FakeProbe(world),
         operator=operator or FakeOperator(),
         finder=PublishedReleaseFinder(FakeFeed(world), platform, images, RECOVERY, world.services, world.repository),
         recovery=RECOVERY,
+        stores=(PostgresStore(FakeDatabase(world)), *world.stores) if with_database else (),
         stages=FakeStages(world) if with_database else None,
     )
 

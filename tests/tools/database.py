@@ -6,18 +6,11 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from orchestrator.adapters.postgres.model import DatabaseProperties, Inventory, PgChangeToken
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, DeadlineExceededError
 from orchestrator.core.foresight import Obstacle
-from orchestrator.core.model.database import (
-    Changes,
-    ChangeToken,
-    DatabaseFacts,
-    DatabaseLoad,
-    DatabaseProperties,
-    Inventory,
-    Session,
-)
+from orchestrator.core.model.stores import Changes, Session, StoreFacts, StoreLoad
 from tests.tools.dump import build_dump, parse_dump
 from tests.tools.things import FakeDb
 from tests.tools.world import FakeWorld
@@ -33,10 +26,10 @@ class FakeDatabase:
     def __init__(self, world: FakeWorld) -> None:
         self._world = world
 
-    def inspect(self) -> DatabaseFacts:
+    def inspect(self) -> StoreFacts:
         world = self._look("inspect")
         live = self._get(world.live)
-        return DatabaseFacts(
+        return StoreFacts(
             name=world.live,
             service="db",
             user="app",
@@ -74,7 +67,7 @@ class FakeDatabase:
         self._get(name)
         return tuple(one for one in self._world.database_obstacles if rehearsed or not one.code.startswith("rehearse."))
 
-    def inspect_load(self, name: str) -> DatabaseLoad:
+    def inspect_load(self, name: str) -> StoreLoad:
         self._look("inspect_load")
         self._get(name)
         return self._world.database_load
@@ -101,11 +94,11 @@ class FakeDatabase:
         relations = dict.fromkeys(database.tables, f"r {database.owner}")
         return Inventory(relations=relations, sequences={}, extensions={"plpgsql": "1.0"}, large_objects=0)
 
-    def mark(self, name: str) -> ChangeToken:
+    def mark(self, name: str) -> PgChangeToken:
         self._look("mark")
         return self._find_moment(name)
 
-    def changes(self, name: str, since: ChangeToken, *, ours: Collection[str] = ()) -> Changes:
+    def changes(self, name: str, since: PgChangeToken, *, ours: Collection[str] = ()) -> Changes:
         self._look("changes")
         now = self._find_moment(name)
         items = {item for item in {*since.server, *now.server} if since.server.get(item) != now.server.get(item)}
@@ -218,9 +211,9 @@ class FakeDatabase:
                 self._check_unused(name)
                 del self._world.databases[name]
 
-    def _find_moment(self, name: str) -> ChangeToken:
+    def _find_moment(self, name: str) -> PgChangeToken:
         database = self._get(name)
-        return ChangeToken(
+        return PgChangeToken(
             database=database.identity,
             server_began=f"{self._world.server_began}, boot {self._world.boots}",
             catalog=f"{database.schema} {database.torn} {sorted(database.tables)}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
-from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.data_store import DataStore
 from tests.tools.database import FakeDatabase
 from tests.tools.jobs import write_private
 from tests.tools.outside import FakeProbe
@@ -61,11 +62,11 @@ class FakeStage:
         self._project = project
         self._run_id = run_id
         self._platform = FakeWorkloads(apart)
-        self._database = FakeDatabase(apart)
+        self._database = PostgresStore(FakeDatabase(apart))
 
     @property
-    def database(self) -> Database:
-        return self._database
+    def stores(self) -> tuple[DataStore, ...]:
+        return (self._database, *self._world.stores)
 
     def disk_usage(self) -> int:
         self._world.script.look("disk_usage")

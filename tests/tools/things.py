@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
-from orchestrator.core.model.database import Grant, Session
+from orchestrator.adapters.postgres.model import Grant
+from orchestrator.core.model.stores import Session
 
 Schema = int | str
 Migration = Callable[["FakeDb"], int]

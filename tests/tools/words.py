@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from orchestrator.adapters.postgres.model import DatabaseProperties, Inventory, PgChangeToken
 from orchestrator.core.facts import BackupManifest
-from orchestrator.core.model.database import ChangeToken, DatabaseProperties, Inventory
 
 PROPERTIES = DatabaseProperties(
     version=150000,
@@ -20,7 +20,7 @@ PROPERTIES = DatabaseProperties(
     settings=(),
 )
 INVENTORY = Inventory(relations={}, sequences={}, extensions={}, large_objects=0)
-MARK = ChangeToken(database="1", server_began="then", catalog="0", written=0, transactions=0)
+MARK = PgChangeToken(database="1", server_began="then", catalog="0", written=0, transactions=0)
 
 
 def make_receipt(path: Path, taken_at: datetime, version: str = "v1.0.0") -> BackupManifest:
@@ -35,8 +35,8 @@ def make_receipt(path: Path, taken_at: datetime, version: str = "v1.0.0") -> Bac
         database="app",
         server_version="15.8",
         system_identifier="7",
-        properties=PROPERTIES,
-        inventory=INVENTORY,
+        properties=PROPERTIES.model_dump(mode="json"),
+        inventory=INVENTORY.model_dump(mode="json"),
         taken_at=taken_at,
         duration_s=0.5,
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator.core.foresight import Obstacle, Peer
-from orchestrator.core.model.database import DatabaseLoad, Session
 from orchestrator.core.model.images import Pin
+from orchestrator.core.model.stores import Session, StoreLoad
 from orchestrator.core.model.workloads import Difference
 from tests.tools.clock import FakeClock
+from tests.tools.memory_store import MemoryStore
 from tests.tools.script import Call, Script, StagedScript, When
 from tests.tools.things import (
     Condition,
@@ -55,6 +56,7 @@ class FakeWorld:
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     databases: dict[str, FakeDb] = field(default_factory=dict)
+    stores: tuple[MemoryStore, ...] = ()  # beside the database
     files: dict[Path, bytes] = field(default_factory=dict)
     stages: dict[str, FakeWorld] = field(default_factory=dict)
     pin: str = ""
@@ -91,7 +93,7 @@ class FakeWorld:
     log_problem: str = ""
     engine_free_bytes: int | None = 10_000_000_000
     database_free_bytes: int | None = 10_000_000_000
-    database_load: DatabaseLoad = field(default_factory=lambda: DatabaseLoad(free_connections=90))
+    database_load: StoreLoad = field(default_factory=lambda: StoreLoad(free_connections=90))
     backup_free_bytes: int = 10_000_000_000
     backup_problem: str = ""
     _numbers: list[int] = field(default_factory=lambda: [0])  # shared with the stages
@@ -259,11 +261,12 @@ class FakeWorld:
 
     def apart(self) -> FakeWorld:
         """A stage: a host with the same images and clock, an empty database, and nothing that runs."""
-        empty = FakeDb(schema="nothing", tables={})
+        empty, script = FakeDb(schema="nothing", tables={}), StagedScript(around=self.script)
         return replace(
             self,
-            script=StagedScript(around=self.script),
+            script=script,
             databases={self.live: empty},
+            stores=tuple(store.apart(script) for store in self.stores),
             containers={},
             jobs={},
             stages={},

@@ -37,12 +37,13 @@ from orchestrator.adapters.docker.relay import Relay
 from orchestrator.adapters.postgres.port import find_other_place
 from orchestrator.adapters.postgres.roles import copy_roles
 from orchestrator.adapters.postgres.server import Postgres
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.atomic_write import write_atomically
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, PlatformError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
-from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.redaction.terminal_text import sanitize
 
 _DATA = "/var/lib/postgresql/data"
@@ -148,12 +149,12 @@ class ComposeStage:
         self._jobs = Jobs(stages.engine, stages.compose.mask)
         self.executor = ContainerExec(lambda: stages.engine.client, lambda: plan.name, plan.database)
         self._relay = Relay(self.executor)
-        self._postgres = Postgres(self.executor, stages.user, stages.name)
+        self._store = PostgresStore(Postgres(self.executor, stages.user, stages.name))
 
     @property
-    def database(self) -> Database:
-        """See `Stage.database`."""
-        return self._postgres
+    def stores(self) -> tuple[DataStore, ...]:
+        """See `Stage.stores`."""
+        return (self._store,)
 
     def start_database(self, pin: str, deadline: Deadline) -> None:
         """Start the scratch server and wait until it lets clients in for good.

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.adapters.postgres import change_token as marks
 from orchestrator.adapters.postgres import sql, wal
+from orchestrator.adapters.postgres.model import PgChangeToken
 from orchestrator.adapters.postgres.programs import build_log_reading
 from orchestrator.adapters.postgres.psql import Psql, refuse_missing
 from orchestrator.core.errors import DatabaseError, DeadlineExceededError
-from orchestrator.core.model.database import Changes, ChangeToken
+from orchestrator.core.model.stores import Changes
 
 _LONGEST_BYTES = 64 * 1024**2  # about two seconds to read
 _READING_S = 20.0
@@ -64,11 +65,11 @@ class PostgresProof:
         self._psql = psql
         self._capability: dict[str, int | bool] | None = None
 
-    def mark(self, name: str) -> ChangeToken:
+    def mark(self, name: str) -> PgChangeToken:
         """This moment. A later `changes` proves something only where the database is closed and nobody is in it."""
         before = self._look(name)
         contents, after = self._look_inside(name, before, whole=False)
-        return ChangeToken.model_validate(
+        return PgChangeToken.model_validate(
             {
                 **contents,
                 "database": before.database,
@@ -80,7 +81,7 @@ class PostgresProof:
             }
         )
 
-    def changes(self, name: str, since: ChangeToken, ours: Collection[str]) -> Changes:
+    def changes(self, name: str, since: PgChangeToken, ours: Collection[str]) -> Changes:
         """What was written to ``name``; ``ours`` are databases that we have made ourselves since."""
         now = self._look(name)
         beyond = _find_beyond(since, now, ours)
@@ -95,7 +96,7 @@ class PostgresProof:
             return Changes(finding="untouched", reason=reason, rows=0, beyond=beyond)
         return self._compare(name, since, ours)
 
-    def _compare(self, name: str, since: ChangeToken, ours: Collection[str]) -> Changes:
+    def _compare(self, name: str, since: PgChangeToken, ours: Collection[str]) -> Changes:
         now = self._await_closed(name)
         contents, after = self._look_inside(name, now, whole=True)
         beyond = _find_beyond(since, after, ours)
@@ -157,7 +158,7 @@ class PostgresProof:
             self._psql.allow("Waiting for sessions to end", _LEAVING_S).poll(is_empty, every_s=_POLL_S)
         return last[-1]
 
-    def _read_log(self, since: ChangeToken, end: Moment) -> tuple[wal.LogReader | None, str]:
+    def _read_log(self, since: PgChangeToken, end: Moment) -> tuple[wal.LogReader | None, str]:
         """What the log holds since a mark, or None and why it could not be read."""
         start = since.position
         if not start:
@@ -179,13 +180,13 @@ class PostgresProof:
         return reader, ""
 
 
-def _count_rows(contents: Mapping[str, str | int], since: ChangeToken) -> int | None:
+def _count_rows(contents: Mapping[str, str | int], since: PgChangeToken) -> int | None:
     rows = int(contents["written"]) - since.written
     counted = since.counted_since and contents["counted_since"] == since.counted_since
     return rows if counted and rows >= 0 else None
 
 
-def _find_written(contents: Mapping[str, str | int], since: ChangeToken, log: wal.LogReader | None) -> str:
+def _find_written(contents: Mapping[str, str | int], since: PgChangeToken, log: wal.LogReader | None) -> str:
     if contents["catalog"] != since.catalog:
         return "its catalog or a sequence is not what it was"
     if log is not None and int(since.database) in log.written:
@@ -209,7 +210,7 @@ def _read_moment(text: str, name: str) -> Moment:
     return moment
 
 
-def _find_beyond(since: ChangeToken, now: Moment, ours: Collection[str]) -> tuple[str, ...]:
+def _find_beyond(since: PgChangeToken, now: Moment, ours: Collection[str]) -> tuple[str, ...]:
     if not since.position:
         return ()  # of an earlier version, or of a database that was open: nothing is known of then
     items = sorted(item for item in {*since.server, *now.server} if since.server.get(item) != now.server.get(item))
@@ -218,7 +219,7 @@ def _find_beyond(since: ChangeToken, now: Moment, ours: Collection[str]) -> tupl
 
 
 def _tell_log(
-    log: wal.LogReader | None, problem: str, since: ChangeToken, now: Moment, ours: Collection[str]
+    log: wal.LogReader | None, problem: str, since: PgChangeToken, now: Moment, ours: Collection[str]
 ) -> tuple[str, ...]:
     if log is None:
         return (f"perhaps other databases, for the server's log could not be read ({problem})",)

@@ -8,16 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.adapters.postgres.sql import quote_connection, quote_text
+from orchestrator.adapters.postgres.store import read_properties, unwrap
 from orchestrator.core.facts import BackupManifest, Fence, FrozenProject
+from orchestrator.core.ledger import DATABASE
 from orchestrator.core.ports.recovery import (
     ByHand,
     Command,
     Exchange,
     Goal,
     Installation,
+    Reload,
     ServiceShell,
     Situation,
     Step,
+    StoreSituation,
 )
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
@@ -26,18 +30,20 @@ _NAME_AT_MOST = 30
 
 @dataclass(frozen=True)
 class PostgresRecovery:
-    """Recovery of a database, whose server runs in a service that ``shell`` reaches."""
+    """Recovery of the store ``store``, whose server runs in a service that ``shell`` reaches."""
 
     shell: ServiceShell
+    store: str = DATABASE
 
     def commands(self, situation: Situation) -> Sequence[Command]:
         """Exchange the databases where something may have been written, and let the app in again."""
         if situation.app is None or situation.goal is Goal.LOOK:
             return ()
-        server = _Server(self.shell, situation.app, situation.lock or Fence(database=""))
-        unlocking = server.unlock() if situation.lock is not None else ()
+        own = next((one for one in situation.stores if one.store == self.store), StoreSituation(self.store))
+        server = _Server(self.shell, situation.app, own.lock or Fence(database=""))
+        unlocking = server.unlock() if own.lock is not None else ()
         return (
-            *(Command(Step.RETURN_DATA, line) for line in _return_data(server, situation)),
+            *(Command(Step.RETURN_DATA, line) for line in _return_data(server, situation.run_id, own.data)),
             *(Command(Step.UNLOCK, line) for line in unlocking),
         )
 
@@ -52,8 +58,8 @@ class PostgresRecovery:
         return ""
 
 
-def _return_data(server: _Server, situation: Situation) -> Iterator[str]:
-    named, data = situation.run_id.replace("-", "_"), situation.data
+def _return_data(server: _Server, run_id: str, data: Exchange | Reload | None) -> Iterator[str]:
+    named = run_id.replace("-", "_")
     if data is None:
         return
     aside = f"{data.live[:_NAME_AT_MOST]}__aside_{named}"
@@ -97,7 +103,7 @@ class _Server:
 
     def load(self, backup: BackupManifest, name: str) -> tuple[str, ...]:
         """Restore a backup as database ``name``; a half-restored one of this run gives way."""
-        like = backup.properties
+        like = read_properties(backup.fingerprint)
         create = f"CREATE DATABASE {_quoted(name)} TEMPLATE template0 OWNER {_quoted(like.owner)}"
         create += f" ENCODING {quote_text(like.encoding)}"
         create += f" LC_COLLATE {quote_text(like.collate)} LC_CTYPE {quote_text(like.ctype)}"
@@ -128,7 +134,7 @@ class _Server:
 
 
 def _rename_once(exchange: Exchange, renames: Sequence[str]) -> tuple[str, ...]:
-    known = exchange.token.database if exchange.token else None
+    known = unwrap(exchange.token).database if exchange.token else None
     if not known:
         return ("BEGIN", *renames, "COMMIT")
     found = f"(SELECT oid::text FROM pg_database WHERE datname = {quote_text(exchange.live)})"  # noqa: S608

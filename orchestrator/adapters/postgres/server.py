@@ -1,4 +1,4 @@
-"""A PostgreSQL server in a container, as `orchestrator.core.ports.database.Database`."""
+"""A PostgreSQL server in a container, as `orchestrator.adapters.postgres.database.Database`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.postgres import evidence, programs, sql
 from orchestrator.adapters.postgres import preflight_queries as looks
+from orchestrator.adapters.postgres.model import DatabaseProperties, Inventory, PgChangeToken
 from orchestrator.adapters.postgres.obstacles import (
     Contents,
     Standing,
@@ -24,15 +25,7 @@ from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, StateError
 from orchestrator.core.foresight import Obstacle
 from orchestrator.core.log import warn
-from orchestrator.core.model.database import (
-    Changes,
-    ChangeToken,
-    DatabaseFacts,
-    DatabaseLoad,
-    DatabaseProperties,
-    Inventory,
-    Session,
-)
+from orchestrator.core.model.stores import Changes, Session, StoreFacts, StoreLoad
 
 _CHANGE_S = 600.0
 _WHO_S = 5.0
@@ -54,7 +47,7 @@ class Postgres:
 
     # --- looking
 
-    def inspect(self) -> DatabaseFacts:
+    def inspect(self) -> StoreFacts:
         """The live database. ``database.unreachable``, ``.authentication``, ``.missing``, ``.version``."""
         user, name = self._psql.account()
         maintenance = self._psql.maintenance(name)
@@ -71,7 +64,7 @@ class Postgres:
         facts = json.loads(found)
         directory = facts.pop("directory")
         service = self._psql.executor.service
-        return DatabaseFacts(name=name, service=service, user=user, free_bytes=self._free_bytes(directory), **facts)
+        return StoreFacts(name=name, service=service, user=user, free_bytes=self._free_bytes(directory), **facts)
 
     def read_system_identifier(self) -> str:
         """Which server this is."""
@@ -104,10 +97,10 @@ class Postgres:
         contents = Contents.model_validate_json(self._psql.ask(looks.build_contents(), name))
         return (*obstacles, *find_contents_obstacles(name, contents, rehearsed=rehearsed))
 
-    def inspect_load(self, name: str) -> DatabaseLoad:
+    def inspect_load(self, name: str) -> StoreLoad:
         """What would keep us from having the database to ourselves."""
         maintenance = self._psql.maintenance(name)
-        load = DatabaseLoad.model_validate_json(self._psql.ask(evidence.build_load(name), maintenance))
+        load = StoreLoad.model_validate_json(self._psql.ask(evidence.build_load(name), maintenance))
         storage = self._psql.executor.inspect_storage(self._psql.ask("SHOW data_directory;", maintenance))
         anonymous = storage.volume if storage.anonymous else ""
         return load.model_copy(update={"sharers": storage.sharers, "anonymous": anonymous})
@@ -125,11 +118,11 @@ class Postgres:
         with self._psql.inside(name):
             return Inventory.model_validate_json(self._psql.ask(evidence.build_inventory(), name, deadline))
 
-    def mark(self, name: str) -> ChangeToken:
+    def mark(self, name: str) -> PgChangeToken:
         """This moment, for `changes`."""
         return self._proof.mark(name)
 
-    def changes(self, name: str, since: ChangeToken, *, ours: Collection[str] = ()) -> Changes:
+    def changes(self, name: str, since: PgChangeToken, *, ours: Collection[str] = ()) -> Changes:
         """What was written since a mark, and what proves it."""
         return self._proof.changes(name, since, ours)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from orchestrator.adapters.postgres.model import DatabaseProperties, Grant, PgSetting
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import DatabaseProperties, Grant, PgSetting
 
 MAX_NAME_BYTES = 63  # longer names are cut by the server without an error, and then name something else
 

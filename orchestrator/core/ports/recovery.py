@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from orchestrator.core.facts import BackupManifest, Fence, FrozenProject
-from orchestrator.core.model.database import ChangeToken
+from orchestrator.core.model.stores import ChangeToken
 
 
 class Step(IntEnum):
@@ -80,20 +80,28 @@ class Reload:
 
 
 @dataclass(frozen=True)
-class Situation:
-    """Where a run ended, and what has to serve now. ``app`` is None where the run has not looked at it yet.
+class StoreSituation:
+    """What has to become of a store.
 
-    ``lock`` is the fence around the data, ``data`` which of them become the live ones: None where they are as they
+    ``lock`` is the fence around its data, ``data`` which of them become the live ones: None where they are as they
     should be.
     """
+
+    store: str
+    lock: Fence | None = None
+    data: Exchange | Reload | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where a run ended, and what has to serve now. ``app`` is None where the run has not looked at it yet."""
 
     run_id: str
     goal: Goal
     app: FrozenProject | None = None
     pin: str = ""
     images: tuple[WantedImage, ...] = ()
-    lock: Fence | None = None
-    data: Exchange | Reload | None = None
+    stores: tuple[StoreSituation, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
-from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.data_store import DataStore
 
 
 class Stage(Protocol):
@@ -19,8 +19,8 @@ class Stage(Protocol):
     """
 
     @property
-    def database(self) -> Database:
-        """A server of the live one's image with its roles, and nothing but empty databases at first."""
+    def stores(self) -> tuple[DataStore, ...]:
+        """A store for each of the live ones, of the same name and make, with nothing in it at first."""
 
     def disk_usage(self) -> int:
         """Bytes that its database server has written."""

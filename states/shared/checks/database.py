@@ -1,4 +1,4 @@
-"""The database and its server."""
+"""A store and its server."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from orchestrator.core.errors import RefusedError
 from orchestrator.core.foresight import Obstacle
-from states.shared.checks.surroundings import Surroundings
+from states.shared.checks.surroundings import StoreSurroundings
 
 _LONG_TRANSACTION_S = 300.0
 _CONNECTIONS_NEEDED = 5
 
 
-def check_volume(around: Surroundings) -> None:
+def check_volume(around: StoreSurroundings) -> None:
     """The database's files are its own, and stay."""
     load = around.load
     if load.sharers:
@@ -30,14 +30,14 @@ def check_volume(around: Surroundings) -> None:
         )
 
 
-def check_state(around: Surroundings) -> Sequence[Obstacle]:
+def check_state(around: StoreSurroundings) -> Sequence[Obstacle]:
     """It can be copied, closed, swapped and migrated."""
-    return around.ctx.database().find_obstacles(around.database.name, rehearsed=around.ctx.rehearsed)
+    return around.store.find_obstacles(around.facts.name, rehearsed=around.ctx.rehearsed)
 
 
-def check_load(around: Surroundings) -> None:
+def check_load(around: StoreSurroundings) -> None:
     """Nothing keeps an upgrade from having the database to itself."""
-    name, load = around.database.name, around.load
+    name, load = around.facts.name, around.load
     if load.prepared:
         raise RefusedError(
             "refused.prepared",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.core.errors import RefusedError
-from states.shared.checks.surroundings import Surroundings
+from states.shared.checks.surroundings import StoreSurroundings, Surroundings
 
 _RESERVE_BYTES = 256 * 1024**2
 
@@ -19,10 +19,10 @@ def check_backup_folder(around: Surroundings) -> None:
         )
 
 
-def check_room_for_backups(around: Surroundings) -> None:
+def check_room_for_backups(around: StoreSurroundings) -> None:
     """A dump fits into the backup folder."""
     free_bytes = around.ctx.ports.backups.inspect_folder().free_bytes
-    _require_room("the backup folder", free_bytes, around.database.size_bytes + _RESERVE_BYTES)
+    _require_room("the backup folder", free_bytes, around.facts.size_bytes + _RESERVE_BYTES)
 
 
 def check_room_for_images(around: Surroundings) -> None:
@@ -31,10 +31,10 @@ def check_room_for_images(around: Surroundings) -> None:
 
 
 # The copy at `stop`, and a restore beside it if that copy could not be used.
-def check_room_for_copy(around: Surroundings) -> None:
+def check_room_for_copy(around: StoreSurroundings) -> None:
     """A copy of the database and a restore fit beside it."""
-    needed_bytes = 2 * around.database.size_bytes + _RESERVE_BYTES
-    _require_room("the database server", around.database.free_bytes, needed_bytes)
+    needed_bytes = 2 * around.facts.size_bytes + _RESERVE_BYTES
+    _require_room("the database server", around.facts.free_bytes, needed_bytes)
 
 
 def _require_room(place: str, free_bytes: int | None, needed_bytes: int) -> None:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from orchestrator.core.errors import DeadlineExceededError
 from orchestrator.core.foresight import Obstacle
-from orchestrator.core.model.database import Session
-from states.shared.checks.surroundings import Surroundings
+from orchestrator.core.model.stores import Session
+from orchestrator.core.ports.data_store import GRACE_S
+from states.shared.checks.surroundings import StoreSurroundings
 from states.shared.foreign_sessions import Strangers
-from states.shared.write_lock import GRACE_S
 
 _POLL_S = 1.0
 
 
-def check_sessions(around: Surroundings) -> Sequence[Obstacle]:
+def check_sessions(around: StoreSurroundings) -> Sequence[Obstacle]:
     """Nobody but the app and those whom the plan lets us disconnect stays connected to the database."""
-    ctx, name = around.ctx, around.database.name
+    ctx, name = around.ctx, around.facts.name
     allowed = (*ctx.target.services, *ctx.target.disconnect)
     strangers = Strangers(around.neighbourhood, allowed)
     foreign, lasting = _await_strangers(around, strangers, name)
@@ -58,9 +58,9 @@ def check_sessions(around: Surroundings) -> Sequence[Obstacle]:
     return doubts
 
 
-def check_other_databases(around: Surroundings) -> Sequence[Obstacle]:
+def check_other_databases(around: StoreSurroundings) -> Sequence[Obstacle]:
     """The app is connected to the database that the plan names, and to no other."""
-    name = around.database.name
+    name = around.facts.name
     app = Strangers(around.neighbourhood, around.ctx.target.services)
     own = app.find_own(around.connections)
     others = sorted({one.database for one in own} - {name, *_MAINTENANCE})
@@ -92,7 +92,7 @@ _MAINTENANCE = frozenset({"postgres", "template1"})
 
 
 # Sessions that end within the time that the fence gives are in nobody's way, and neither are short ones.
-def _await_strangers(around: Surroundings, strangers: Strangers, name: str) -> tuple[list[Session], list[Session]]:
+def _await_strangers(around: StoreSurroundings, strangers: Strangers, name: str) -> tuple[list[Session], list[Session]]:
     patience = around.ctx.deadline.sooner(GRACE_S)
     first = strangers.find_foreign(_of(around, name))
     staying = first
@@ -108,5 +108,5 @@ def _await_strangers(around: Surroundings, strangers: Strangers, name: str) -> t
     return first, [one for one in staying if one.age_s >= GRACE_S]
 
 
-def _of(around: Surroundings, name: str) -> list[Session]:
+def _of(around: StoreSurroundings, name: str) -> list[Session]:
     return [one for one in around.connections if one.database == name]

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from orchestrator.adapters.postgres.database import Database
 from orchestrator.core.ports import trial
 from orchestrator.core.ports.backups import BackupStore, Proof
 from orchestrator.core.ports.clock import Clock
-from orchestrator.core.ports.database import Database
+from orchestrator.core.ports.data_store import Clients, DataStore
 from orchestrator.core.ports.history import History
 from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
@@ -27,13 +28,16 @@ Touch = Literal["look", "effect"]
 
 @dataclass(frozen=True)
 class Door:
-    """One port as points name it. ``leads_to``: methods and properties that give out another door, by its name."""
+    """One port as points name it. ``leads_to``: methods and properties that give out another door, by its name;
+    ``attributes`` are values, which ask nobody.
+    """
 
     name: str
     protocol: type
     looks: frozenset[str] = frozenset()
     effects: frozenset[str] = frozenset()
     leads_to: Mapping[str, str] = field(default_factory=dict)
+    attributes: frozenset[str] = frozenset()
 
     def touch(self, method: str) -> Touch:
         """What a method is.
@@ -59,6 +63,13 @@ _DATABASE_LOOKS = _words(
     " dump"
 )
 _DATABASE_EFFECTS = _words("copy restore fence unfence swap terminate_sessions end_abandoned drop")
+_STORE_LOOKS = _words(
+    "inspect identify describe sizes choose_ref find_obstacles longest_lock_s token changes is_same was_restarted"
+    " count_commits properties fingerprint find_differences compare_properties compare_copy dump"
+)
+_STORE_EFFECTS = _words(
+    "try_rights lock close unlock evict finish_work end_abandoned copy load_beside exchange discard"
+)
 
 DOORS: Mapping[str, Door] = {
     door.name: door
@@ -80,6 +91,7 @@ DOORS: Mapping[str, Door] = {
         ),
         Door("images", Images, _words("resolve find"), _words("pull keep forget")),
         Door("database", Database, _DATABASE_LOOKS, _DATABASE_EFFECTS),
+        Door("store", DataStore, _STORE_LOOKS, _STORE_EFFECTS, attributes=_words("name file_suffix clients")),
         Door("backups", BackupStore, _words("inspect_folder prove read"), _words("write remove")),
         Door("probe", Probe, _words("get")),
         Door("operator", Operator, _words("confirm")),
@@ -92,7 +104,7 @@ DOORS: Mapping[str, Door] = {
             trial.Stage,
             _words("disk_usage inspect_services reaches get limits inspect_job"),
             _words("start_services stop_services start_job save_log"),
-            {"database": "stage.database"},
+            {"stores": "stage.database"},
         ),
         Door("stage.database", Database, _DATABASE_LOOKS, _DATABASE_EFFECTS),
         Door(
@@ -106,7 +118,7 @@ DOORS: Mapping[str, Door] = {
 }
 
 #: What the ports hand out and take, without a way to the outside of its own; recovery says lines and runs none.
-VALUES: frozenset[type] = frozenset({Proof, History, Recovery, ReleaseFinder, ServiceShell})
+VALUES: frozenset[type] = frozenset({Clients, Proof, History, Recovery, ReleaseFinder, ServiceShell})
 
 #: Methods of the journal that go through those above, or touch nothing that lasts.
 JOURNAL_DERIVED = _words("open_existing close count find_run find_unfinished facts ledger short_of_room")

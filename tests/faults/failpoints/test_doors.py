@@ -64,7 +64,7 @@ def test_every_port_is_a_door_or_a_value() -> None:
 @pytest.mark.parametrize("door", PORTS, ids=lambda door: door.name)
 def test_every_method_of_a_port_is_classified_once(door: Door) -> None:
     nested = {name for name in door.leads_to if not callable(getattr(door.protocol, name))}
-    assert door.looks | door.effects | nested == members_of(door.protocol)
+    assert door.looks | door.effects | door.attributes | nested == members_of(door.protocol)
     assert not door.looks & door.effects
 
 

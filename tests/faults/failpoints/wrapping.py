@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 from unittest.mock import patch
 
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.release_finder import ReleaseFinder
 from orchestrator.core.state_kind import Ports
 from orchestrator.journal.journal import Journal, Record, Run
@@ -34,7 +36,7 @@ def wrap(world: Ports, points: Failpoints) -> Ports:
         clock=wrap_port("clock", world.clock, points),
         workloads=wrap_port("workloads", world.workloads, points),
         images=wrap_port("images", world.images, points),
-        database=wrap_port("database", world.database, points) if world.database else None,
+        stores=tuple(wrap_store("database", store, points) for store in world.stores),
         backups=wrap_port("backups", world.backups, points),
         probe=wrap_port("probe", world.probe, points),
         operator=wrap_port("operator", world.operator, points),
@@ -48,6 +50,13 @@ def wrap(world: Ports, points: Failpoints) -> Ports:
 def wrap_port(door: str, port: PortT, points: Failpoints) -> PortT:
     """The port behind the door of this name, with points; it has the methods that its Protocol has, and no others."""
     return cast("PortT", _Wrapped(door, port, points))
+
+
+def wrap_store(door: str, store: DataStore, points: Failpoints) -> DataStore:
+    """The store with points: around its server where it is one of ours on a server, otherwise around itself."""
+    if isinstance(store, PostgresStore):
+        return replace(store, database=wrap_port(door, store.database, points))
+    return wrap_port("store", store, points)
 
 
 @contextmanager
@@ -112,8 +121,10 @@ class _Wrapped:
 
     def __getattr__(self, name: str) -> object:
         leads_to = self._door.leads_to.get(name)
+        if name in self._door.attributes:
+            return getattr(self._port, name)
         if leads_to is not None and not callable(getattr(self._door.protocol, name)):
-            return wrap_port(leads_to, getattr(self._port, name), self._points)
+            return tuple(wrap_store(leads_to, store, self._points) for store in getattr(self._port, name))
         touch = self._door.touch(name)
         method = getattr(self._port, name)
 

@@ -9,13 +9,14 @@ from functools import partial
 from types import MappingProxyType
 from unittest.mock import patch
 
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.errors import DatabaseError, PlatformError
-from orchestrator.core.ledger import ArtifactKind
+from orchestrator.core.ports.data_store import Role
 from orchestrator.journal.journal import Journal
-from states.shared.artifacts import build_name
 from states.shared.migration_job import job_name
 from tests.faults.matrix.scene import RUN_ID, Scene
 from tests.faults.matrix.variants import Variant, altered, lose_engine, refused
+from tests.tools.database import FakeDatabase
 from tests.tools.things import FakeDb, FakeImage, FakeJob, digest_of
 
 EARLIER_BACKUP = "2025-12-01_020000_v0.9.0.sql.gz"
@@ -178,7 +179,7 @@ def _take_containers(scene: Scene) -> Iterator[None]:
 def _take_databases(scene: Scene, count: int) -> Iterator[None]:
     """So many of the names under which a failed database could be set aside."""
     databases = scene.world.databases
-    first = build_name(scene.world.live, RUN_ID, ArtifactKind.QUARANTINE)
+    first = PostgresStore(FakeDatabase(scene.world)).choose_ref(scene.world.live, RUN_ID, Role.FAILED)
     names = [first, *(f"{first}_{number}" for number in range(2, 10))][:count]
     theirs = {name: FakeDb(schema=9, tables={"theirs": ["row"]}) for name in names}
     databases.update(theirs)

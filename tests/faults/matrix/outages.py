@@ -10,7 +10,7 @@ from types import MappingProxyType
 from unittest.mock import patch
 
 from orchestrator.core.errors import DatabaseError, PlatformError
-from orchestrator.core.model.database import DatabaseLoad, Session
+from orchestrator.core.model.stores import Session, StoreLoad
 from orchestrator.journal.journal import Journal
 from orchestrator.journal.reserve import Reserve
 from tests.faults.matrix.ailments import AILMENTS, lose_snapshot
@@ -121,7 +121,7 @@ def _take_connections(scene: Scene) -> Iterator[None]:
 @contextmanager
 def _hold_transaction(scene: Scene, lock: bool) -> Iterator[None]:
     world = scene.world
-    load = DatabaseLoad(oldest=_STRANGER, oldest_s=900, free_connections=90)
+    load = StoreLoad(oldest=_STRANGER, oldest_s=900, free_connections=90)
     world.databases[world.live].sessions.append(_STRANGER)
     with altered(world, tables_locked=lock, database_load=load):
         yield

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.postgres.model import PgChangeToken
+from orchestrator.adapters.postgres.store import wrap
 from orchestrator.core.facts import Fence, FrozenProject
-from orchestrator.core.model.database import ChangeToken
+from orchestrator.core.ledger import DATABASE
 from orchestrator.core.ports.recovery import (
     ByHand,
     Command,
@@ -18,6 +20,7 @@ from orchestrator.core.ports.recovery import (
     JoinedRecovery,
     Situation,
     Step,
+    StoreSituation,
 )
 from orchestrator.wiring import build_recovery
 from tests.tools.build import RECOVERY
@@ -31,8 +34,9 @@ APP = FrozenProject(
     services=("app", "worker"),
     variable="TAG",
 )
-BACK = Situation("r-1", Goal.BACK, APP, "v1", lock=Fence(database="shop", service="pg", user="root"))
-TOKEN = ChangeToken(database="16384", server_began="", catalog="", written=0, transactions=0)
+LOCKED = StoreSituation(DATABASE, Fence(database="shop", service="pg", user="root"))
+BACK = Situation("r-1", Goal.BACK, APP, "v1", stores=(LOCKED,))
+TOKEN = wrap(PgChangeToken(database="16384", server_began="", catalog="", written=0, transactions=0))
 INSTALLED = Installation(Path("/opt/shop"), ("app",), "registry.example/shop", "TAG", Path("/backups"), "pg")
 
 
@@ -50,6 +54,10 @@ class Fixed:
 
     def phrase(self, deed: ByHand, subject: str = "") -> str:
         return ""
+
+
+def back_to(data: Exchange) -> Situation:
+    return replace(BACK, stores=(replace(LOCKED, data=data),))
 
 
 def lines_of(situation: Situation) -> list[str]:
@@ -99,24 +107,24 @@ def test_commands_name_the_project_whatever_the_shell_has_set() -> None:
 
 
 def test_exchange_is_not_repeated_when_the_live_database_is_another_one_already() -> None:
-    line = statements_of(replace(BACK, data=Exchange("shop", "shop__snapshot_r_1", TOKEN)))
+    line = statements_of(back_to(Exchange("shop", "shop__snapshot_r_1", TOKEN)))
     assert 'RENAME TO "shop__aside_r_1"' in line
     assert "IF (SELECT oid::text FROM pg_database" in line
 
 
 def test_exchange_is_not_repeated_when_the_original_is_live_already() -> None:
-    line = statements_of(replace(BACK, data=Exchange("shop", "shop__replaced", TOKEN, original=True)))
+    line = statements_of(back_to(Exchange("shop", "shop__replaced", TOKEN, original=True)))
     assert "IF NOT (SELECT oid::text FROM pg_database" in line
 
 
 def test_exchange_is_one_transaction_when_no_token_is_known() -> None:
-    line = statements_of(replace(BACK, data=Exchange("shop", "shop__snapshot_r_1", None)))
+    line = statements_of(back_to(Exchange("shop", "shop__snapshot_r_1", None)))
     assert "-c BEGIN -c 'ALTER DATABASE" in line
     assert "-c COMMIT </dev/null" in line
 
 
 def test_exchange_quotes_names_of_any_kind() -> None:
-    line = statements_of(replace(BACK, data=Exchange('o"x', "it's", None)))
+    line = statements_of(back_to(Exchange('o"x', "it's", None)))
     assert '"o""x" RENAME TO "o""x__aside_r_1"' in line
     assert "it'\"'\"'s" in line
 

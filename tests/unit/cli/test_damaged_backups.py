@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from orchestrator.adapters.backups.archive import BackupFolder
 from orchestrator.adapters.host.system_clock import SystemClock
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.cli import main
 from orchestrator.cli.render import render_report
 from orchestrator.core.deadline import Deadline
@@ -68,7 +69,7 @@ def ignore(progress: Progress) -> None:
 def upgrade_twice(folder: Path) -> Shelf:
     bench = Bench(folder, WITHOUT_REHEARSAL)
     store = BackupFolder(bench.world.backup_directory)
-    ports = replace(make_ports(bench.world), backups=store, database=PlainDumps(bench.world))
+    ports = replace(make_ports(bench.world), backups=store, stores=(PostgresStore(PlainDumps(bench.world)),))
     service = bench.service = Service(bench.plan, KINDS, ports)
     for version in ("v1.1.0", "v1.0.0"):
         bench.world.clock.advance(3600)

@@ -87,7 +87,7 @@ def test_another_attempt_of_a_run_has_the_row_of_the_first() -> None:
     assert ledger.intend("r-1", ArtifactKind.SNAPSHOT, SNAPSHOT.ref, store=DATABASE) == SNAPSHOT
     other = ledger.intend("r-1", ArtifactKind.SNAPSHOT, "elsewhere", store=DATABASE)
     assert other.id == "r-1/snapshot/2"
-    assert ledger.joined([other]).find_intended("r-1", ArtifactKind.SNAPSHOT) == other
+    assert ledger.joined([other]).find_intended("r-1", ArtifactKind.SNAPSHOT, DATABASE) == other
     assert ledger.joined([SNAPSHOT.whole()]).intend("r-2", ArtifactKind.SNAPSHOT, SNAPSHOT.ref).id == "r-2/snapshot"
 
 

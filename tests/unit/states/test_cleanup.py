@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.adapters.backups.archive import BackupFolder
+from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
 from orchestrator.core.facts import BackupManifest
@@ -86,7 +87,7 @@ def bench(tmp_path: Path) -> Bench:
 def use_database(bench: Bench, database: FakeDatabase) -> None:
     ports = make_ports(bench.world)
     store = BackupFolder(bench.world.backup_directory)
-    bench.service = Service(bench.plan, KINDS, replace(ports, backups=store, database=database))
+    bench.service = Service(bench.plan, KINDS, replace(ports, backups=store, stores=(PostgresStore(database),)))
 
 
 def upgrade(bench: Bench, version: str) -> Verdict | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import Session
+from orchestrator.core.model.stores import Session
 from orchestrator.core.model.verdict import Verdict
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.facts import Committed, Serving, Started
-from orchestrator.core.model.database import DatabaseLoad
+from orchestrator.core.model.stores import StoreLoad
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.model.workloads import Gate
 from orchestrator.journal.journal import Journal
@@ -88,7 +88,7 @@ def test_what_was_rehearsed_is_let_out_as_it_ran_behind_the_gate(tmp_path: Path)
 
 def test_a_database_that_knows_only_some_networks_is_reached_through_them(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.world.database_load = DatabaseLoad(admits_any=False, free_connections=90)
+    bench.world.database_load = StoreLoad(admits_any=False, free_connections=90)
     seen = watch_containers(bench)
     assert bench.run().run.verdict is Verdict.COMMITTED
     assert seen[0] != bench.world.containers["app"].container_id

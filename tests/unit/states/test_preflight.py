@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import DatabaseLoad, Session
+from orchestrator.core.model.stores import Session, StoreLoad
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.model.workloads import ServiceStatus
 from tests.tools.bench import Bench, serving_version
@@ -47,32 +47,32 @@ def database_is_down(world: FakeWorld) -> None:
 
 
 def a_transaction_is_prepared(world: FakeWorld) -> None:
-    world.database_load = DatabaseLoad(prepared=("transfer-7",), free_connections=90)
+    world.database_load = StoreLoad(prepared=("transfer-7",), free_connections=90)
 
 
 def a_subscriber_reads_from_the_database(world: FakeWorld) -> None:
-    world.database_load = DatabaseLoad(slots=("warehouse",), free_connections=90)
+    world.database_load = StoreLoad(slots=("warehouse",), free_connections=90)
 
 
 def the_database_reads_from_another_server(world: FakeWorld) -> None:
-    world.database_load = DatabaseLoad(subscriptions=("news",), free_connections=90)
+    world.database_load = StoreLoad(subscriptions=("news",), free_connections=90)
 
 
 def somebody_forgot_a_transaction(world: FakeWorld) -> None:
     analyst = Session(pid=7, user="analyst", application="psql")
-    world.database_load = DatabaseLoad(oldest=analyst, oldest_s=7200, free_connections=90)
+    world.database_load = StoreLoad(oldest=analyst, oldest_s=7200, free_connections=90)
 
 
 def somebody_shares_the_volume(world: FakeWorld) -> None:
-    world.database_load = DatabaseLoad(sharers=("old-db-1 (project old)",), free_connections=90)
+    world.database_load = StoreLoad(sharers=("old-db-1 (project old)",), free_connections=90)
 
 
 def the_volume_has_no_name(world: FakeWorld) -> None:
-    world.database_load = DatabaseLoad(anonymous="0123456789abcdef", free_connections=90)
+    world.database_load = StoreLoad(anonymous="0123456789abcdef", free_connections=90)
 
 
 def all_connections_are_taken(world: FakeWorld) -> None:
-    world.database_load = DatabaseLoad(free_connections=2)
+    world.database_load = StoreLoad(free_connections=2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.core.errors import DatabaseError, PlatformError
 from orchestrator.core.facts import Rehearsal
-from orchestrator.core.model.database import DatabaseLoad
+from orchestrator.core.model.stores import StoreLoad
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.standard import build_standard_states
@@ -112,7 +112,7 @@ def test_what_a_good_release_takes_is_measured_on_the_copy(bench: Bench) -> None
 
 
 def test_where_the_gate_takes_a_second_start_it_is_told_of(bench: Bench) -> None:
-    bench.world.database_load = DatabaseLoad(admits_any=False, free_connections=90)
+    bench.world.database_load = StoreLoad(admits_any=False, free_connections=90)
     rehearsal = rehearsal_of(bench, bench.run())
     assert rehearsal.outage_s == pytest.approx(rehearsal.copy_s + rehearsal.migrate_s + 2 * rehearsal.start_s)
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.facts import Facts, RollbackDecision
-from orchestrator.core.model.database import Changes
+from orchestrator.core.model.stores import Changes
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.core.errors import DatabaseError
 from orchestrator.core.facts import StoppedServices
-from orchestrator.core.model.database import DatabaseLoad, Session
+from orchestrator.core.model.stores import Session, StoreLoad
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.model.workloads import ProbeAnswer
 from orchestrator.journal.journal import Journal
@@ -67,7 +67,7 @@ def test_sessions_that_the_stopped_app_left_behind_are_ended(bench: Bench) -> No
 
 def test_a_prepared_transaction_is_named_and_the_old_version_comes_back(bench: Bench) -> None:
     def prepare() -> None:
-        bench.world.database_load = DatabaseLoad(prepared=("transfer-7",), free_connections=90)
+        bench.world.database_load = StoreLoad(prepared=("transfer-7",), free_connections=90)
 
     bench.world.happen("workloads.stop_services", prepare)
     report = bench.run("v1.1.0")

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import BackupError, DatabaseError
-from orchestrator.core.model.database import Session
+from orchestrator.core.model.stores import Session
 from tests.tools.backups import FakeBackupStore
 from tests.tools.build import make_ports, make_world
 from tests.tools.database import FakeDatabase
@@ -96,4 +96,4 @@ def test_all_ports_look_at_one_world(world: FakeWorld) -> None:
     ports = make_ports(world)
     world.pin = "v1.1.0"
     assert ports.workloads.read_pin() == "v1.1.0"
-    assert make_ports(world, with_database=False).database is None
+    assert make_ports(world, with_database=False).stores == ()

@@ -1,8 +1,8 @@
 import pytest
 
 from orchestrator.adapters.postgres import sql
+from orchestrator.adapters.postgres.model import DatabaseProperties, Grant, PgSetting
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.model.database import DatabaseProperties, Grant, PgSetting
 
 PROPERTIES = DatabaseProperties(
     version=150000,

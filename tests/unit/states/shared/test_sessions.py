@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.foresight import Neighbourhood, Peer
-from orchestrator.core.model.database import Session
+from orchestrator.core.model.stores import Session
 from orchestrator.core.model.verdict import Verdict
 from states.shared.foreign_sessions import Strangers
 from tests.tools.bench import Bench, serving_version

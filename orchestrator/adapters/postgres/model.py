@@ -1,29 +1,10 @@
-"""A database and its server. Sizes are bytes, durations are seconds."""
+"""What a PostgreSQL database is besides its rows, and a moment of it. Sizes are bytes, durations are seconds."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from pydantic import Field
 
 from orchestrator.core.model.base import FrozenModel
-
-
-class DatabaseFacts(FrozenModel):
-    """The live database and its server. ``free_bytes`` is the room beside its files, None when it cannot be seen.
-
-    ``server_began``: when the server was started, as in a mark.
-    """
-
-    name: str
-    service: str = ""
-    user: str = ""
-    owner: str
-    server_version: str
-    system_identifier: str
-    size_bytes: int
-    free_bytes: int | None = None
-    server_began: str = ""
 
 
 class Grant(FrozenModel):
@@ -83,7 +64,7 @@ class Inventory(FrozenModel):
     large_objects: int
 
 
-class ChangeToken(FrozenModel):
+class PgChangeToken(FrozenModel):
     """A moment of a database, to be told later what was written since (`Database.changes`).
 
     Evidence, which no setting can switch off: ``position`` in the server's log, empty where somebody else could write
@@ -107,60 +88,3 @@ class ChangeToken(FrozenModel):
     counted_since: str = ""
     server: dict[str, str] = Field(default_factory=dict)
     databases: dict[str, str] = Field(default_factory=dict)
-
-
-class Changes(FrozenModel):
-    """What is known of writes to a database since a mark; ``untouched`` only where that is proven.
-
-    ``reason`` is a clause that says by what, or why not. ``rows``: row changes since, None where they were not counted.
-    ``beyond``: what has changed outside of the database, by name; a way back does not bring it along.
-    """
-
-    finding: Literal["untouched", "written", "unproven"]
-    reason: str
-    restarted: bool = False
-    rows: int | None = None
-    beyond: tuple[str, ...] = ()
-
-    @property
-    def untouched(self) -> bool:
-        """Whether it is proven that nothing was written."""
-        return self.finding == "untouched"
-
-
-class Session(FrozenModel):
-    """Somebody who is connected to a database of the server. ``address`` is empty for a local socket.
-
-    ``process`` is what kind of process of the server it is where it is no client's; ``age_s`` since when it is
-    connected.
-    """
-
-    pid: int
-    user: str
-    application: str
-    address: str = ""
-    active: bool = False
-    database: str = ""
-    process: str = ""
-    age_s: float = 0.0
-
-
-class DatabaseLoad(FrozenModel):
-    """What would keep an upgrade from having the database to itself.
-
-    ``prepared``: names of prepared transactions; ``slots``: names of logical replication slots;
-    ``subscriptions``: those of logical replication into it;
-    ``oldest_s``: age of the oldest open transaction of somebody else, ``oldest`` whose it is; ``sharers``: containers
-    of others that may write into its volume; ``anonymous``: that volume, where it has no name that would keep it;
-    ``admits_any``: whoever may log in may do so from any network.
-    """
-
-    prepared: tuple[str, ...] = ()
-    slots: tuple[str, ...] = ()
-    subscriptions: tuple[str, ...] = ()
-    oldest_s: float = 0.0
-    oldest: Session | None = None
-    sharers: tuple[str, ...] = ()
-    anonymous: str = ""
-    admits_any: bool = True
-    free_connections: int

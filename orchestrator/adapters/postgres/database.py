@@ -1,31 +1,24 @@
-"""The database as the engine and the states see it; the rules of `orchestrator.ports` hold."""
+"""One server and its databases, as `PostgresStore` needs them; the fakes of the tests stand in here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from orchestrator.adapters.postgres.model import DatabaseProperties, Inventory, PgChangeToken
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.foresight import Obstacle
-from orchestrator.core.model.database import (
-    Changes,
-    ChangeToken,
-    DatabaseFacts,
-    DatabaseLoad,
-    DatabaseProperties,
-    Inventory,
-    Session,
-)
+from orchestrator.core.model.stores import Changes, Session, StoreFacts, StoreLoad
 
 
 class Database(Protocol):
     """The app's database and its server. ``name`` arguments are names of databases. Raises `DatabaseError`."""
 
-    def inspect(self) -> DatabaseFacts:
+    def inspect(self) -> StoreFacts:
         """``database.unreachable``, ``database.authentication``, ``database.missing``, ``database.version``."""
 
     def read_system_identifier(self) -> str:
-        """Which server this is, `DatabaseFacts.system_identifier`, in one short question."""
+        """Which server this is, `StoreFacts.system_identifier`, in one short question."""
 
     def sizes(self) -> Mapping[str, int]:
         """All databases of the server with their sizes in bytes."""
@@ -42,7 +35,7 @@ class Database(Protocol):
         ``rehearsed``: it is to be restored into a scratch server, too. Reads only.
         """
 
-    def inspect_load(self, name: str) -> DatabaseLoad:
+    def inspect_load(self, name: str) -> StoreLoad:
         """What would keep us from having the database to ourselves."""
 
     def properties(self, name: str) -> DatabaseProperties:
@@ -54,10 +47,10 @@ class Database(Protocol):
     def inventory(self, name: str, *, deadline: Deadline) -> Inventory:
         """What is in the database, its rows left out."""
 
-    def mark(self, name: str) -> ChangeToken:
+    def mark(self, name: str) -> PgChangeToken:
         """This moment, for `changes`. It proves something later where the database was closed to everybody then."""
 
-    def changes(self, name: str, since: ChangeToken, *, ours: Collection[str] = ()) -> Changes:
+    def changes(self, name: str, since: PgChangeToken, *, ours: Collection[str] = ()) -> Changes:
         """What was written to the database since a mark of it; what cannot be proven is no ``untouched``.
 
         ``ours``: databases that the run has made since, of which nothing is told in `Changes.beyond`.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.core.model.database import Inventory, PgSequence
-from states.shared.backup_proof import find_other_inventory
+from orchestrator.adapters.postgres.comparison import find_other_inventory
+from orchestrator.adapters.postgres.model import Inventory, PgSequence
 
 BEFORE = Inventory(
     relations={"public.entries": "r app"},
