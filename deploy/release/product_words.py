@@ -94,7 +94,7 @@ def find_words(root: Path, exemptions: Collection[Exemption] = EXEMPTIONS) -> tu
 
 def _list_files(root: Path) -> Iterator[Path]:
     for folder in FOLDERS:
-        yield from sorted((root / folder).rglob("*.py"))
+        yield from sorted(path for path in (root / folder).rglob("*") if path.suffix in (".py", ".toml"))
 
 
 def render(places: Iterable[Place], unused: Iterable[Exemption]) -> list[str]:
