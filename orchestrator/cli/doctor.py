@@ -15,7 +15,7 @@ from orchestrator.cli.group import main
 from orchestrator.cli.plan_path import find_plan
 
 if TYPE_CHECKING:
-    from orchestrator.doctor.findings import CheckResult
+    from orchestrator.doctor.check_runner import CheckResult
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red"), "skipped": ("·", None)}
 _WIDTH = 17
@@ -34,8 +34,7 @@ def doctor(plan: Path | None, as_json: bool) -> None:
     orchestrator doctor upgrade.yaml
     orchestrator doctor upgrade.yaml --json
     """
-    from orchestrator.doctor.check_runner import run_checks
-    from orchestrator.doctor.findings import EXIT_UNHEALTHY, is_healthy, to_document
+    from orchestrator.doctor.check_runner import EXIT_UNHEALTHY, is_healthy, run_checks, to_document
     from orchestrator.live.operator import TerminalOperator
     from orchestrator.wiring import build_live_checks
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orchestrator.checker.findings import Finding as PlanFinding
 from orchestrator.core.errors import BusyError, JournalError, PlanError, UnfinishedRunError
-from orchestrator.doctor.findings import DoctorWarning
+from orchestrator.doctor.check_runner import DoctorWarning
 from orchestrator.journal.file_permissions import require_own
 from orchestrator.journal.journal import Journal
 from orchestrator.journal.lock import find_owner

@@ -20,8 +20,7 @@ from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import Kinds, Options, Ports, StateContext
 from orchestrator.doctor import host_checks
-from orchestrator.doctor.check_runner import Check
-from orchestrator.doctor.findings import DoctorWarning
+from orchestrator.doctor.check_runner import Check, DoctorWarning
 from orchestrator.journal.history import JournalHistory
 from orchestrator.plan.schema import Plan, StateSpec
 from orchestrator.run.listener import Listener

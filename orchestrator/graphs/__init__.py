@@ -3,9 +3,8 @@
 With a `RunPath`, each format shows the path that a run took, and how long each state was at work.
 """
 
-from orchestrator.graphs.dot import render_dot
 from orchestrator.graphs.edges import shown_edges
-from orchestrator.graphs.mermaid import render_mermaid
+from orchestrator.graphs.flowchart import render_dot, render_mermaid
 from orchestrator.graphs.run_path import RunPath, Visit, read_run_path
 from orchestrator.graphs.svg import render_svg
 from orchestrator.graphs.text import render_text

@@ -11,8 +11,7 @@ import pytest
 from orchestrator.checker.findings import check_plan
 from orchestrator.core.deadline import Interruption
 from orchestrator.core.errors import DatabaseError, PlatformError, ReleaseError
-from orchestrator.doctor.check_runner import Check, run_checks
-from orchestrator.doctor.findings import CheckResult, Status, is_healthy, to_document
+from orchestrator.doctor.check_runner import Check, CheckResult, Status, is_healthy, run_checks, to_document
 from orchestrator.doctor.live_checks import LiveChecks
 from orchestrator.doctor.remedies import choose_remedy
 from orchestrator.journal.journal import Journal
