@@ -134,10 +134,11 @@ class Search:
             model = model._replace(visits=visits)
         model = model._replace(begun=model.begun or changes_app(self.kinds[spec.kind]))
         outcomes = self._explore_entry(effects, model)
+        unsuccessful = [word for word in spec.then if word not in (effects.success, INTERRUPTED, EXHAUSTED)]
         for fault in outcomes.step_faults:
             self._record(fault.violation, node.state, node, None, effects.steps[fault.steps])
         for exit_ in outcomes.exits:
-            for outcome in (exit_.outcome,) if exit_.outcome else self._unsuccessful(spec, effects):
+            for outcome in (exit_.outcome,) if exit_.outcome else unsuccessful:
                 self._leave(node, spec, outcome, exit_.model, exit_.steps)
         for cut in outcomes.cut_offs:
             self._cut_in(node, spec, cut)
@@ -147,9 +148,6 @@ class Search:
         if key not in self._explored:
             self._explored[key] = explore_entry(effects, model, self._traits, self.enforced)
         return self._explored[key]
-
-    def _unsuccessful(self, spec: StateSpec, effects: Effects) -> Iterator[str]:
-        return (outcome for outcome in spec.then if outcome not in (effects.success, INTERRUPTED, EXHAUSTED))
 
     # --- moving on
 

@@ -18,8 +18,7 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from orchestrator.core.facts import Facts
-    from orchestrator.journal.journal import Journal
+    from orchestrator.journal.journal import Journal, Run
     from orchestrator.plan.schema import Plan
 
 _BEGINNING = 4096
@@ -67,11 +66,8 @@ def find_plans(_plan: Path | None, incomplete: str) -> Found:
 
 def find_runs(plan: Path | None, _incomplete: str) -> Found:
     """Runs of the plan that is named, or is where one is looked for; newest first, with how they ended."""
-    journal = _open_journal(_read_plan(plan))
-    if journal is not None:
-        with closing(journal):
-            for run in journal.runs()[:_MOST]:
-                yield run.id, run.verdict.value.replace("_", " ") if run.verdict else "unfinished"
+    for run, _ in _read_runs(_read_plan(plan)):
+        yield run.id, run.verdict.value.replace("_", " ") if run.verdict else "unfinished"
 
 
 def find_versions(plan: Path | None, _incomplete: str) -> Found:
@@ -85,11 +81,12 @@ def find_versions(plan: Path | None, _incomplete: str) -> Found:
     if found.releases.path is not None:
         with suppress(ReleaseError):
             known |= {release.version: "announced" for release in FileFeed(found.releases.path).list_releases()}
-    for run_id, facts in _read_facts(found):
+    for run, journal in _read_runs(found):
+        facts = journal.facts(run.id)
         current, target = facts.find(Current), facts.find(TargetRelease)
         versions = [*([target.release.version] if target else []), *([current.version] if current else [])]
         for version in versions:
-            known.setdefault(version, f"in run {run_id}")
+            known.setdefault(version, f"in run {run.id}")
     yield from known.items()
 
 
@@ -118,15 +115,10 @@ def _read_plan(plan: Path | None) -> Plan:
     return load_plan(path, KINDS)
 
 
-def _read_facts(plan: Plan) -> Iterator[tuple[str, Facts]]:
-    journal = _open_journal(plan)
-    if journal is not None:
-        with closing(journal):
-            for run in journal.runs()[:_MOST]:
-                yield run.id, journal.facts(run.id)
-
-
-def _open_journal(plan: Plan) -> Journal | None:
+def _read_runs(plan: Plan) -> Iterator[tuple[Run, Journal]]:
     from orchestrator.journal.journal import Journal
 
-    return Journal.open_existing(plan.journal_directory)
+    journal = Journal.open_existing(plan.journal_directory)
+    if journal is not None:
+        with closing(journal):
+            yield from ((run, journal) for run in journal.runs()[:_MOST])

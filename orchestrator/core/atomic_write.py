@@ -8,12 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int | None = None, follow: bool = True) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, mode: int | None = None, follow: bool = True, new: bool = False
+) -> None:
     """Replace the file, or the one its symbolic links lead to, as a whole; without ``follow`` a link itself.
 
-    Mode and owner stay unless ``mode`` is given; a new file is 0600. Durable on return.
+    Mode and owner stay unless ``mode`` is given; a new file is 0600. Durable on return. ``new``: never take the place
+    of a file that is there.
 
     Raises:
+        FileExistsError: it is there, and was to be ``new``.
         OSError: it cannot be written; nothing is changed and nothing is left behind.
     """
     target = path.resolve() if follow else path
@@ -27,11 +31,13 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None, fol
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).replace(target)
-    except BaseException:
+        if new:
+            target.hardlink_to(name)
+        else:
+            Path(name).replace(target)
+    finally:
         with suppress(FileNotFoundError):
             Path(name).unlink()
-        raise
     _sync_folder(target.parent)
 
 

@@ -72,7 +72,8 @@ def settle_migration(app: App, services: Mapping[str, Service], interview: Inter
         UsageError: as `Interview.settle`; ``usage.answer_invalid``: it does not begin with a service.
     """
     members = [services[name] for name in app.services]
-    visible = _join_migration(services[app.migration]) if app.migration else ""
+    migration = services.get(app.migration)
+    visible = shlex.join((migration.name, *migration.command)).replace("$$", "$") if migration else ""
     by_itself = any(_migrates_on_start(one) for one in members)
     topic = Open(
         "--migrate",
@@ -99,10 +100,6 @@ def _split(answer: str, services: Mapping[str, Service]) -> tuple[str, ...]:
             hint=f'Write a service and its arguments: `--migrate "{next(iter(services))} ./migrate"`, or `{ON_START}`.',
         )
     return words
-
-
-def _join_migration(service: Service) -> str:
-    return shlex.join((service.name, *service.command)).replace("$$", "$")
 
 
 def _migrates_on_start(service: Service) -> bool:

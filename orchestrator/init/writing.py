@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from orchestrator.adapters.compose.rendering import Json, find_differing, parse_rendering, read_object, read_services
@@ -122,19 +121,8 @@ def _make_folder(folder: Path, undo: ExitStack) -> None:
         undo.callback(folder.rmdir)
 
 
-# A link appears under its name whole, and never takes the place of a file that is there.
 def _create(path: Path, text: str, undo: ExitStack, *, keep: bool = False) -> None:
     if keep and os.path.lexists(path):
         return
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fchmod(stream.fileno(), _FILE_MODE)
-            os.fsync(stream.fileno())
-        os.link(name, path)
-        undo.callback(path.unlink, missing_ok=True)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+    write_atomically(path, text.encode(), mode=_FILE_MODE, follow=False, new=True)
+    undo.callback(path.unlink, missing_ok=True)

@@ -25,7 +25,10 @@ def derive_ledger(runs: Iterable[tuple[str, str | None, Values]]) -> dict[str, t
         ledger = ledger.joined(_read_databases(run, verdict, facts, ledger))
         removed.append(facts.get("retention") or {})
     ledger = ledger.joined(row.gone() for row in ledger.find() if _is_removed(row, removed))
-    return {run: tuple(row for row in ledger.rows.values() if row.run == run) for run in _run_ids(ledger)}
+    return {
+        run: tuple(row for row in ledger.rows.values() if row.run == run)
+        for run in dict.fromkeys(row.run for row in ledger.rows.values())
+    }
 
 
 def derive_other_data(run: str, facts: Values, rows: Iterable[Artifact]) -> dict[str, Any] | None:
@@ -35,10 +38,6 @@ def derive_other_data(run: str, facts: Values, rows: Iterable[Artifact]) -> dict
         return None
     artifact = next((row.id for row in rows if row.ref == before["database"]), f"{run}/{ArtifactKind.RESTORED}")
     return {**{name: value for name, value in before.items() if name != "database"}, "artifact": artifact}
-
-
-def _run_ids(ledger: Ledger) -> Iterable[str]:
-    return dict.fromkeys(row.run for row in ledger.rows.values())
 
 
 def _read_files(run: str, verdict: str | None, facts: Values) -> Iterator[Artifact]:

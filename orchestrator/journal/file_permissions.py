@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.core.accounts import find_name
+from orchestrator.core.atomic_write import write_atomically
 from orchestrator.core.errors import JournalError
 from orchestrator.core.files import read_file
 from orchestrator.core.trust import TRUST, find_caller, require_trusted
@@ -75,11 +75,8 @@ def record_trusted_owners(plan: Path, users: Collection[int]) -> Path:
     require_own(path.parent)
     record = _read_record(path)
     record[str(plan.absolute())] = read_trusted_owners(plan).union(users)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"plans": {source: sorted(uids) for source, uids in record.items()}}, file)
-    fresh.replace(path)
+    plans = {source: sorted(uids) for source, uids in record.items()}
+    write_atomically(path, json.dumps({"plans": plans}).encode(), mode=0o600, follow=False)
     return path
 
 

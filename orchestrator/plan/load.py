@@ -83,31 +83,19 @@ def _read_text(path: Path) -> str:
     try:
         content = read_beginning(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise PlanError(
-            "plan.not_found",
-            f"There is no plan {path}.",
-            hint="Copy `plans/upgrade.yaml` to start from, or correct the path.",
-        ) from error
+        hint = "Copy `plans/upgrade.yaml` to start from, or correct the path."
+        raise PlanError("plan.not_found", f"There is no plan {path}.", hint=hint) from error
     except OSError as error:
-        raise PlanError(
-            "plan.not_readable",
-            f"The plan {path} cannot be read: {error.strerror}.",
-            hint="Name a file you may read.",
-        ) from error
+        what = f"The plan {path} cannot be read: {error.strerror}."
+        raise PlanError("plan.not_readable", what, hint="Name a file you may read.") from error
     if len(content) > MAX_BYTES:
-        raise PlanError(
-            "plan.not_readable",
-            f"{path} is larger than 1 MiB, so it is no plan.",
-            hint="Name the YAML file of a plan.",
-        )
+        what = f"{path} is larger than 1 MiB, so it is no plan."
+        raise PlanError("plan.not_readable", what, hint="Name the YAML file of a plan.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PlanError(
-            "plan.not_readable",
-            f"{path} is no UTF-8 text (byte {error.start}).",
-            hint="Save the plan as UTF-8.",
-        ) from error
+        what = f"{path} is no UTF-8 text (byte {error.start})."
+        raise PlanError("plan.not_readable", what, hint="Save the plan as UTF-8.") from error
 
 
 _YAML_HINT = "Look at that place and the line above it: a bracket, a quote or a colon is often the cause."

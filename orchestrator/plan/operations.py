@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator.core.state_kind import Kinds
 from orchestrator.plan.schema import Plan, StateSpec
+from orchestrator.plan.standard import build_state
 from orchestrator.plan.states import read_states
 from orchestrator.plan.tree import Entry, Json, Position, Problems, build_node
 
@@ -26,9 +27,9 @@ def derive_rollback(plan: Plan, kinds: Kinds) -> Plan:
         kinds,
         "find_previous",
         {
-            "find_previous": _state("find_previous", done="confirm", failed="refused"),
-            "confirm": _state("confirm", accepted="backup", declined="refused", failed="refused"),
-            "backup": _state("backup", done="stop", failed="refused"),
+            "find_previous": build_state("find_previous", done="confirm", failed="refused"),
+            "confirm": build_state("confirm", accepted="backup", declined="refused", failed="refused"),
+            "backup": build_state("backup", done="stop", failed="refused"),
             **_exchange(before="rolled_back"),
         },
     )
@@ -42,12 +43,12 @@ def derive_reload(plan: Plan, kinds: Kinds, file: Path, *, foreign: bool) -> Pla
         kinds,
         "restore_beside",
         {
-            "restore_beside": _state("restore_beside", done="confirm", failed="drop_restored") | {"with": options},
-            "confirm": _state("confirm", accepted="backup", declined="drop_restored", failed="drop_restored"),
-            "backup": _state("backup", done="stop", failed="drop_restored"),
-            "drop_restored": _state("drop_restored", done="refused", failed="refused"),
+            "restore_beside": build_state("restore_beside", done="confirm", failed="drop_restored") | {"with": options},
+            "confirm": build_state("confirm", accepted="backup", declined="drop_restored", failed="drop_restored"),
+            "backup": build_state("backup", done="stop", failed="drop_restored"),
+            "drop_restored": build_state("drop_restored", done="refused", failed="refused"),
             **_exchange(before="tidy"),
-            "tidy": _state("drop_restored", done="rolled_back", failed="rolled_back"),
+            "tidy": build_state("drop_restored", done="rolled_back", failed="rolled_back"),
         },
     )
 
@@ -83,22 +84,18 @@ def _name_as_recorded(plan: Plan, kinds: Kinds, recorded: Set[str]) -> Plan:
 def _exchange(*, before: str) -> dict[str, Json]:
     """Build the states from the stop to an end; ``before`` follows once the version of before serves again."""
     return {
-        "stop": _state("stop", done="swap_in", failed="rollback") | {"with": {"snapshot": False}},
-        "swap_in": _state("swap_in", done="start", failed="restore"),
-        "start": _state("start", done="health", failed="restore"),
-        "health": _state("health", done="commit", failed="restore"),
-        "commit": _state("commit", done="exchanged", failed="stranded"),
-        "restore": _state("restore", done="rollback", failed="stranded"),
-        "rollback": _state("rollback", done=before, failed="stranded"),
+        "stop": build_state("stop", done="swap_in", failed="rollback") | {"with": {"snapshot": False}},
+        "swap_in": build_state("swap_in", done="start", failed="restore"),
+        "start": build_state("start", done="health", failed="restore"),
+        "health": build_state("health", done="commit", failed="restore"),
+        "commit": build_state("commit", done="exchanged", failed="stranded"),
+        "restore": build_state("restore", done="rollback", failed="stranded"),
+        "rollback": build_state("rollback", done=before, failed="stranded"),
         "refused": {"end": "refused"},
         "exchanged": {"end": "committed"},
         "rolled_back": {"end": "rolled_back"},
         "stranded": {"end": "needs_operator"},
     }
-
-
-def _state(kind: str, **then: Json) -> dict[str, Json]:
-    return {"kind": kind, "then": then}
 
 
 def _derive(plan: Plan, kinds: Kinds, initial: str, states: dict[str, Json]) -> Plan:

@@ -86,7 +86,7 @@ class _Reader:
         return StateSpec(
             name=name,
             kind=kind.kind,
-            then=_complete(form.then),
+            then={**form.then, TIMEOUT: form.then.get(TIMEOUT, form.then.get(FAILED, ""))},
             interrupted=form.then.get(INTERRUPTED),
             timeout_s=timeout_s,
             attempts=form.attempts,
@@ -150,7 +150,3 @@ class _Reader:
             return None  # the form says that it is no mapping
         node = written.node if written and written.node.value is not None else build_node({}, entry.position)
         return read_form(kind.Options, node, (*key_path, "with"), self.problems, self.folder)
-
-
-def _complete(then: Mapping[str, str]) -> dict[str, str]:
-    return {**then, TIMEOUT: then[TIMEOUT] if TIMEOUT in then else then.get(FAILED, "")}

@@ -70,7 +70,7 @@ def is_secret_name(name: str) -> bool:
 
 def is_secret(name: str, value: str) -> bool:
     """Tell whether this value of this setting is shown nowhere."""
-    if _TRIVIAL.fullmatch(value) or (_NUMBER.fullmatch(value) and _is_measure(name)):
+    if _TRIVIAL.fullmatch(value) or (_NUMBER.fullmatch(value) and _read_words(name) & _MEASURES):
         return False
     if is_secret_name(name) or (_read_words(name) & _LOGINS and any(_find_passwords(name, value))):
         return True
@@ -139,10 +139,6 @@ def read_option(word: object) -> str:
 
 def _read_words(name: str) -> frozenset[str]:
     return frozenset(word.lower() for word in _WORD.findall(name))
-
-
-def _is_measure(name: str) -> bool:
-    return bool(_read_words(name) & _MEASURES)
 
 
 def _only_inner(_name: str, value: str) -> Iterator[str]:

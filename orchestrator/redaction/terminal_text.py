@@ -31,7 +31,7 @@ def sanitize(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
     if len(text) > _MOST:
         text = f"{text[:_MOST]}\n{CUT_MARK}"
     lines = _drop_unseen(_drop_sequences(text)).split("\n")
-    kept = [_cut_line(line, max_width) for line in lines[:max_lines]]
+    kept = [line if len(line) <= max_width else line[:max_width] + CUT_MARK for line in lines[:max_lines]]
     if len(lines) > max_lines:
         kept.append(CUT_MARK)
     return "\n".join(kept)
@@ -66,7 +66,3 @@ def _drop_sequences(text: str) -> str:
 def _drop_unseen(text: str) -> str:
     seen = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in _UNSEEN)
     return unicodedata.normalize("NFC", seen)
-
-
-def _cut_line(line: str, max_width: int) -> str:
-    return line if len(line) <= max_width else line[:max_width] + CUT_MARK

@@ -149,17 +149,13 @@ def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus], s
 
 
 def _read_version(status: ServiceStatus) -> str:
-    for text in (_read_tag(status.image_reference), status.version_label):
+    for text in (Reference.parse(status.image_reference).tag, status.version_label):
         if text and is_comparable(text):
             return text
     raise current_unknown(
         f"Which version service {status.service} runs cannot be told: its image is {status.image_reference!r}"
         f" and its version label says {status.version_label or 'nothing'!r}."
     )
-
-
-def _read_tag(image_reference: str) -> str | None:
-    return Reference.parse(image_reference).tag or None
 
 
 def _read_repository(image_reference: str) -> str | None:

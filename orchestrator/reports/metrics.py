@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.owners import Owner
-from orchestrator.journal.journal import Run
 from orchestrator.reports.report import RunReport
 
 _PREFIX = "upgrade_orchestrator_"
@@ -95,14 +94,14 @@ def _collect_run(plan: str, report: RunReport) -> Iterator[tuple[str, str, Sampl
     yield "run_failure", "Whose the failure of that run is: 1 for its owner, 0 for the others.", owners
     if run.ended_at is not None:
         yield "run_end_timestamp_seconds", "When that run ended.", {plan: run.ended_at.timestamp()}
-        yield "run_duration_seconds", "How long that run took.", {plan: _duration_s(run, run.ended_at)}
+        yield (
+            "run_duration_seconds",
+            "How long that run took.",
+            {plan: max(0.0, (run.ended_at - run.began_at).total_seconds())},
+        )
     outage = 0.0 if report.outage_s is None and run.verdict in _TOUCHED_NOTHING else report.outage_s
     outages = {} if outage is None else {plan: outage}
     yield "run_outage_seconds", "How long the app was away in that run; none where it did not come back.", outages
-
-
-def _duration_s(run: Run, ended_at: datetime) -> float:
-    return max(0.0, (ended_at - run.began_at).total_seconds())
 
 
 def _label(plan: str) -> str:

@@ -6,7 +6,7 @@ Neither of the latter ever changes what a run does, or how it ended: what cannot
 from __future__ import annotations
 
 import socket
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from orchestrator.core.errors import JournalError, StateError
 from orchestrator.core.log import warn
@@ -74,10 +74,7 @@ def publish_check(plan: Plan, ports: Ports, *, newer: bool) -> None:
     except JournalError as error:
         warn("metrics.not_written", reason=error.summary)
         return
-    if journal is None:
-        publish_metrics(plan, ports, None, update)
-        return
-    with closing(journal):
+    with closing(journal) if journal else nullcontext():
         publish_metrics(plan, ports, journal, update)
 
 
@@ -87,15 +84,11 @@ def _collect(plan: Plan, recovery: Recovery, journal: Journal | None, update: Up
     ended = next((run for run in journal.runs() if run.verdict is not None), None)
     last = build_report(ended, journal.records(ended.id), recovery) if ended else None
     receipts = JournalHistory(journal).receipts()
+    updates = (update, judge_update(last) if last else None)
     return Metrics(
         plan=plan.name,
         last=last,
         unfinished=journal.find_unfinished() is not None,
         backup_at=receipts[0].taken_at if receipts else None,
-        update=_newer_of(update, judge_update(last) if last else None),
+        update=max(filter(None, updates), key=lambda one: one.at, default=None),
     )
-
-
-def _newer_of(one: Update | None, other: Update | None) -> Update | None:
-    found = [update for update in (one, other) if update is not None]
-    return max(found, key=lambda update: update.at, default=None)

@@ -46,7 +46,7 @@ from orchestrator.core.state_kind import (
 )
 from orchestrator.journal.database_file import NO_SPACE
 from orchestrator.journal.history import JournalHistory
-from orchestrator.journal.journal import Journal, Record
+from orchestrator.journal.journal import Journal
 from orchestrator.machine.machine import Machine, choose_forward
 from orchestrator.machine.resume import How, ResumeAction, changes_app, limit_transitions
 from orchestrator.plan.schema import Plan, StateSpec
@@ -134,11 +134,9 @@ class Engine:
     def _find_reason(self, run_id: str, move: ResumeAction) -> str:
         """Why a run that is taken up had left the way forward before it was cut off, or does so now."""
         left = [record for record in self.journal.records(run_id) if record.record == "left"]
-        before = next((str(one.payload["reason"]) for one in left if self._is_off_the_way(one)), "")
+        off = [one for one in left if one.payload["outcome"] != self.kinds[self.plan.states[one.state].kind].success]
+        before = next((str(one.payload["reason"]) for one in off), "")
         return before or (f"{move.found} {move.reason}" if move.how is not How.ENTER else "")
-
-    def _is_off_the_way(self, left: Record) -> bool:
-        return bool(left.payload["outcome"] != self.kinds[self.plan.states[left.state].kind].success)
 
     def _visit(self, spec: StateSpec, attempt: int, build: ContextBuilder, known: Known) -> tuple[Result, Known]:
         state = self.kinds[spec.kind]()
