@@ -83,11 +83,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def build_service(path: Path, operator: Operator) -> Service:
-    """Everything that a command needs, for the plan at ``path``. Reads files; contacts nobody.
-
-    Raises:
-        PlanError: the plan cannot be used.
-    """
+    """Build what a command needs for the plan at ``path``. Reads files; contacts nobody. Raises `PlanError`."""
     plan = read_resolved_plan(path)
     return Service(plan, KINDS, build_ports(plan, operator))
 

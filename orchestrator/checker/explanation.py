@@ -15,11 +15,7 @@ UNSAFE = "plan.unsafe"
 
 
 def require_safe(plan: Plan, kinds: Kinds) -> tuple[Finding, ...]:
-    """Check a plan against the model and return the warnings.
-
-    Raises:
-        PlanError: ``plan.unsafe``, with each error as `explain_finding` writes it.
-    """
+    """Check a plan against the model and return the warnings. Raises `PlanError`, ``plan.unsafe``, with each error."""
     findings = check_plan(plan, kinds)
     errors = [finding for finding in findings if finding.is_error]
     if not errors:

@@ -20,9 +20,7 @@ from orchestrator.plan.tree import KeyPath, Node, Position, Problems
 
 @dataclass(frozen=True)
 class Finding:
-    """One broken rule: the ``problem``, the ``path`` to it with the ``moment`` at its end, the ``remedy``, and the
-    position in the plan to change.
-    """
+    """One broken rule: the ``path`` to it, the ``moment`` at its end, and the ``position`` in the plan to change."""
 
     rule: Rule
     problem: str

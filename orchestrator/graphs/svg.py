@@ -1,6 +1,4 @@
-"""Draw a plan as a standalone SVG for a page, a wiki or a report: legible on light and dark, with a text
-description.
-"""
+"""Draw a plan as a standalone SVG for a page or a report: legible on light and dark, with a text description."""
 
 from __future__ import annotations
 

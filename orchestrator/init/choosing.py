@@ -63,11 +63,7 @@ def choose_app(services: Services, interview: Interview) -> App:
 
 
 def choose_database(services: Services, app: App, interview: Interview) -> str:
-    """Choose the service with the app's database.
-
-    Raises:
-        UsageError: ``usage.no_database``, and as `Interview.settle`.
-    """
+    """Choose the service with the app's database. Raises `UsageError`, ``usage.no_database``, and as `settle`."""
     found = [name for name, one in services.items() if one.role is Role.POSTGRES]
     if given := interview.given.get("--database"):
         return _require_known(services, given)[0]

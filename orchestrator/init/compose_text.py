@@ -77,11 +77,7 @@ def find_extended(text: str, path: Path) -> Iterator[Path]:
 
 
 def replace_scalar(text: str, written: Written, value: str) -> str:
-    """Return the text with another value at that place, in the same quotes.
-
-    Raises:
-        UsageError: ``usage.compose_text``: more than this value would change.
-    """
+    """Return the text with another value there, in the same quotes. Raises `UsageError` where more would change."""
     quote = written.style if written.style in ("'", '"') else '"' if written.in_flow else ""
     edited = f"{text[: written.start]}{quote}{value}{quote}{text[written.end :]}"
     if written.style in ("|", ">") or not _differs_only_in(text, edited, written.value, value):

@@ -71,11 +71,7 @@ class Interview:
         return answer
 
     def require_answers(self) -> None:
-        """Return if nothing is missing.
-
-        Raises:
-            UsageError: ``usage.answer_needed``, with every question that is open.
-        """
+        """Return if nothing is missing. Raises `UsageError`, ``usage.answer_needed``, with every open question."""
         if not self.missing:
             return
         questions = "\n".join(f"  {one.option}: {one.question} {one.why}".rstrip() for one in self.missing)

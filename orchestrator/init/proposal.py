@@ -69,11 +69,7 @@ class Proposal:
 
 
 def propose(project: Project, plan: Path, interview: Interview) -> Proposal:
-    """Settle the open questions and build the proposal.
-
-    Raises:
-        UsageError: something cannot be guessed and nobody answers, or the project cannot be upgraded.
-    """
+    """Settle the open questions and build the proposal. Raises `UsageError` where that cannot be done."""
     services = survey(project.rendering)
     app = choose_app(services, interview)
     database = choose_database(services, app, interview)

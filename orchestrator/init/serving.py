@@ -38,11 +38,7 @@ class Health:
 
 
 def settle_health(app: App, services: Mapping[str, Service], interview: Interview) -> Health:
-    """Settle where to ask whether the app serves.
-
-    Raises:
-        UsageError: as `Interview.settle`; ``usage.answer_invalid``.
-    """
+    """Settle where to ask whether the app serves. Raises `UsageError`: ``usage.answer_invalid``."""
     members = [services[name] for name in app.services]
     guess = next((url for one in members if (url := _read_url(one))), "")
     judged = any(one.health_test for one in members)
@@ -109,9 +105,7 @@ def _migrates_on_start(service: Service) -> bool:
 
 
 def _read_url(service: Service) -> str:
-    """Return the address that the health check asks inside the container, as the host reaches it; empty if it does
-    not.
-    """
+    """Return the address that the health check asks inside the container, as the host reaches it; empty without one."""
     match = _ASKED.search(service.health_test)
     if match is None or match["scheme"] == "https":
         return ""

@@ -20,11 +20,7 @@ _FILE_MODE = 0o644
 
 
 def require_new(plan: Path) -> None:
-    """Refuse to write over a plan.
-
-    Raises:
-        UsageError: ``usage.plan_exists``, ``usage.no_folder``.
-    """
+    """Refuse to write over a plan. Raises `UsageError`: ``usage.plan_exists``, ``usage.no_folder``."""
     if os.path.lexists(plan):
         raise refusal(
             "usage.plan_exists",
@@ -101,9 +97,7 @@ def _refuse_other(before: str, after: str, proposal: Proposal) -> None:
 
 
 def _shape(rendering: str, proposal: Proposal) -> Json:
-    """Return the project without the intended changes: the tag of the app's image, and the variable in an
-    environment.
-    """
+    """Return the project without what is to change: the tag of the app's image, and the variable in environments."""
     # Keys that begin with x- are for anchors in the file: Compose prints them without any effect.
     project = {key: value for key, value in parse_rendering(rendering).items() if not key.startswith("x-")}
     for service in read_services(project).values():

@@ -117,11 +117,7 @@ def open_for_reading(directory: Path) -> Opened | None:
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> int:
-    """The format of the file, 0 where it has no tables yet.
-
-    Raises:
-        JournalError: ``journal.newer_format``, ``journal.damaged``.
-    """
+    """The format of the file, 0 if it is new. Raises `JournalError`: ``journal.newer_format``, ``journal.damaged``."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > FORMAT:
         raise JournalError(
@@ -146,11 +142,7 @@ def is_unchanged(connection: sqlite3.Connection, verified: Verified | None) -> b
 
 
 def require_whole(connection: sqlite3.Connection, path: Path) -> Verified:
-    """See that nothing in the file was altered or lost.
-
-    Raises:
-        JournalError: ``journal.damaged``.
-    """
+    """See that nothing in the file was altered or lost. Raises `JournalError`, ``journal.damaged``."""
     connection.execute("BEGIN")  # one view of it, whoever writes meanwhile
     try:
         problem = _find_problem(connection, int(connection.execute("PRAGMA user_version").fetchone()[0]))

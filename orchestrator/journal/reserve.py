@@ -18,11 +18,7 @@ class Reserve:
         self._path = directory / "reserve"
 
     def fill(self) -> None:
-        """Take the room, unless it is taken already.
-
-        Raises:
-            OSError: there is not so much; nothing is left of the file.
-        """
+        """Take the room, unless it is taken. Raises `OSError` if there is not so much; nothing is left of the file."""
         with suppress(FileNotFoundError):
             if self._path.stat().st_size == RESERVE_BYTES:
                 return

@@ -16,11 +16,7 @@ from orchestrator.plan.tree import Entry, Node, Problems, build_node, suggest
 
 
 def build_plan(tree: Node, source: Path, text: str, kinds: Kinds, problems: Problems) -> Plan:
-    """Build the plan that ``tree`` describes.
-
-    Raises:
-        PlanError: ``plan.invalid``, with every problem found, including those already in ``problems``.
-    """
+    """Build the plan of a tree. Raises `PlanError`, ``plan.invalid``, with all problems, those in ``problems`` too."""
     if not isinstance(tree.value, Mapping):
         problems.add(tree.position, (), "a plan is a mapping that begins with `plan: 1`")
         problems.raise_if_any(source)

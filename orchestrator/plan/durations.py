@@ -18,11 +18,7 @@ _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def parse_duration(text: str) -> float:
-    """Parse a text such as ``1h30m`` to seconds; units in falling order, each at most once.
-
-    Raises:
-        ValueError: the text is no duration; the message says how to write one.
-    """
+    """Parse a text such as ``1h30m`` to seconds; units in falling order, each once. Raises `ValueError`."""
     match = _PARTS.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"{text!r} is no duration; write `10s`, `30m`, `1h30m` or `500ms`")

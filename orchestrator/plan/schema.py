@@ -38,11 +38,7 @@ COMMON_OUTCOMES: Mapping[str, str] = {
 
 
 def check_image(text: str) -> str:
-    """Check an image name without tag and digest.
-
-    Raises:
-        ValueError: it has one of them, or is no image name.
-    """
+    """Check an image name without tag and digest. Raises `ValueError`."""
     if "@" in text or ":" in text.rsplit("/", 1)[-1]:
         raise ValueError(f"{text!r} carries a tag or digest; leave it out, the release says which one")
     if not _IMAGE.fullmatch(text):
@@ -51,11 +47,7 @@ def check_image(text: str) -> str:
 
 
 def check_url(text: str) -> str:
-    """Check an http or https address.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """Check an http or https address. Raises `ValueError`."""
     if not _ADDRESS.fullmatch(text):
         raise ValueError(f"{text!r} is no address; it begins with `http://` or `https://`")
     return text

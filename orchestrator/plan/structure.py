@@ -94,9 +94,7 @@ def _group_transitions(states: list[StateSpec]) -> float:
 
 
 def _group_s(states: list[StateSpec]) -> float:
-    """Bound the seconds in states that lead to each other: between two bounded entries, each other one is entered
-    once.
-    """
+    """Bound the seconds in states that lead to each other; between two bounded entries, each other one comes once."""
     rounds = sum(state.attempts or 0 for state in states)
     if len(states) == 1 and states[0].name not in states[0].then.values():
         return states[0].timeout_s

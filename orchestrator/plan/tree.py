@@ -107,11 +107,7 @@ class Problems:
         self.found.add(Problem(position, ".".join(str(step) for step in key_path), text))
 
     def raise_if_any(self, source: Path, *, code: str = "plan.invalid") -> None:
-        """Return if there is no problem.
-
-        Raises:
-            PlanError: with all problems in the order of the file.
-        """
+        """Return if there is no problem. Raises `PlanError` with all problems in the order of the file."""
         if not self.found:
             return
         lines = tuple(problem.line(source) for problem in sorted(self.found))

@@ -1,6 +1,4 @@
-"""Check texts of a plan that reach a command line or a program's environment, so that none has another meaning
-there.
-"""
+"""Check texts of a plan that reach a command line or an environment, so that none has another meaning there."""
 
 from __future__ import annotations
 
@@ -30,55 +28,35 @@ _OBEYED_FAMILY = re.compile(
 
 
 def check_version_variable(name: str) -> str:
-    """Check a variable that holds a version and is read by the compose file alone.
-
-    Raises:
-        ValueError: programs that run with it would behave differently.
-    """
+    """Check a variable for a version: programs that see it must not behave differently. Raises `ValueError`."""
     if _OBEYED.fullmatch(name) or _OBEYED_FAMILY.fullmatch(name):
         raise ValueError(f"{name!r} changes what programs do that see it; name a variable of the app, as APP_VERSION")
     return name
 
 
 def check_migration(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Check a service and the program that is run in it.
-
-    Raises:
-        ValueError: the first word is no name of a service.
-    """
+    """Check a service and the program that is run in it. Raises `ValueError`."""
     if words and not _SERVICE.fullmatch(words[0]):
         raise ValueError(f"{words[0]!r} is no name of a service; `migrate` begins with one: [app, migrate]")
     return words
 
 
 def check_program(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Check a program and its arguments.
-
-    Raises:
-        ValueError: the first word would be taken for an option.
-    """
+    """Check a program and its arguments: the first must not pass for an option. Raises `ValueError`."""
     if words and (words[0].startswith("-") or not words[0].strip()):
         raise ValueError(f"{words[0]!r} is no program; the first word of `run` is one")
     return words
 
 
 def check_place(name: str) -> str:
-    """Check `host`, or a service.
-
-    Raises:
-        ValueError: it is no name of a service.
-    """
+    """Check `host`, or a service. Raises `ValueError`."""
     if not _SERVICE.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a service; write `host` or a service of the compose file")
     return name
 
 
 def check_database_name(name: str) -> str:
-    """Check the plain name of a role or a database.
-
-    Raises:
-        ValueError: a client would take it for an option or for the address of another server.
-    """
+    """Check a role or database: no client may take it for an option or another server. Raises `ValueError`."""
     if name.startswith("-") or _CONTROL.search(name) or _CONNECTION.search(name):
         raise ValueError(f"{name!r} is no name that a database's client takes as one; write the plain name")
     return name

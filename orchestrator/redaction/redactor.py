@@ -135,9 +135,7 @@ class Redactor:
         return content
 
     def _split(self, before: bytes, content: bytes, upto: int) -> tuple[bytes, bytes]:
-        """Return the redacted part that begins before ``upto``, and the rest, which may begin with a part of a
-        secret.
-        """
+        """Return the part before ``upto``, redacted, and the rest, which may begin with a part of a secret."""
         if upto <= 0:
             return b"", content
         known = len(before)

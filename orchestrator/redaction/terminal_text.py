@@ -38,9 +38,7 @@ def sanitize(text: str, *, max_lines: int = 200, max_width: int = 400) -> str:
 
 
 def cut_text(text: str, longest: int) -> str:
-    """Return the beginning of a text up to the end of a line or a word, so that no unrecognised half of a secret is
-    left.
-    """
+    """Return the beginning up to the end of a line or a word, so that no half of a secret is left unrecognised."""
     if len(text) <= longest:
         return text
     begun = text[:longest]

@@ -24,11 +24,7 @@ def choose_release(current_version: str, releases: Sequence[Release], request: R
 
 
 def list_candidates(current_version: str, releases: Sequence[Release], request: ReleaseRequest) -> tuple[Release, ...]:
-    """The releases to go to, the newest first: the one that is asked for, or all that are newer and on offer.
-
-    Raises:
-        ReleaseError: as `choose_release`.
-    """
+    """The releases to go to, newest first: the one asked for, or all newer ones offered. Raises as `choose_release`."""
     running = find_order(current_version)
     if running is None:
         raise current_unknown(f"The running version {current_version!r} cannot be compared with others.")

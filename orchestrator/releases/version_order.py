@@ -40,11 +40,7 @@ def rank(release: Release) -> tuple[semver.Version, int, str]:
 
 
 def require_order(version: str) -> semver.Version:
-    """The order of a version.
-
-    Raises:
-        ReleaseError: ``releases.current_unknown``: it has none.
-    """
+    """The order of a version. Raises `ReleaseError`, ``releases.current_unknown``, where it has none."""
     order = find_order(version)
     if order is None:
         raise current_unknown(f"The version {version!r} cannot be compared with others.")

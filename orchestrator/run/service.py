@@ -112,11 +112,7 @@ class Service:
         return choice
 
     def dry_run(self, request: ReleaseRequest, *, assume_yes: bool) -> tuple[DryState, ...]:
-        """What each state of the way forward would do; states that only read are really performed.
-
-        Raises:
-            PlanError: as `run`.
-        """
+        """What each state of the way forward would do; states that only read are performed. Raises `PlanError`."""
         require_safe(self.plan, self.kinds)
         build = ContextBuilder(
             self.plan,
