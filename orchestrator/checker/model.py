@@ -38,30 +38,30 @@ class Data(StrEnum):
 
 
 class Model(NamedTuple):
-    """One moment. ``lasting``: the app comes back after a reboot; ``gated``: no user reaches it.
+    """One moment; by default the old version serves, and nothing is known.
 
+    ``lasting``: the app comes back after a reboot; ``gated``: no user reaches it.
     ``stale`` sources lack something that users have saved since; ``spoiled`` ones were taken when the data were not
     the old version's any more. ``denied``: capabilities that were asked for and refused. ``begun``: a state was entered
     that may change the app; ``touched``: it was changed; ``retreating``: a state was entered that goes back.
-    ``visits``:
-    number of entries of each bounded state.
+    ``visits``: number of entries of each bounded state.
     """
 
-    version: Version
-    running: bool
-    lasting: bool
-    gated: bool
-    pinned: Version
-    fenced: bool
-    data: Data
-    known: Capability
-    denied: Capability
-    stale: Capability
-    spoiled: Capability
-    begun: bool
-    touched: bool
-    retreating: bool
-    visits: tuple[int, ...]
+    version: Version = Version.OLD
+    running: bool = True
+    lasting: bool = True
+    gated: bool = False
+    pinned: Version = Version.OLD
+    fenced: bool = False
+    data: Data = Data.OLD
+    known: Capability = NO_CAPABILITY
+    denied: Capability = NO_CAPABILITY
+    stale: Capability = NO_CAPABILITY
+    spoiled: Capability = NO_CAPABILITY
+    begun: bool = False
+    touched: bool = False
+    retreating: bool = False
+    visits: tuple[int, ...] = ()
 
     @property
     def serving(self) -> bool:
@@ -81,23 +81,7 @@ _PLAIN: Mapping[Step, Mapping[str, Any]] = {
 
 def begin(traits: PlanTraits, known: Capability, bounded: int) -> Model:
     """Return the model in which the old version serves; ``known`` was found out when the run was opened."""
-    return Model(
-        version=Version.OLD,
-        running=True,
-        lasting=True,
-        gated=False,
-        pinned=Version.OLD,
-        fenced=False,
-        data=Data.OLD if traits.database else Data.NONE,
-        known=known,
-        denied=NO_CAPABILITY,
-        stale=NO_CAPABILITY,
-        spoiled=NO_CAPABILITY,
-        begun=False,
-        touched=False,
-        retreating=False,
-        visits=(0,) * bounded,
-    )
+    return Model(data=Data.OLD if traits.database else Data.NONE, known=known, visits=(0,) * bounded)
 
 
 @lru_cache(_REMEMBERED)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
+
+from orchestrator.cli.signals import handled
 
 if TYPE_CHECKING:
     from orchestrator.cli.run_display import RunSession
@@ -37,7 +38,8 @@ def tell_end(session: RunSession, way: Service | Takeover, report: RunReport) ->
 
     exit_code = session.print_end(report)
     try:
-        with _signals_are_enough():
+        # The run is over, so no signal means it any more: what would end the process now would change its exit code.
+        with handled({signal.SIGINT: _stop, signal.SIGTERM: _stop}):
             problems = notify_end(way.plan, way.ports, report)
     except _EnoughError:
         problems = ("A signal came before everybody was notified.",)
@@ -46,15 +48,5 @@ def tell_end(session: RunSession, way: Service | Takeover, report: RunReport) ->
     return exit_code
 
 
-# The run is over, so no signal means it any more: what would end the process now would also change its exit code.
-@contextmanager
-def _signals_are_enough() -> Iterator[None]:
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise _EnoughError
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _EnoughError

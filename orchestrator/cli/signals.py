@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ from orchestrator.cli.boundary import build_error_document
 
 if TYPE_CHECKING:
     from orchestrator.core.deadline import Interruption
+
+Handler = Callable[[int, FrameType | None], None]
 
 #: A run that does not hear that it is to be left, because a call of it hangs, is over after this many seconds.
 LEAVES_WITHIN_S = 1.5
@@ -39,16 +41,21 @@ def signals(
     def go_on(number: int, frame: FrameType | None) -> None:
         """The terminal is gone; what is under way is not."""
 
-    wanted: dict[int, Callable[[int, FrameType | None], None]] = {
-        signal.SIGINT: ask,
-        signal.SIGTERM: ask,
-        signal.SIGHUP: go_on,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    wanted: dict[int, Handler] = {signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: go_on}
+    with handled(wanted):
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+
+@contextmanager
+def handled(handlers: Mapping[int, Handler]) -> Iterator[None]:
+    """Have signals handled by these, by number, and afterwards as before."""
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        watch.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

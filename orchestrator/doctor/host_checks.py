@@ -13,7 +13,7 @@ from orchestrator.checker.findings import Finding as PlanFinding
 from orchestrator.core.errors import BusyError, JournalError, PlanError, UnfinishedRunError
 from orchestrator.doctor.check_runner import DoctorWarning
 from orchestrator.journal.file_permissions import require_own
-from orchestrator.journal.journal import Journal
+from orchestrator.journal.journal import Journal, Run
 from orchestrator.journal.lock import find_owner
 from orchestrator.journal.reserve import RESERVE_BYTES, read_free_bytes
 from orchestrator.plan.schema import Plan
@@ -53,11 +53,8 @@ def check_journal(plan: Plan) -> str:
     if free_bytes < 2 * RESERVE_BYTES:
         needed = 2 * RESERVE_BYTES // 1024
         raise JournalError("doctor.no_room", f"{folder} has {free_bytes // 1024} KiB left; {needed} KiB are needed.")
-    journal = Journal.open_existing(folder)
-    if journal is None:
-        return f"{folder}, no run yet"
-    with closing(journal):
-        return f"{folder}, {len(journal.runs())} runs, whole"
+    runs = _read_runs(plan)
+    return f"{folder}, no run yet" if runs is None else f"{folder}, {len(runs)} runs, whole"
 
 
 def check_lock(plan: Plan) -> str:
@@ -70,11 +67,7 @@ def check_lock(plan: Plan) -> str:
 
 def check_unfinished(plan: Plan) -> str:
     """Check that no run was cut off."""
-    journal = Journal.open_existing(plan.journal_directory)
-    if journal is None:
-        return "none"
-    with closing(journal):
-        run = journal.find_unfinished()
+    run = next((run for run in _read_runs(plan) or () if run.verdict is None), None)
     if run is not None:
         raise UnfinishedRunError("run.unfinished", f"Run {run.id} has no end: it was cut off.", hint="End it first.")
     return "none"
@@ -82,11 +75,8 @@ def check_unfinished(plan: Plan) -> str:
 
 def check_clock(plan: Plan, now: datetime, published_at: datetime | None) -> str:
     """Check that the clock is not behind events that are known to have happened."""
-    known = [published_at] if published_at else []
-    journal = Journal.open_existing(plan.journal_directory)
-    if journal is not None:
-        with closing(journal):
-            known += [run.ended_at or run.began_at for run in journal.runs()[:1]]
+    newest = (_read_runs(plan) or ())[:1]
+    known = [*([published_at] if published_at else []), *(run.ended_at or run.began_at for run in newest)]
     latest = max(known, default=now)
     if latest - now > _CLOCK_TOLERANCE:
         raise DoctorWarning(
@@ -118,3 +108,11 @@ def check_privacy(folder: Path) -> None:
         raise DoctorWarning(
             "doctor.folder_open", f"{folder} can be written, but others may look into it (mode {mode:04o})."
         )
+
+
+def _read_runs(plan: Plan) -> tuple[Run, ...] | None:
+    journal = Journal.open_existing(plan.journal_directory)
+    if journal is None:
+        return None
+    with closing(journal):
+        return journal.runs()

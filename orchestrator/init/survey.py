@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.adapters.compose.rendering import Json, parse_rendering, read_object, read_services
+from orchestrator.core.image_reference import Reference
 
 _POSTGRES = re.compile(r"postg(res|is|resql)|timescale|pgvect|pg_?vector|vectorchord|citus", re.IGNORECASE)
 _POOLER = re.compile(r"pgbouncer|pgcat|odyssey|pgpool|supavisor|postgres[-_]?exporter", re.IGNORECASE)
@@ -26,9 +27,6 @@ _BESIDE = re.compile(
 _OTHER_DATABASES = re.compile(r"mariadb|mysql|mongo|mssql|cockroach", re.IGNORECASE)
 _PART_BEFORE = re.compile(r"[\w.-]")
 _PART_AFTER = re.compile(r"[\w-]|\.\w")
-_REFERENCE = re.compile(
-    r"^(?P<name>.+?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
-)
 
 
 class Role(StrEnum):
@@ -111,19 +109,13 @@ def survey(rendering: str) -> dict[str, Service]:
     return {name: _read(name, found) for name, found in read_services(parse_rendering(rendering)).items()}
 
 
-def split_reference(image: str) -> tuple[str, str, str]:
-    """Split an image as it is written into repository, tag and digest; empty where it has none."""
-    match = _REFERENCE.match(image)
-    return (match["name"], match["tag"] or "", match["digest"] or "") if match else (image, "", "")
-
-
 def _read(name: str, found: Mapping[str, Json]) -> Service:
-    repository, tag, digest = split_reference(str(found.get("image") or ""))
+    image = Reference.parse(str(found.get("image") or ""))
     return Service(
         name=name,
-        repository=repository,
-        tag=tag,
-        digest=digest,
+        repository=image.repository,
+        tag=image.tag,
+        digest=image.digest,
         builds="build" in found,
         ports=tuple(_read_ports(found.get("ports"))),
         health_test=_read_test(read_object(found.get("healthcheck"))),

@@ -130,8 +130,8 @@ def _refuse_mixed(versions: dict[str, str], statuses: Sequence[ServiceStatus], s
     builds = {(versions[status.service], status.image_id) for status in statuses}
     if len(builds) == 1:
         return
-    repositories = {status.service: _read_repository(status.image_reference) for status in statuses}
-    if len(set(repositories.values()) - {None}) > 1 and len({status.image_id for status in statuses}) > 1:
+    repositories = {status.service: Reference.parse(status.image_reference).repository for status in statuses}
+    if len(set(filter(None, repositories.values()))) > 1 and len({status.image_id for status in statuses}) > 1:
         listed = ", ".join(f"{name} runs {repository}" for name, repository in sorted(repositories.items()))
         raise RefusedError(
             "refused.several_images",
@@ -156,10 +156,3 @@ def _read_version(status: ServiceStatus) -> str:
         f"Which version service {status.service} runs cannot be told: its image is {status.image_reference!r}"
         f" and its version label says {status.version_label or 'nothing'!r}."
     )
-
-
-def _read_repository(image_reference: str) -> str | None:
-    name, _, tag = image_reference.partition("@")[0].rpartition(":")
-    if image_reference.startswith("sha256:"):
-        return None
-    return name if name and "/" not in tag else image_reference.partition("@")[0]
