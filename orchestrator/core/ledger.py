@@ -73,9 +73,9 @@ class Artifact(FrozenModel):
         """Return this row for an artifact that is not there any more."""
         return self.model_copy(update={"state": ArtifactState.GONE})
 
-    def live(self, run: str, ref: str) -> Artifact:
-        """Return this row for data that a run has made the live ones under the name ``ref``."""
-        return self.model_copy(update={"state": ArtifactState.LIVE, "run": run, "ref": ref})
+    def live(self, run: str, ref: str, replaces: str) -> Artifact:
+        """Return this row for data that a run has made the live ones under the name ``ref`` of ``replaces``."""
+        return self.model_copy(update={"state": ArtifactState.LIVE, "run": run, "ref": ref, "replaces": replaces})
 
     def aside(self, run: str, ref: str) -> Artifact:
         """Return this row for data that a run has set aside under the name ``ref``."""
@@ -167,10 +167,9 @@ class Ledger:
         Data that have a row of their own keep it, so that it says where they are; `outgoing` is gone then.
         """
         before = self.find_live(incoming.store)
-        entered = incoming.live(run, live)
         if before is None or before.id == incoming.id:
-            return (entered, outgoing.aside(run, outgoing.ref))
-        return (before.aside(run, outgoing.ref), outgoing.gone(), entered)
+            return (incoming.live(run, live, outgoing.id), outgoing.aside(run, outgoing.ref))
+        return (before.aside(run, outgoing.ref), outgoing.gone(), incoming.live(run, live, before.id))
 
 
 def is_gone(row: Artifact | None) -> bool:

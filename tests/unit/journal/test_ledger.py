@@ -108,6 +108,7 @@ def test_data_keep_their_row_through_exchanges_and_back() -> None:
         ("r-2/quarantine/2", "r-2", "app__failed_r_2", "gone"),
     }
     assert ledger.find_live(DATABASE) == ledger.get("r-2/quarantine")
+    assert [row.replaces for row in ledger.rows.values()] == ["r-2/quarantine", "r-1/snapshot", None]
 
 
 def test_a_journal_of_format_2_is_carried_over(tmp_path: Path) -> None:
