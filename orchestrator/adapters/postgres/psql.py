@@ -20,6 +20,7 @@ from orchestrator.core.errors import DatabaseError, StateError
 from orchestrator.core.log import warn
 
 OBJECT_IN_USE = "55006"
+NO_SPACE = "53100"
 
 _KEPT_UP = "postgres"
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)  # psql takes it for a database's name, as it stands
@@ -315,6 +316,11 @@ def refuse_missing(name: str) -> NoReturn:
         f"The server has no database {name!r}.",
         hint="Set `database.name` in the plan to one that `psql --list` shows.",
     )
+
+
+def has_state(outcome: ExecResult, sqlstate: str) -> bool:
+    """Tell whether a statement failed with this SQLSTATE, which `psql` writes between severity and message."""
+    return f":  {sqlstate}: " in outcome.errors
 
 
 def find_reason(errors: str) -> str:

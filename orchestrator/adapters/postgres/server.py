@@ -19,7 +19,7 @@ from orchestrator.adapters.postgres.obstacles import (
     find_standing_obstacles,
 )
 from orchestrator.adapters.postgres.proof import PostgresProof
-from orchestrator.adapters.postgres.psql import OBJECT_IN_USE, Psql, refuse_missing
+from orchestrator.adapters.postgres.psql import NO_SPACE, OBJECT_IN_USE, Psql, has_state, refuse_missing
 from orchestrator.adapters.postgres.restore import Restoring
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, StateError
@@ -31,7 +31,6 @@ _CHANGE_S = 600.0
 _WHO_S = 5.0
 _SWAP_ATTEMPTS = 5
 _OLDEST_VERSION = 120000
-_NO_SPACE = "53100"
 
 _SESSIONS = TypeAdapter(tuple[Session, ...])
 _TABLE = TypeAdapter(tuple[str, str, str | None, str | None])
@@ -219,7 +218,7 @@ class Postgres:
             outcome = self._psql.attempt(statements, maintenance, deadline)
             if outcome.exit_code == 0:
                 return
-            if OBJECT_IN_USE not in outcome.errors:
+            if not has_state(outcome, OBJECT_IN_USE):
                 self._psql.refuse(outcome, maintenance, "database.swap_failed")
             deadline.pause(0.2)  # a session that was told to end, or a client that is back already
         self._refuse_in_use(live)
@@ -238,7 +237,7 @@ class Postgres:
         maintenance = self._psql.maintenance(name)
         deadline = self._psql.allow("Dropping a database", _CHANGE_S)
         outcome = self._psql.attempt(sql.build_drop(name), maintenance, deadline)
-        if OBJECT_IN_USE in outcome.errors:
+        if has_state(outcome, OBJECT_IN_USE):
             self._refuse_in_use(name)
         if outcome.exit_code != 0:
             self._psql.refuse(outcome, maintenance, "database.failed")
@@ -253,10 +252,10 @@ class Postgres:
         finally:
             if not ours:
                 self._psql.end_own_programs()
-        if OBJECT_IN_USE in outcome.errors:
+        if has_state(outcome, OBJECT_IN_USE):
             self._refuse_in_use(source)
         if outcome.exit_code != 0:
-            code = "database.no_space" if _NO_SPACE in outcome.errors else "database.failed"
+            code = "database.no_space" if has_state(outcome, NO_SPACE) else "database.failed"
             self._psql.refuse(outcome, maintenance, code)
 
     # Our own loader may still be at work in it: a connection that is cut does not end the program.

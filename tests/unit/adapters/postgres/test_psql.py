@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.adapters.docker.container_exec import ContainerExec, ExecResult
 from orchestrator.adapters.host.system_clock import SystemClock
-from orchestrator.adapters.postgres.psql import Psql
+from orchestrator.adapters.postgres.psql import OBJECT_IN_USE, Psql, has_state
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
 
@@ -227,3 +227,15 @@ def test_a_server_on_another_port_is_found_and_asked_there() -> None:
     assert "PGPORT" not in environment, "where it answers at once nothing is looked for"
     server.greet = lambda options: ExecResult(2, b"", ON_SOCKET)  # type: ignore[method-assign]
     assert psql_to(server).environment()["PGPORT"] == "5433"
+
+
+@pytest.mark.parametrize(
+    ("errors", "found"),
+    [
+        ('ERROR:  55006: database "ledger" is being accessed by other users\nDETAIL:  There is 1 other session.', True),
+        ('ERROR:  42P04: database "copy_55006" already exists', False),
+        ("", False),
+    ],
+)
+def test_a_failure_is_known_by_its_sqlstate_and_not_by_a_name_in_its_message(errors: str, found: bool) -> None:
+    assert has_state(ExecResult(1, b"", errors), OBJECT_IN_USE) is found
