@@ -11,6 +11,7 @@ from orchestrator.core.ports import trial
 from orchestrator.core.ports.backups import BackupStore, Proof
 from orchestrator.core.ports.clock import Clock
 from orchestrator.core.ports.data_store import Clients, DataStore
+from orchestrator.core.ports.door import Door as ProxyDoor  # no adapter has it yet
 from orchestrator.core.ports.history import History
 from orchestrator.core.ports.images import Images
 from orchestrator.core.ports.metrics import MetricsFile
@@ -118,7 +119,7 @@ DOORS: Mapping[str, Door] = {
 }
 
 #: What the ports hand out and take, without a way to the outside of its own; recovery says lines and runs none.
-VALUES: frozenset[type] = frozenset({Clients, Proof, History, Recovery, ReleaseFinder, ServiceShell})
+VALUES: frozenset[type] = frozenset({Clients, ProxyDoor, Proof, History, Recovery, ReleaseFinder, ServiceShell})
 
 #: Methods of the journal that go through those above, or touch nothing that lasts.
 JOURNAL_DERIVED = _words("open_existing close count find_run find_unfinished facts ledger short_of_room")
