@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from orchestrator.checker.invariants import Violation
 from orchestrator.checker.rules import RULES, Blame, Level, Rule
@@ -80,7 +81,6 @@ def _choose(found: list[Finding]) -> tuple[Finding, ...]:
 class _Explainer:
     plan: Plan
     search: Search
-    _tree: Node | None = None
 
     def explain(self, example: Counterexample) -> Finding:
         rule, blamed = RULES[example.violation.rule], self._blame(example)
@@ -113,9 +113,11 @@ class _Explainer:
         return moves[-1]
 
     def _find(self, key_path: KeyPath) -> Position:
-        if self._tree is None:
-            self._tree = read_tree(self.plan.text, self.plan.source, Problems())
         return self._tree.find(key_path)[0]
+
+    @cached_property
+    def _tree(self) -> Node:
+        return read_tree(self.plan.text, self.plan.source, Problems())
 
 
 def _describe_moment(example: Counterexample, plan: Plan) -> str:

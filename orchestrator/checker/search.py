@@ -94,11 +94,6 @@ class Search:
         bounded = [name for name, spec in plan.states.items() if spec.attempts is not None]
         self._bounded = {name: number for number, name in enumerate(bounded)}
 
-    @property
-    def nodes(self) -> int:
-        """Number of nodes that were explored."""
-        return len(self._parents)
-
     def explore(self) -> None:
         """Explore everything that can be reached."""
         start = begin(self._traits, self._find_known(), len(self._bounded))

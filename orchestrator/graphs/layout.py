@@ -7,6 +7,7 @@ between two columns; a line that passes a column does so between two rows.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from statistics import mean
 
 from orchestrator.core.model.verdict import EXIT_CODES
 from orchestrator.graphs.edges import CUT_OFF, Group, Pair, find_cuts, group_edges, shown_edges, tell_verdict
-from orchestrator.graphs.routing import LABEL_CHARACTER, Box, Route, choose_ways, draw_routes, measure_channels
+from orchestrator.graphs.routing import LABEL_CHARACTER, Box, Line, choose_ways, draw_lines, measure_channels
 from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan
 
@@ -42,29 +43,6 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line for one or more outcomes of a state.
-
-    ``path`` is SVG path data from the target to the source, so that the dashes of lines that run together coincide.
-    ``way``: forward, aside (to an end), back, cut (no transition of the plan). ``anchor`` as in `text-anchor`.
-    """
-
-    source: str
-    target: str
-    outcomes: str
-    way: str
-    path: str
-    label_x: float
-    label_y: float
-    anchor: str
-
-    @property
-    def forward(self) -> bool:
-        """Whether it is a step of the way forward."""
-        return self.way == "forward"
-
-
-@dataclass(frozen=True)
 class Drawing:
     """A plan on a sheet of this size."""
 
@@ -85,13 +63,12 @@ def draw_plan(plan: Plan, notes: Mapping[str, str] | None = None, taken: Iterabl
     columns = _choose_columns(plan, groups)
     rows = _choose_rows(plan, groups, columns)
     texts = {name: (notes or {}).get(name, "") for name in plan.states} | _tell_ends(plan)
-    ways = choose_ways(groups, columns, rows)
+    ways = choose_ways(groups, columns, rows, _sort_lines(plan, columns, groups))
     height = max(_HEIGHT, _PER_LINE * (max(Counter(way.source for way in ways).values(), default=1) + 1))
     boxes = _place(columns, rows, texts, measure_channels(ways), height)
-    routes = draw_routes(ways, boxes)
-    lines = [_build_line(plan, columns, route) for route in routes]
+    lines = draw_lines(ways, boxes)
     nodes = [_build_node(plan, name, texts[name], boxes[name]) for name in (*plan.states, *plan.ends)]
-    width = max([*(box.right for box in boxes.values()), *(route.right for route in routes)]) + _MARGIN
+    width = max([*(box.right for box in boxes.values()), *(line.right for line in lines)]) + _MARGIN
     height = max(box.y + box.height for box in boxes.values()) + _MARGIN
     return Drawing(round(width, 1), round(height, 1), tuple(nodes), tuple(lines))
 
@@ -143,6 +120,17 @@ def _stack(names: Sequence[str], groups: Sequence[Group], rows: dict[str, int], 
         free = rows[name] + 1
 
 
+def _sort_lines(plan: Plan, columns: Mapping[str, int], groups: Sequence[Group]) -> dict[Pair, str]:
+    """Map each line to its sort, as `Line` names it."""
+    straight = set(itertools.pairwise(choose_forward(plan)))
+    sorts = {}
+    for source, target, words in groups:
+        back = BACK in (columns[source], columns[target]) or columns[target] == LATE
+        way = "forward" if (source, target) in straight else "back" if back else "aside"
+        sorts[source, target] = "cut" if words == [CUT_OFF] else way
+    return sorts
+
+
 def _tell_ends(plan: Plan) -> dict[str, str]:
     return {name: f"{tell_verdict(verdict)} · exit {EXIT_CODES[verdict]}" for name, verdict in plan.ends.items()}
 
@@ -174,12 +162,3 @@ def _build_node(plan: Plan, name: str, note: str, box: Box) -> Node:
     state = plan.states.get(name)
     verdict = plan.ends[name].value if state is None else ""
     return Node(name, state.kind if state else "", verdict, note, box.x, box.y, box.width, box.height)
-
-
-def _build_line(plan: Plan, columns: Mapping[str, int], route: Route) -> Line:
-    path = choose_forward(plan)
-    straight = route.source in path and path[path.index(route.source) + 1 :][:1] == (route.target,)
-    back = BACK in (columns[route.source], columns[route.target]) or columns[route.target] == LATE
-    way = "cut" if route.words == [CUT_OFF] else "forward" if straight else "back" if back else "aside"
-    x, y, anchor = route.label
-    return Line(route.source, route.target, ", ".join(route.words), way, route.path, x, y, anchor)

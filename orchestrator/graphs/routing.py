@@ -34,14 +34,21 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Route:
-    """A line as path data from target to source, the place of its label, and its rightmost point."""
+class Line:
+    """A line for one or more outcomes of a state; ``right`` is its rightmost point.
+
+    ``path`` is SVG path data from the target to the source, so that the dashes of lines that run together coincide.
+    ``way``: forward, aside (to an end), back, cut (no transition of the plan). ``anchor`` as in `text-anchor`.
+    """
 
     source: str
     target: str
-    words: list[str]
+    outcomes: str
+    way: str
     path: str
-    label: tuple[float, float, str]
+    label_x: float
+    label_y: float
+    anchor: str
     right: float
 
 
@@ -54,13 +61,16 @@ class Way:
 
     source: str
     target: str
-    words: list[str]
+    outcomes: str
+    sort: str
     rightward: bool
     channels: tuple[int, ...]
 
 
-def choose_ways(groups: Sequence[Group], columns: Mapping[str, int], rows: Mapping[str, int]) -> list[Way]:
-    """Choose for each line the channels that it goes through."""
+def choose_ways(
+    groups: Sequence[Group], columns: Mapping[str, int], rows: Mapping[str, int], sorts: Mapping[Pair, str]
+) -> list[Way]:
+    """Choose for each line the channels that it goes through; ``sorts`` as in `Line.way`."""
     used = sorted(set(columns.values()))
     found = []
     for source, target, words in groups:
@@ -71,7 +81,7 @@ def choose_ways(groups: Sequence[Group], columns: Mapping[str, int], rows: Mappi
             channels = (max(column for column in used if column < one),)
         else:
             channels = tuple(column for column in used if one <= column < max(other, one + 1))
-        found.append(Way(source, target, words, other >= one, channels))
+        found.append(Way(source, target, ", ".join(words), sorts[source, target], other >= one, channels))
     return found
 
 
@@ -84,15 +94,15 @@ def measure_channels(ways: Sequence[Way]) -> dict[int, float]:
             lanes.setdefault(channel, set()).add((way.target, way.rightward))
         for channel in way.channels[:1]:
             key = (channel, way.rightward)
-            labels[key] = max(labels.get(key, 0.0), _measure(way.words) + _EDGE)
+            labels[key] = max(labels.get(key, 0.0), _measure(way.outcomes) + _EDGE)
     return {
         channel: 2 * _EDGE + labels.get((channel, True), 0.0) + labels.get((channel, False), 0.0) + len(found) * _LANE
         for channel, found in lanes.items()
     }
 
 
-def draw_routes(ways: Sequence[Way], boxes: Mapping[str, Box]) -> list[Route]:
-    """Route every line."""
+def draw_lines(ways: Sequence[Way], boxes: Mapping[str, Box]) -> list[Line]:
+    """Draw every line."""
     lanes, ports = _choose_lanes(ways, boxes), _choose_ports(ways, boxes)
     return [_draw(way, boxes, lanes, ports) if way.channels else _draw_straight(way, boxes) for way in ways]
 
@@ -109,7 +119,7 @@ def _choose_lanes(ways: Sequence[Way], boxes: Mapping[str, Box]) -> dict[tuple[i
         right = max(box.right for box in boxes.values() if box.column == channel)
         here = sorted((key for key in tops if key[0] == channel), key=lambda key: tops[key])
         leftwards, rightwards = ([key for key in here if key[2] is rightward] for rightward in (False, True))
-        longest = max((_measure(way.words) for way in ways if boxes[way.source].column == channel), default=0.0)
+        longest = max((_measure(way.outcomes) for way in ways if boxes[way.source].column == channel), default=0.0)
         least = right + longest + 3 * _EDGE + (len(rightwards) + 1) * _LANE
         end = min((box.x for box in boxes.values() if box.column > channel), default=least)
         for number, key in enumerate(leftwards, 1):
@@ -133,17 +143,15 @@ def _choose_ports(ways: Sequence[Way], boxes: Mapping[str, Box]) -> dict[Pair, f
     return found
 
 
-def _draw_straight(way: Way, boxes: Mapping[str, Box]) -> Route:
+def _draw_straight(way: Way, boxes: Mapping[str, Box]) -> Line:
     one, other = boxes[way.source], boxes[way.target]
     x, bottom = one.x + one.width / 2, one.y + one.height
-    label = (x + 8, bottom + one.below / 2 + 2, "start")
-    path = _to_path([(x, bottom), (x, other.y)])
-    return Route(way.source, way.target, way.words, path, label, x + 8 + _measure(way.words))
+    return _build_line(way, [(x, bottom), (x, other.y)], (x + 8, bottom + one.below / 2 + 2), "start")
 
 
 def _draw(
     way: Way, boxes: Mapping[str, Box], lanes: Mapping[tuple[int, str, bool], float], ports: Mapping[Pair, float]
-) -> Route:
+) -> Line:
     one, other = boxes[way.source], boxes[way.target]
     y, middle = ports[way.source, way.target], other.y + other.height / 2
     points = [(one.right if way.rightward else one.x, y)]
@@ -152,13 +160,18 @@ def _draw(
         to = middle if following is None else _passage(following, one, other, boxes)
         points += [(x, points[-1][1]), (x, to)]
     points.append((other.x if other.column > one.column else other.right, middle))
-    label = (one.right + 8, y - 4, "start") if way.rightward else (one.x - 8, y - 4, "end")
-    right = max(*(x for x, _ in points), label[0] + _measure(way.words) if way.rightward else 0.0)
-    return Route(way.source, way.target, way.words, _to_path(points), label, right)
+    if way.rightward:
+        return _build_line(way, points, (one.right + 8, y - 4), "start")
+    return _build_line(way, points, (one.x - 8, y - 4), "end")
 
 
-def _measure(words: Sequence[str]) -> float:
-    return len(", ".join(words)) * LABEL_CHARACTER
+def _build_line(way: Way, points: Sequence[Point], label: Point, anchor: str) -> Line:
+    right = max(*(x for x, _ in points), label[0] + _measure(way.outcomes) if anchor == "start" else 0.0)
+    return Line(way.source, way.target, way.outcomes, way.sort, _to_path(points), *label, anchor, right)
+
+
+def _measure(text: str) -> float:
+    return len(text) * LABEL_CHARACTER
 
 
 # At the height of the target where nothing else stands and leaves there, otherwise in the gap above that row.

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 
 from orchestrator.graphs.edges import COLOURS, tell_verdict
-from orchestrator.graphs.layout import Drawing, Line, Node, draw_plan
+from orchestrator.graphs.layout import Drawing, Node, draw_plan
+from orchestrator.graphs.routing import Line
 from orchestrator.graphs.run_path import RunPath
 from orchestrator.machine.machine import choose_forward
 from orchestrator.plan.schema import Plan

@@ -74,7 +74,7 @@ def test_every_way_is_drawn_once_and_through_no_box(plan: Plan) -> None:
 
 def test_the_way_forward_is_one_straight_line_down(plan: Plan) -> None:
     drawing = draw_plan(plan)
-    steps = [line for line in drawing.lines if line.forward]
+    steps = [line for line in drawing.lines if line.way == "forward"]
     assert {(line.source, line.target) for line in steps} == set(pairwise(choose_forward(plan)))
     assert len({x for line in steps for x, _ in read_points(line.path)}) == 1
 
