@@ -110,7 +110,7 @@ def graph(plan: Path | None, style: str, run_id: str | None) -> None:
         "text": graphs.render_text,
         "mermaid": lambda found, run_path: graphs.render_mermaid(found, run_path=run_path),
         "dot": lambda found, run_path: graphs.render_dot(found, run_path=run_path),
-        "svg": graphs.render_svg,
+        "svg": _render_svg,
     }
     with boundary(as_json=False):
         found, run_path = read_plan(find_plan(plan)), None
@@ -118,6 +118,12 @@ def graph(plan: Path | None, style: str, run_id: str | None) -> None:
             found, run, records = read_plan_of_run(found, run_id, KINDS)
             run_path = graphs.read_run_path(run, records)
         click.echo(draw[style](found, run_path))
+
+
+def _render_svg(plan: Plan, run_path: graphs.RunPath | None) -> str:
+    from orchestrator.graphs.svg import render_svg
+
+    return render_svg(plan, run_path)
 
 
 @main.command()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.checker import stretch
-from orchestrator import graphs
 from orchestrator.graphs.layout import Drawing, draw_plan
+from orchestrator.graphs.svg import render_svg
 from orchestrator.machine.machine import choose_forward, edges
 from orchestrator.plan.load import load_plan, parse_plan
 from orchestrator.plan.schema import Plan
@@ -80,7 +80,7 @@ def test_the_way_forward_is_one_straight_line_down(plan: Plan) -> None:
 
 
 def test_the_svg_is_whole_and_told_in_words(plan: Plan) -> None:
-    root = ET.fromstring(graphs.render_svg(plan))  # noqa: S314 (our own text)
+    root = ET.fromstring(render_svg(plan))  # noqa: S314 (our own text)
     assert root.get("role") == "img"
     named = {part.get("id"): part.text for tag in ("title", "desc") for part in root.findall(f"{SVG}{tag}")}
     assert str(root.get("aria-labelledby")).split() == list(named)

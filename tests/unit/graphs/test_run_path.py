@@ -10,6 +10,7 @@ from orchestrator.cli import main
 from orchestrator.core.errors import DatabaseError
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.graphs import RunPath, Visit
+from orchestrator.graphs.svg import render_svg
 from orchestrator.run.confirmed_plan import read_plan_of_run
 from orchestrator.run.past_runs import read_run
 from states.registry import KINDS
@@ -49,7 +50,7 @@ def test_where_an_operator_is_needed_the_state_that_could_not_go_on_is_marked(be
     assert "▶ restore" in graphs.render_text(bench.plan, run_path)
     assert "stroke-width:4px" in graphs.render_mermaid(bench.plan, run_path=run_path)
     assert graphs.render_dot(bench.plan, run_path=run_path).count("penwidth=4") == 1
-    assert 'class="state stuck"' in graphs.render_svg(bench.plan, run_path)
+    assert 'class="state stuck"' in render_svg(bench.plan, run_path)
 
 
 def test_a_run_that_is_at_work_is_where_it_has_not_left() -> None:
@@ -69,7 +70,7 @@ def test_step_without_a_transition_is_drawn_as_cut_off(bench: Bench) -> None:
     run_path = RunPath("r-1", Verdict.ROLLED_BACK, (Visit("start", "interrupted", "rollback", 1.0),), None)
     assert "cut off" in graphs.render_mermaid(bench.plan, run_path=run_path)
     assert "cut off" in graphs.render_dot(bench.plan, run_path=run_path)
-    assert "start: cut off → rollback" in graphs.render_svg(bench.plan, run_path)
+    assert "start: cut off → rollback" in render_svg(bench.plan, run_path)
 
 
 @pytest.mark.parametrize("style", FORMS)
