@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,13 +45,10 @@ class EntryOutcomes:
 
 def explore_entry(effects: Effects, model: Model, traits: PlanTraits, enforced: frozenset[str]) -> EntryOutcomes:
     """Make the steps one by one; steps behind a broken rule of ``enforced`` are not explored."""
-    exits, cut_offs, step_faults = (
-        [Exit(None, model, 0)],
-        [CutOff(prepared=False, whole=False, model=model, steps=0)],
-        [],
-    )
+    exits = [Exit(None, model, 0)]
+    cut_offs = [CutOff(prepared=False, whole=False, model=model, steps=0)]
+    step_faults: list[StepFault] = []
     models: tuple[Model, ...] = (prove(model, effects.prepares),)
-    whole = not effects.steps
     for number in range(len(effects.steps) + 1):
         whole = number == len(effects.steps)
         exits += [Exit(None, one, number) for one in models]
@@ -67,13 +63,9 @@ def explore_entry(effects: Effects, model: Model, traits: PlanTraits, enforced: 
             if not any(violation.rule in enforced for violation in broken) and can(step, one, traits):
                 after += apply(step, one, traits)
         models = tuple(after)
-    exits += _succeed(effects, models, traits) if whole else ()
+    if whole:
+        exits += [Exit(effects.success, complete(one, effects, traits), len(effects.steps)) for one in models]
     return EntryOutcomes(tuple(dict.fromkeys(exits)), tuple(dict.fromkeys(cut_offs)), tuple(dict.fromkeys(step_faults)))
-
-
-def _succeed(effects: Effects, models: tuple[Model, ...], traits: PlanTraits) -> Iterator[Exit]:
-    for model in models:
-        yield Exit(effects.success, complete(model, effects, traits), len(effects.steps))
 
 
 def apply_refusal(model: Model, effects: Effects, outcome: str) -> Model:

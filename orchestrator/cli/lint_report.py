@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def build_json(plan: Plan, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def build_sarif(source: Path, findings: Sequence[Finding]) -> dict[str, Any]:
+def render_sarif(source: Path, findings: Sequence[Finding]) -> str:
     """SARIF 2.1.0 with one result a finding; each path is a code flow."""
     results = [
         {
@@ -55,7 +55,7 @@ def build_sarif(source: Path, findings: Sequence[Finding]) -> dict[str, Any]:
     return _wrap([_describe(rule) for rule in RULES.values()], results)
 
 
-def build_sarif_of_error(source: Path, error: PlanError) -> dict[str, Any]:
+def render_sarif_of_error(source: Path, error: PlanError) -> str:
     """SARIF of what the loader refuses: one result a problem."""
     results = []
     for problem in error.problems or (f"{source}:1:1: {error.summary}",):
@@ -65,11 +65,6 @@ def build_sarif_of_error(source: Path, error: PlanError) -> dict[str, Any]:
         results.append({"ruleId": _FORM, "level": "error", "message": {"text": text}, "locations": [location]})
     rule = {"id": _FORM, "name": "form", "shortDescription": {"text": "The plan can be read and is a machine."}}
     return _wrap([rule], results)
-
-
-def to_text(document: Mapping[str, Any]) -> str:
-    """A document on several lines."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def choose_exit_code(findings: Sequence[Finding]) -> int:
@@ -119,6 +114,7 @@ def _flow(source: Path, finding: Finding) -> dict[str, Any]:
     return {"threadFlows": [{"locations": locations}]}
 
 
-def _wrap(rules: list[dict[str, Any]], results: list[dict[str, Any]]) -> dict[str, Any]:
+def _wrap(rules: list[dict[str, Any]], results: list[dict[str, Any]]) -> str:
     driver = {"name": "orchestrator lint", "rules": rules}
-    return {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    document = {"$schema": _SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -57,7 +57,7 @@ def lint(plan: Path | None, as_json: bool, style: str) -> None:
         except PlanError as error:
             if style != "sarif":
                 raise
-            click.echo(lines.to_text(lines.build_sarif_of_error(source, error)))
+            click.echo(lines.render_sarif_of_error(source, error))
             sys.exit(error.exit_code)
         findings = check_plan(found, KINDS)
         click.echo(_draw_findings("json" if as_json else style, found, findings))
@@ -72,7 +72,7 @@ def _draw_findings(style: str, plan: Plan, findings: tuple[Finding, ...]) -> str
     draw: dict[str, Callable[[], str]] = {
         "text": lambda: lines.render_text(plan, findings),
         "json": lambda: json.dumps(lines.build_json(plan, findings)),
-        "sarif": lambda: lines.to_text(lines.build_sarif(plan.source, findings)),
+        "sarif": lambda: lines.render_sarif(plan.source, findings),
         "mermaid": lambda: graphs.render_mermaid(plan, path),
         "dot": lambda: graphs.render_dot(plan, path),
     }

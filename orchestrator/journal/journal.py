@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,11 +76,11 @@ class Run:
     boot_id: str
     request: Mapping[str, Any]
     began_at: datetime
-    ended_at: datetime | None
-    verdict: Verdict | None
-    end_state: str | None
-    exit_code: int | None
-    reason: str
+    ended_at: datetime | None = None
+    verdict: Verdict | None = None
+    end_state: str | None = None
+    exit_code: int | None = None
+    reason: str = ""
 
 
 class Journal:
@@ -213,10 +213,7 @@ class Journal:
 
     def facts(self, run_id: str) -> Facts:
         """All that a run has proven."""
-        facts = Facts()
-        for record in self.records(run_id):
-            facts = facts.joined(Facts(record.payload.get("facts")))
-        return facts
+        return join_facts(self.records(run_id))
 
     def ledger(self) -> Ledger:
         """What runs have made: the table, or in a file without one what its records say."""
@@ -269,6 +266,14 @@ class Journal:
             if self._connection.in_transaction:  # a full disk may have ended it already
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def join_facts(records: Iterable[Record]) -> Facts:
+    """All that these records have proven."""
+    facts = Facts()
+    for record in records:
+        facts = facts.joined(Facts(record.payload.get("facts")))
+    return facts
 
 
 def _mask_prose(value: Any, mask: Redactor) -> Any:

@@ -24,7 +24,7 @@ def spell(secret: str) -> Iterator[tuple[bytes, bool]]:
     alone = is_like_a_word(secret)
     for form in _write(secret):
         if len(form) >= SHORTEST:
-            yield form, alone and form in _plain(secret)
+            yield form, alone and form in (encode(secret), secret.encode("utf-8", "surrogatepass"))
 
 
 def is_like_a_word(secret: str) -> bool:
@@ -41,10 +41,6 @@ def encode(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
-
-
-def _plain(secret: str) -> tuple[bytes, bytes]:
-    return encode(secret), secret.encode("utf-8", "surrogatepass")
 
 
 def _write(secret: str) -> set[bytes]:

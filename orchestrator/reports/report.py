@@ -21,7 +21,7 @@ from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import FAILED, TIMEOUT
 from orchestrator.journal.failures import Failure, choose_advice, find_failure
-from orchestrator.journal.journal import Record, Run
+from orchestrator.journal.journal import Record, Run, join_facts
 from orchestrator.reports.runbook import build_runbook
 
 
@@ -117,12 +117,10 @@ def choose_exit_code(verdict: Verdict, signal: int | None) -> int:
 
 def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> RunReport:
     """Read the records of a run as its report; a run without an end is reported as far as it got."""
-    facts = Facts()
-    for record in records:
-        facts = facts.joined(Facts(record.payload.get("facts")))
+    facts = join_facts(records)
     current, target, quarantine = facts.find(Current), facts.find(TargetRelease), facts.find_all(Quarantine)
     ways = dict.fromkeys(way.evidence for way in facts.find_all(RollbackDecision))
-    snapshot, outage, states = facts.find(Snapshot), find_outage(facts), _lines(records)
+    snapshot, outage = facts.find(Snapshot), find_outage(facts)
     return RunReport(
         run=run,
         from_version=current.version.removeprefix("v") if current else None,
@@ -137,7 +135,7 @@ def build_report(run: Run, records: tuple[Record, ...], recovery: Recovery) -> R
         quarantine=tuple(one.database for one in quarantine),
         way_back=" ".join(ways),
         notes=tuple(str(record.payload["text"]) for record in records if record.record == "noted"),
-        states=states,
+        states=_lines(records),
         next_steps=build_next_steps(run, facts, records, recovery),
     )
 

@@ -148,10 +148,8 @@ class Engine:
         self.listener.entered(spec.name, spec.kind)
         self.interruption.may_leave = self.interruption.may_leave or changes_app(state)
         if spec.attempts is not None and attempt > spec.attempts:
-            result, learned = (
-                Result(EXHAUSTED, reason=f"{spec.name} was tried {spec.attempts} times.", code="run.exhausted"),
-                Known.of(),
-            )
+            reason = f"{spec.name} was tried {spec.attempts} times."
+            result, learned = Result(EXHAUSTED, reason=reason, code="run.exhausted"), Known.of()
         else:
             # Where stopping half-way would harm, the wish is heard when the state is over.
             allowed = Deadline(self.ports.clock, spec.timeout_s)

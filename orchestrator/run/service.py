@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator import __version__
 from orchestrator.checker.explanation import require_safe
+from orchestrator.core.atomic_write import write_atomically
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import (
     CheckpointError,
@@ -192,11 +193,6 @@ class Service:
             boot_id=_boot_id(),
             request={**self.operation, **vars(request), "assume_yes": assume_yes},
             began_at=self.ports.clock.now(),
-            ended_at=None,
-            verdict=None,
-            end_state=None,
-            exit_code=None,
-            reason="",
         )
         journal.begin(run, tool_version=__version__)
         return run
@@ -270,10 +266,7 @@ def _boot_id() -> str:
 def _write_private(directory: Path, name: str, text: str) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True)
-        descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            file.write(text.encode())
-            os.fsync(descriptor)  # recovery reads it after a power loss, too
+        write_atomically(directory / name, text.encode(), mode=0o600)  # recovery reads it after a power loss, too
     except OSError as error:
         raise RefusedError(
             "refused.run_folder",

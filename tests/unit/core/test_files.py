@@ -56,7 +56,7 @@ OPENERS = {
     "orchestrator/journal/database_file.py": (1, "the journal, which SQLite opens by its path"),
     "orchestrator/journal/lock.py": (2, "the lock, which is locked and not read; without blocking"),
     "orchestrator/journal/reserve.py": (1, "a new file of our own folder"),
-    "orchestrator/run/service.py": (2, "new files of the run's own folder; the kernel's boot id"),
+    "orchestrator/run/service.py": (1, "the kernel's boot id"),
     "orchestrator/reports/support.py": (1, "a new file"),
     "webapi/app.py": (1, "a file of the package"),
     "webapi/blueprint.py": (1, "a file of the package"),

@@ -20,4 +20,6 @@ def test_the_confirmed_plan_is_durable_before_the_run_is_opened(tmp_path: Path) 
     bench.world.happen("workloads.freeze", lambda: synced.append("frozen"))
     with patch("os.fsync", watched):
         bench.run("v1.1.0")
-    assert "plan.yaml" in synced[: synced.index("frozen")]
+    before = synced[: synced.index("frozen")]
+    written = next(number for number, name in enumerate(before) if name.startswith(".plan.yaml."))
+    assert any(name.startswith("r-") for name in before[written:])  # the folder in which it got its own name
