@@ -1,7 +1,5 @@
 """The composition root: the only module that knows both states and adapters."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress

@@ -1,7 +1,5 @@
 """Explain findings as lines of text, and refuse an unsafe plan."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

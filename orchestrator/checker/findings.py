@@ -1,7 +1,5 @@
 """Turn counterexamples into findings: the rule, the path, the moment, the line to change."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property

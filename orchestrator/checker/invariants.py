@@ -1,7 +1,5 @@
 """Tell which rules a move breaks: entering a state, making a step, coming to an end. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Each step of `orchestrator.core.kind_model` is one change of the model. All functions are pure.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache

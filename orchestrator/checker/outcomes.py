@@ -1,7 +1,5 @@
 """Explore one entry of a state in one model: how it can be left or cut off, and which rules its steps break."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

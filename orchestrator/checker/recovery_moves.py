@@ -1,7 +1,5 @@
 """Find the next move of a run that was cut off, with the same function that `resume` and `recover` use."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The rules of a plan, each with its number, name, reason and remedy, as ``rules.toml`` lists them."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

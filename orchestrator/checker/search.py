@@ -1,7 +1,5 @@
 """Search breadth first through plan and model: every way a run can take, the shortest to each node first."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field

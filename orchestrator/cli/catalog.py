@@ -1,7 +1,5 @@
 """Every command with the module that has it and its summary: what `--help` needs, without importing any of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The command that teaches a shell."""
 
-from __future__ import annotations
-
 import click
 
 from orchestrator.cli.group import main

@@ -1,7 +1,5 @@
 """What `orchestrator lint` prints: text, JSON, SARIF for editors and CI, and the plan's graph with the path in it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The plan of a command: where it is found, and whose files are obeyed for it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

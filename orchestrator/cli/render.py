@@ -1,7 +1,5 @@
 """What a person reads. No decisions: values in, lines out; all foreign text is made inert here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import click

@@ -1,7 +1,5 @@
 """The command that serves pages."""
 
-from __future__ import annotations
-
 import os
 import threading
 from pathlib import Path

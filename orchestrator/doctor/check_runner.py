@@ -1,7 +1,5 @@
 """Run the checks of preconditions in turn; a check whose needs have failed is skipped and reported as skipped."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Check what is on this host: plan, journal, lock, backup folder, clock."""
 
-from __future__ import annotations
-
 import stat
 import tempfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Check app, engine, registry and database, in the order in which an upgrade needs them."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

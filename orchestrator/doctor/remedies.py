@@ -1,7 +1,5 @@
 """Choose the command that remedies an error, by its stable code and the plan. Pure."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 

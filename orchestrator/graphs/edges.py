@@ -1,7 +1,5 @@
 """Choose what every format draws of a plan: its transitions, which of them go forward, the colours of its ends."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Draw a plan as the text of a diagram that Mermaid or Graphviz lays out."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from orchestrator.graphs.edges import COLOURS, WRONG, Pair, choose_arrows

@@ -5,8 +5,6 @@ at no cost, right of it the states of the way back, and right of those their end
 between two columns; a line that passes a column does so between two rows.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Route lines between the boxes of a layout: at right angles, in lanes shared by lines with one target."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

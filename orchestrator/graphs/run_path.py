@@ -1,7 +1,5 @@
 """Read the path that a run took through its plan from its records."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 What it looks like is in ``plan.svg.jinja``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Draw a plan as text for 80 columns."""
 
-from __future__ import annotations
-
 from orchestrator.core.model.verdict import EXIT_CODES
 from orchestrator.graphs.edges import group_edges, shown_edges, tell_verdict
 from orchestrator.graphs.run_path import RunPath

@@ -1,7 +1,5 @@
 """Choose the services of the app and the one of its database; pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

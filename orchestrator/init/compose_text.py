@@ -3,8 +3,6 @@
 Edits follow the marks of the YAML parser: every other byte, comments and layout included, stays as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

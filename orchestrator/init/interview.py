@@ -1,7 +1,5 @@
 """Settle open questions: by an option, by a harmless guess, or by asking; never by hanging."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

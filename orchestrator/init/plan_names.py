@@ -1,7 +1,5 @@
 """Look up the services that a plan names in the compose files as they are written; start nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

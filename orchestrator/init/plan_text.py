@@ -1,7 +1,5 @@
 """Write the text of a plan that `init` proposes: short, commented, and with the standard machine; pure."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

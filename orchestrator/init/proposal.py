@@ -1,7 +1,5 @@
 """Propose what `init` writes, without writing it; pure."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Mapping, Sequence

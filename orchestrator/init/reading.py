@@ -1,7 +1,5 @@
 """Read the files of a Compose project as texts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

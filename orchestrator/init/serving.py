@@ -1,7 +1,5 @@
 """Settle how to see that the app serves, whether it migrates by itself, and whether its gate can be closed; pure."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Survey the services of a rendered project in the terms that `init` decides by; pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Settle how the image of the app takes its tag from one variable of ``.env``; pure."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Carry out a proposal: all of it, or nothing."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -4,8 +4,6 @@ Those runs told names: what was intended, made, swapped and removed. A name that
 from then on, so the runs are read in the order in which they began.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -7,8 +7,6 @@ Format 1 had neither links nor seals, format 2 no ledger; such a file is read as
 for writing.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sqlite3

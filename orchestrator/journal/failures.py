@@ -1,7 +1,5 @@
 """Why a run left the way forward, read from its records: which state, what it said, and whose failure it is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What is acted upon must come from nobody else: the state folder and its files, and whose files are trusted there."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

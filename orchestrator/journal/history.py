@@ -1,7 +1,5 @@
 """What earlier runs have left, read from the journal: backups, databases, image names, releases that failed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

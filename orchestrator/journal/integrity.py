@@ -4,8 +4,6 @@ Each record carries a link, the hash of itself and of the link before it; each r
 values and of its last link. Who may write the journal may forge both: they tell damage, and edits by hand.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

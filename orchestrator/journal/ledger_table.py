@@ -3,8 +3,6 @@
 It is compared with what the records say whenever the file is opened.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence

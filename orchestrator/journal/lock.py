@@ -3,8 +3,6 @@
 The descriptor is not inheritable, so that a child that outlives us cannot hold it; the file is never deleted.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """Rows of records: each is written with its link, and its run gets its seal anew in the same transaction."""
 
-from __future__ import annotations
-
 import sqlite3
 
 from orchestrator.journal.integrity import build_record_hash, build_run_hash

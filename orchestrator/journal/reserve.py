@@ -1,7 +1,5 @@
 """Room on the disk that is held for the way back: a file that is really written, and given up when room is short."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

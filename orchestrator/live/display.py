@@ -1,7 +1,5 @@
 """The place where a run is shown; without a form of its own it shows nothing but what a signal has caused."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

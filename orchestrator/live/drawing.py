@@ -1,7 +1,5 @@
 """The part of a terminal that is drawn again and again, as text of rich; pure: a view and a size in, text out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

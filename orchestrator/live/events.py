@@ -1,7 +1,5 @@
 """One JSON document a line for each event of a run, for programs; `docs/output.md` describes them."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, TextIO
 

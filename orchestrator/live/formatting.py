@@ -1,7 +1,5 @@
 """Amounts and times as a person reads them; pure."""
 
-from __future__ import annotations
-
 import textwrap
 
 from orchestrator.core.model.progress import Progress

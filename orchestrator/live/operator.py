@@ -1,7 +1,5 @@
 """The person at the terminal, who is asked."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

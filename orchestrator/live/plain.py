@@ -1,7 +1,5 @@
 """A run as lines, where there is no terminal to draw on: one line a state."""
 
-from __future__ import annotations
-
 from typing import TextIO
 
 import click

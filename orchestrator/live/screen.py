@@ -1,7 +1,5 @@
 """The view on a terminal: what is over stays as lines, what goes on is drawn below them. The door to rich."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

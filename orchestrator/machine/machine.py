@@ -3,8 +3,6 @@
 No effect happens in a callback: the runner acts, journals, and then fires the outcome as the trigger.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Anything unknown is treated as "the database may have been written". The decisio
 journal: the world is never more than one state ahead of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Build a `Plan` from the tree of a document, and report all its problems at once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Parse durations as people write them: ``10s``, ``1h30m``, ``500ms``, ``30d``. A number without a unit is refused."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 

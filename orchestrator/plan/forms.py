@@ -1,7 +1,5 @@
 """The form of a plan as its author writes it, before it is checked as a whole, and the messages for its problems."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Build the JSON Schema by which an editor completes and checks a plan."""
 
-from __future__ import annotations
-
 import json
 
 from pydantic import BaseModel

@@ -4,8 +4,6 @@ Both exchange the data, start the version that belongs to them and prove it as a
 go back to the version that served before. Deadlines and options of the states come from the plan, where it has them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path

@@ -4,8 +4,6 @@ and the reference are made from their field docs.
 A checked plan is frozen; its paths are absolute, its durations seconds.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The standard machine, for a plan that names no states; ``plans/upgrade.yaml`` is the same with comments."""
 
-from __future__ import annotations
-
 from orchestrator.plan.tree import Json
 
 STANDARD_INITIAL = "check"

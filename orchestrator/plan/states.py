@@ -1,7 +1,5 @@
 """Check the states of a plan, each by itself: its kind, its outcomes, its deadline and its options."""
 
-from __future__ import annotations
-
 import keyword
 import re
 from collections.abc import Mapping

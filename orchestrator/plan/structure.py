@@ -1,7 +1,5 @@
 """Check the plan as a graph: what is reached, what ends, what may loop for ever, and how long a run can take."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 

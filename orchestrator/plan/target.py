@@ -1,7 +1,5 @@
 """Build what the states need to know of a plan's target."""
 
-from __future__ import annotations
-
 from orchestrator.core.state_kind import AppSpec, HealthCheck, Kinds
 from orchestrator.plan.schema import Plan
 

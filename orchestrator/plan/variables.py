@@ -1,7 +1,5 @@
 """Replace ``${NAME}`` in a plan with values of the project's ``.env``, so that they need not be written twice."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

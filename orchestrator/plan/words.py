@@ -1,7 +1,5 @@
 """Check texts of a plan that reach a command line or an environment, so that none has another meaning there."""
 
-from __future__ import annotations
-
 import re
 
 _SERVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}", re.ASCII)

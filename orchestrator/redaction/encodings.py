@@ -1,7 +1,5 @@
 """Spell a secret in every way in which it is written: as JSON, Compose, a URL, HTML, hexadecimal or base64. Pure."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json

@@ -5,8 +5,6 @@ A secret is masked wherever its *value* stands (`spellings`), and wherever a nam
 one of them cannot be kept by masking.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence

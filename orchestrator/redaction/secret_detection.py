@@ -5,8 +5,6 @@ version, an address without a login. Under a name of a secret that does not save
 is a secret of its own.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit

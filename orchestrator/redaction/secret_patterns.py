@@ -3,8 +3,6 @@
 Every pattern takes time in proportion to the text, whatever the text is.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Collection

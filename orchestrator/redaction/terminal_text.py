@@ -4,8 +4,6 @@ Printable characters, newline and tab stay. Removed is everything that moves the
 clipboard, hides text, or turns its direction.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

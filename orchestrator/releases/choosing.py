@@ -1,7 +1,5 @@
 """Which of the published releases is next; pure."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Releases that an earlier run had to leave."""
 
-from __future__ import annotations
-
 from orchestrator.core.errors import UNTOUCHED, RefusedError
 from orchestrator.core.facts import TargetRelease
 from orchestrator.core.ports.history import History

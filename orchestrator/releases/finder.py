@@ -1,7 +1,5 @@
 """What runs, what is published, and the digest behind it, asked of the platform, the feed and the registry."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

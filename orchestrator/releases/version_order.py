@@ -5,8 +5,6 @@ semver does not know are read as people mean them: zero-padded dates (``2024.05.
 (``rc10`` is after ``rc9``). Anything else is not comparable, and is never offered.
 """
 
-from __future__ import annotations
-
 import re
 
 import semver

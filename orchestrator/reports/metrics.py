@@ -4,8 +4,6 @@ Written by hand: the page is plain text, and every run would have to import the 
 of Prometheus.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

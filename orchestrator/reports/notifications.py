@@ -3,8 +3,6 @@
 The log lines of the app's containers stay on this host: of a reason, only the first line is sent.
 """
 
-from __future__ import annotations
-
 from orchestrator.core.model.notices import Notice, NoticeLevel
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.redaction.terminal_text import sanitize

@@ -1,7 +1,5 @@
 """The end of a run, for people and for programs: read from the journal alone, with the commands of the adapters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

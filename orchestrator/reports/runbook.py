@@ -4,8 +4,6 @@ The commands are those of the adapters (`orchestrator/core/ports/recovery.py`). 
 that was done stays as it is. `docs/runbooks.md` lists the shapes of runbooks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from orchestrator.core.facts import (

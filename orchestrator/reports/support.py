@@ -3,8 +3,6 @@
 The file lists what is missing: it is written for a run that is not over as well, and where files were lost or removed.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

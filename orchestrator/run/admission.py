@@ -1,7 +1,5 @@
 """What must be in the hands of trusted users before anything of a plan's project is read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

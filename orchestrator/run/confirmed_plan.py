@@ -1,7 +1,5 @@
 """The plan of a run as it was confirmed: found by the journal that names the plan, and read from the run's own copy."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress

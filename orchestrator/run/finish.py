@@ -3,8 +3,6 @@
 Neither of the latter ever changes what a run does, or how it ended: what cannot be sent or written is in the log.
 """
 
-from __future__ import annotations
-
 import socket
 from contextlib import closing, nullcontext
 

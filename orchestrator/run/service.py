@@ -1,7 +1,5 @@
 """The use cases that every face calls: run, check, dry run, and reading what earlier runs have left."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets
