@@ -56,11 +56,12 @@ def serve(plan: Path | None, host: str, port: int, token_file: Path | None) -> N
         try:
             serve_app(app, host, port, stopping=stopping, announce=announce)
         except OSError as error:
-            raise _cannot_listen(host, port, error) from error
+            what = f"Nothing can be served on {host} port {port}: {error.strerror or error}."
+            hint = "Is it served there already? --port takes another one."
+            raise _refusal("usage.cannot_listen", what, hint) from error
 
 
 def _read_token(path: Path | None, host: str) -> str | None:
-    from orchestrator.core.errors import UsageError
     from orchestrator.core.files import read_file
     from orchestrator.core.trust import require_trusted
     from webapi.access import is_loopback_host
@@ -68,30 +69,22 @@ def _read_token(path: Path | None, host: str) -> str | None:
     if path is None:
         if is_loopback_host(host):
             return None
-        raise UsageError(
-            "usage.token_needed",
-            f"{host} can be reached from other machines, and no token was given.",
-            impact="Nothing is served.",
-            hint="Make one (`openssl rand -hex 24 > token; chmod 600 token`) and say --token-file token.",
+        hint = "Make one (`openssl rand -hex 24 > token; chmod 600 token`) and say --token-file token."
+        raise _refusal(
+            "usage.token_needed", f"{host} can be reached from other machines, and no token was given.", hint
         )
     require_trusted(path)
     try:
         token = read_file(path, _TOKEN_FILE_BYTES).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
-        what = f"The token file {path} cannot be read."
-        raise UsageError("usage.token_unreadable", what, impact="Nothing is served.") from error
+        raise _refusal("usage.token_unreadable", f"The token file {path} cannot be read.") from error
     if len(token) < _TOKEN_MIN:
         what = f"The token in {path} is shorter than {_TOKEN_MIN} characters."
-        raise UsageError("usage.token_short", what, impact="Nothing is served.", hint="`openssl rand -hex 24`")
+        raise _refusal("usage.token_short", what, "`openssl rand -hex 24`")
     return token
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> Exception:
+def _refusal(code: str, summary: str, hint: str = "") -> Exception:
     from orchestrator.core.errors import UsageError
 
-    return UsageError(
-        "usage.cannot_listen",
-        f"Nothing can be served on {host} port {port}: {error.strerror or error}.",
-        impact="Nothing is served.",
-        hint="Is it served there already? --port takes another one.",
-    )
+    return UsageError(code, summary, impact="Nothing is served.", hint=hint)

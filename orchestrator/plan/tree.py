@@ -106,14 +106,14 @@ class Problems:
         """Add one problem; the same one twice counts once."""
         self.found.add(Problem(position, ".".join(str(step) for step in key_path), text))
 
-    def raise_if_any(self, source: Path, *, code: str = "plan.invalid") -> None:
+    def raise_if_any(self, source: Path) -> None:
         """Return if there is no problem. Raises `PlanError` with all problems in the order of the file."""
         if not self.found:
             return
         lines = tuple(problem.line(source) for problem in sorted(self.found))
         amount = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise PlanError(
-            code,
+            "plan.invalid",
             f"The plan {source} cannot be used: {amount}.",
             problems=lines,
             hint="Correct what is listed; `orchestrator lint` looks at the plan again without running it.",
