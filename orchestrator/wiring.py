@@ -20,7 +20,7 @@ from orchestrator.adapters.compose.secret_sources import (
     read_token,
 )
 from orchestrator.adapters.compose.sources import admit_sources
-from orchestrator.adapters.compose.trial import ComposeStages
+from orchestrator.adapters.compose.trial import ComposeTrials
 from orchestrator.adapters.docker.container_exec import ContainerExec
 from orchestrator.adapters.docker.context import pin_docker_context, require_private_channel
 from orchestrator.adapters.docker.engine import DockerEngine
@@ -49,7 +49,7 @@ from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.operator import Operator
 from orchestrator.core.ports.recovery import JoinedRecovery, Recovery
 from orchestrator.core.ports.releases import ReleaseFeed
-from orchestrator.core.ports.trial import Stages
+from orchestrator.core.ports.trial import Trials
 from orchestrator.core.state_kind import Ports
 from orchestrator.core.trust import require_trusted
 from orchestrator.doctor.live_checks import LiveChecks
@@ -219,7 +219,7 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
         services=plan.target.services,
         image=plan.target.image,
     )
-    stores, stages = _build_stores(plan, engine, compose, platform)
+    stores, trials = _build_stores(plan, engine, compose, platform)
     return Ports(
         clock=SystemClock(),
         workloads=platform,
@@ -230,7 +230,7 @@ def build_ports(plan: Plan, operator: Operator) -> Ports:
         operator=operator,
         finder=finder,
         recovery=recovery,
-        stages=stages,
+        trials=trials,
         mask=PROCESS_MASK,
         notifier=_notifier(plan),
         metrics=TextfileCollector(plan.metrics.file) if plan.metrics else None,
@@ -300,9 +300,9 @@ def _login(token: str | None) -> tuple[str, str] | None:
 
 def _build_stores(
     plan: Plan, engine: DockerEngine, compose: Compose, platform: ComposeProject
-) -> tuple[tuple[DataStore, ...], Stages | None]:
+) -> tuple[tuple[DataStore, ...], Trials | None]:
     if plan.database is None:
         return (), None
     service, user, name = plan.database.service, plan.database.user, plan.database.name
     executor = ContainerExec(lambda: engine.client, platform.name, service, lambda: platform.check_name([service]))
-    return (PostgresStore(Postgres(executor, user, name)),), ComposeStages(engine, compose, executor, user, name)
+    return (PostgresStore(Postgres(executor, user, name)),), ComposeTrials(engine, compose, executor, user, name)

@@ -92,7 +92,7 @@ class Rehearse(StateKind[RehearseOptions]):
         """Nothing of the stage is left."""
         if ctx.find(Rehearsal) is None:
             return Observation.ABSENT
-        return Observation.PARTIAL if ctx.stages().list_remnants(ctx.run_id) else Observation.DONE
+        return Observation.PARTIAL if ctx.trials().list_remnants(ctx.run_id) else Observation.DONE
 
 
 def predict_outage_s(rehearsal: Rehearsal, *, starts: int = 1) -> float:
@@ -106,7 +106,7 @@ def _try_everything(ctx: StateContext[RehearseOptions]) -> Rehearsal:
         image_id = _find_new_image(ctx)
         quota_bytes = find_quota(ctx)
         ctx.report(build_progress(ctx, "Starting a scratch database server"))
-        stage = ctx.stages().open(
+        stage = ctx.trials().open(
             ctx.require(FrozenProject),
             _services(ctx),
             run_id=ctx.run_id,
@@ -219,7 +219,7 @@ def _try_new(ctx: StateContext[RehearseOptions], watch: Watch, image_id: str, pi
     expected = _expect(ctx, image_id, version)
     within = ctx.deadline.sooner(ctx.options.healthy_within, what=f"The start of {version} on a copy")
     seconds = try_version(ctx, watch, expected, pin, within)
-    watch.stage.stop_services(ctx.target.services)
+    watch.stage.containers.stop_services(ctx.target.services, deadline=ctx.deadline, at_once=True)
     return seconds
 
 

@@ -98,7 +98,7 @@ _CODES: Mapping[Owner, str] = {
         usage.output_unwritable usage.plan_exists usage.token_needed usage.token_short usage.token_unreadable
     """,
     Owner.PROGRAM: """
-        internal.exec_stream internal.fact_missing internal.no_clients internal.no_end internal.no_stages
+        internal.exec_stream internal.fact_missing internal.no_clients internal.no_end internal.no_trials
         internal.no_store internal.no_transition internal.not_intended
         internal.pin_without_digest internal.plan_without_form internal.releases internal.retries
         internal.unknown_outcome journal.end_not_written journal.ended_twice

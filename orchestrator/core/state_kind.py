@@ -40,7 +40,7 @@ from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.progress import Report
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.ports.release_finder import ReleaseFinder, ReleaseRequest
-from orchestrator.core.ports.trial import Stages
+from orchestrator.core.ports.trial import Trials
 from orchestrator.core.ports.workloads import Workloads
 from orchestrator.redaction.redactor import Redactor
 
@@ -134,7 +134,7 @@ class AppSpec:
 
 @dataclass(frozen=True)
 class Ports:
-    """All doors to the outside. ``stores`` are where the app keeps data; ``stages`` is None for one that keeps none.
+    """All doors to the outside. ``stores`` are where the app keeps data; ``trials`` is None for one that keeps none.
 
     ``mask`` knows the secrets of the app, which leave by none of them. ``notifier`` and ``metrics`` are None where the
     plan wants none.
@@ -149,7 +149,7 @@ class Ports:
     finder: ReleaseFinder
     recovery: Recovery
     stores: tuple[DataStore, ...] = ()
-    stages: Stages | None = None
+    trials: Trials | None = None
     mask: Redactor = field(default_factory=Redactor)
     notifier: Notifier | None = None
     metrics: MetricsFile | None = None
@@ -219,13 +219,13 @@ class StateContext(Generic[OptionsT]):
             raise InvariantError("internal.no_store", f"State {self.state!r} needs a store {name!r} that is not there.")
         return found
 
-    def stages(self) -> Stages:
+    def trials(self) -> Trials:
         """Where a copy of the app and its data can be tried; errors as `store`."""
-        if self.ports.stages is None:
+        if self.ports.trials is None:
             raise InvariantError(
-                "internal.no_stages", f"State {self.state!r} needs a database and the plan names none."
+                "internal.no_trials", f"State {self.state!r} needs a database and the plan names none."
             )
-        return self.ports.stages
+        return self.ports.trials
 
 
 class StateKind(ABC, Generic[OptionsT]):

@@ -168,12 +168,12 @@ class LiveChecks:
         return f"{self.plan.backups.directory} can be written"
 
     def _open_stage(self) -> str:
-        stages, project = self._ctx.stages(), self._ctx.require(FrozenProject)
+        trials, project = self._ctx.trials(), self._ctx.require(FrozenProject)
         writable = tuple(
             folder for spec in self.plan.states.values() for folder in getattr(spec.options, "writable", ())
         )
         try:
-            stages.open(
+            trials.open(
                 project,
                 self.plan.target.services,
                 run_id=self._id,
@@ -182,7 +182,7 @@ class LiveChecks:
                 deadline=self._deadline,
             )
         finally:
-            stages.remove_all(self._id)
+            trials.remove_all(self._id)
         return "a scratch server of the database's image starts"
 
     def _check_clock(self) -> str:

@@ -236,8 +236,8 @@ def end_what_works(ports: Ports, run_id: str) -> None:
     Repeating is harmless.
     """
     ports.workloads.end_jobs(run_id)
-    if ports.stages is not None:
-        ports.stages.remove_all(run_id)
+    if ports.trials is not None:
+        ports.trials.remove_all(run_id)
     for store in ports.stores:
         store.end_abandoned()  # a copy that is still being made appears only when it is whole
 

@@ -37,11 +37,11 @@ _VERSION_WIDTH = 64
 _KILLED = (137, 143)  # by SIGKILL or SIGTERM
 
 
-class Containers(Protocol):
-    """Where containers of services are looked at: the app's own platform, or a stage."""
+class Observed(Protocol):
+    """Whose containers are looked at: the app's own, or those of a copy."""
 
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """As `Workloads.inspect_services`."""
+        """As `Containers.inspect_services`."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def await_steady(
     check: HealthCheck,
     expected: Expectation,
     *,
-    workloads: Containers,
+    workloads: Observed,
     probe: Probe,
     clock: Clock,
     deadline: Deadline,
@@ -221,7 +221,7 @@ def observe_serving(ctx: StateContext[OptionsT], look: Callable[[], Look]) -> Ob
         return Observation.PARTIAL
 
 
-def inspect_health(check: HealthCheck, expected: Expectation, workloads: Containers, probe: Probe) -> Look:
+def inspect_health(check: HealthCheck, expected: Expectation, workloads: Observed, probe: Probe) -> Look:
     """Containers first, then the answer, then the version; the first that is not as it should be."""
     statuses = workloads.inspect_services(expected.services)
     fingerprint = tuple((s.container_id, s.restart_count) for s in statuses)

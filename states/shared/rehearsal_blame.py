@@ -39,7 +39,7 @@ def blame(
     if ctx.deadline.remaining_s() < _SLOWER * control.restore_s + healthy_within_s:
         return explain_untried(failure, limits)
     ctx.report(build_progress(ctx, f"Seeing whether {control.version} is well on the copy"))
-    watch.stage.stop_services(control.expected.services)
+    watch.stage.containers.stop_services(control.expected.services, deadline=ctx.deadline, at_once=True)
     try:
         _try_control(ctx, watch, control, healthy_within_s)
     except HealthError as problem:
@@ -82,7 +82,7 @@ def explain_surroundings(failure: StateError, old: str, problem: str, limits: Se
 def explain_untried(failure: StateError, limits: Sequence[str]) -> StateError:
     """The failure where the old version could not be tried for comparison.
 
-    ``limits`` as `Stage.limits`: the last of them is so for every app, and alone it is no reason to doubt.
+    ``limits`` as `Trial.limits`: the last of them is so for every app, and alone it is no reason to doubt.
     """
     if not limits[:-1]:
         return failure

@@ -16,10 +16,11 @@ from orchestrator.core.errors import (
     PlatformError,
     RefusedError,
 )
-from orchestrator.core.facts import BackupManifest
+from orchestrator.core.facts import BackupManifest, FrozenProject
 from orchestrator.core.model.workloads import JobStatus, ServiceStatus
 from orchestrator.core.ports.data_store import DataStore
-from orchestrator.core.ports.trial import Stage
+from orchestrator.core.ports.trial import Trial
+from orchestrator.core.ports.workloads import Containers
 from orchestrator.core.state_kind import HealthCheck, StateContext
 from orchestrator.redaction.terminal_text import sanitize
 from states.shared.health_check import Expectation, await_steady
@@ -41,7 +42,7 @@ _RUNS_SWEPT = 10
 class Watch:
     """Looks at a stage while something works on it; what it has seen at most is in its numbers."""
 
-    stage: Stage
+    stage: Trial
     receipts: Sequence[BackupManifest]
     quota_bytes: int
     disk_peak_bytes: int = 0
@@ -88,7 +89,7 @@ class Watch:
     def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
         """As the stage does, after a look."""
         self.look()
-        return self.stage.inspect_services(services)
+        return self.stage.containers.inspect_services(services)
 
 
 def find_quota(ctx: StateContext[Any]) -> int:
@@ -137,7 +138,7 @@ def stage_cleared(ctx: StateContext[Any]) -> Iterator[None]:
 def sweep_earlier(ctx: StateContext[Any]) -> None:
     """Remove what earlier runs have made and could not clear away because the engine was gone: a copy of the data."""
     for run in ctx.history.ended_runs()[:_RUNS_SWEPT]:
-        ctx.stages().remove_all(run.run_id)
+        ctx.trials().remove_all(run.run_id)
 
 
 def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], pin: str) -> float:
@@ -146,15 +147,16 @@ def run_migration(ctx: StateContext[Any], watch: Watch, command: Sequence[str], 
     Raises:
         MigrationError: ``rehearse.migration_failed`` with its last words; the log is in the run's folder.
     """
-    stage, clock = watch.stage, ctx.ports.clock
+    containers, clock = watch.stage.containers, ctx.ports.clock
     name, log = f"upgrade-orchestrator-rehearse-migrate-{ctx.run_id}", ctx.directory / "rehearse-migrate.log"
     began = clock.monotonic()
     ctx.report(build_progress(ctx, f"`{' '.join(command[1:])}` on the copy"))
-    stage.start_job(name, command, pin, deadline=ctx.deadline)
+    project = ctx.require(FrozenProject)
+    containers.start_job(project, name, command, pin, run_id=ctx.run_id, deadline=ctx.deadline)
     try:
         status = ctx.deadline.poll(lambda: _find_verdict(ctx, watch, name), every_s=_POLL_S)
     finally:
-        words = sanitize(stage.save_log(name, log))
+        words = sanitize(containers.save_job_log(name, log))
     if status.exit_code != 0:
         raise MigrationError(
             choose_code(status.exit_code, failed="rehearse.migration_failed"),
@@ -180,7 +182,8 @@ def try_version(
     stage, clock = watch.stage, ctx.ports.clock
     began = clock.monotonic()
     ctx.report(build_progress(ctx, f"{pin.partition('@')[0]} starts on the copy"))
-    stage.start_services(expected.services, pin, deadline=ctx.deadline)
+    project = ctx.require(FrozenProject)
+    stage.containers.start_services(project, expected.services, pin, deadline=ctx.deadline)
     try:
         await_steady(
             _asked_privately(stage, ctx.target.health),
@@ -193,7 +196,7 @@ def try_version(
         )
     except (HealthError, DeadlineExceededError) as error:
         ctx.deadline.check()
-        words = _save_words(ctx, stage, expected.services, log)
+        words = _save_words(ctx, stage.containers, expected.services, log)
         late = isinstance(error, DeadlineExceededError)
         hint = "Raise `with: {healthy_within: …}` of this state if it only needs longer." if late else error.hint
         raise HealthError(error.code, error.summary, impact=UNTOUCHED, hint=hint, log_tail=words) from error
@@ -216,7 +219,7 @@ def _clear(ctx: StateContext[Any]) -> None:
 
 def _find_left(ctx: StateContext[Any]) -> tuple[str, ...]:
     try:
-        return ctx.stages().list_remnants(ctx.run_id)
+        return ctx.trials().list_remnants(ctx.run_id)
     except PlatformError as error:
         raise PlatformError(
             error.code,
@@ -227,7 +230,7 @@ def _find_left(ctx: StateContext[Any]) -> tuple[str, ...]:
 
 
 def _find_clear(ctx: StateContext[Any]) -> bool | None:
-    stages = ctx.stages()
+    stages = ctx.trials()
     try:
         stages.remove_all(ctx.run_id)
     except PlatformError:
@@ -237,7 +240,7 @@ def _find_clear(ctx: StateContext[Any]) -> bool | None:
 
 def _find_verdict(ctx: StateContext[Any], watch: Watch, name: str) -> JobStatus | None:
     watch.look()
-    status = watch.stage.inspect_job(name)
+    status = watch.stage.containers.inspect_job(name)
     if status is None:
         raise PlatformError("job.missing", f"The container {name} is gone; how it ended is not known.")
     if status.said:
@@ -246,14 +249,14 @@ def _find_verdict(ctx: StateContext[Any], watch: Watch, name: str) -> JobStatus 
 
 
 # Where it cannot be asked, its containers alone are judged.
-def _asked_privately(stage: Stage, check: HealthCheck) -> HealthCheck:
+def _asked_privately(stage: Trial, check: HealthCheck) -> HealthCheck:
     url, version_url = (url if url and stage.reaches(url) else None for url in (check.url, check.version_url))
     return replace(check, url=url, version_url=version_url)
 
 
-def _save_words(ctx: StateContext[Any], stage: Stage, services: Sequence[str], log: str) -> str:
-    found = stage.inspect_services(services)
-    words = (stage.save_log(one.container_id, ctx.directory / f"{log}-{one.service}.log") for one in found)
+def _save_words(ctx: StateContext[Any], containers: Containers, services: Sequence[str], log: str) -> str:
+    found = containers.inspect_services(services)
+    words = (containers.save_job_log(one.container_id, ctx.directory / f"{log}-{one.service}.log") for one in found)
     return "\n".join(sanitize(said) for said in words)
 
 

@@ -13,7 +13,8 @@ import pytest
 from deploy.demo.bed import LABEL, LedgerHost, ensure_base_images, find_free_port, run_command
 from orchestrator.adapters.compose.command import Compose
 from orchestrator.adapters.compose.project import ComposeProject
-from orchestrator.adapters.compose.trial import ComposeStage, ComposeStages, stage_name
+from orchestrator.adapters.compose.trial import ComposeTrial, ComposeTrials
+from orchestrator.adapters.compose.trial_containers import stage_name
 from orchestrator.adapters.docker.container_exec import ContainerExec
 from orchestrator.adapters.docker.engine import DockerEngine
 from orchestrator.adapters.host.system_clock import SystemClock
@@ -109,7 +110,7 @@ class Place:
         engine, compose = DockerEngine.connect(), Compose(os.environ)
         self.platform = ComposeProject(self.folder, ("app",), "APP_VERSION", engine, compose)
         self.live = ContainerExec(lambda: self.client, self.platform.name, "db")
-        self.stages = ComposeStages(engine, compose, self.live, None, None)
+        self.stages = ComposeTrials(engine, compose, self.live, None, None)
 
     def install(self) -> None:
         """Bring it into service."""
@@ -118,11 +119,11 @@ class Place:
         within(60).poll(lambda: self.live.run(ready, deadline=within(10)).exit_code == 0 or None, every_s=0.2)
         psql(self.live, SETUP)
 
-    def open(self) -> ComposeStage:
+    def open(self) -> ComposeTrial:
         """The stage of the run."""
-        project: FrozenProject = self.platform.freeze(self.directory)
+        self.frozen: FrozenProject = self.platform.freeze(self.directory)
         return self.stages.open(
-            project, ("app",), run_id=self.run_id, directory=self.directory, writable=(), deadline=within(120)
+            self.frozen, ("app",), run_id=self.run_id, directory=self.directory, writable=(), deadline=within(120)
         )
 
     def take_down(self) -> None:
@@ -150,9 +151,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, listeners: Planted) -> Itera
 
 
 @pytest.fixture(scope="module")
-def stage(place: Place) -> ComposeStage:
+def stage(place: Place) -> ComposeTrial:
     stage = place.open()
-    stage.start_services(("app",), place.tag, deadline=within(60))
+    stage.containers.start_services(place.frozen, ("app",), place.tag, deadline=within(60))
     return stage
 
 
@@ -167,7 +168,7 @@ def psql(executor: ContainerExec, statement: str, database: str = "live") -> str
     return outcome.output.decode().strip()
 
 
-def test_the_scratch_server_is_another_one_of_the_same_image(place: Place, stage: ComposeStage) -> None:
+def test_the_scratch_server_is_another_one_of_the_same_image(place: Place, stage: ComposeTrial) -> None:
     live = Postgres(place.live, None, None).inspect()
     scratch = stage.stores[0].inspect()
     assert scratch.system_identifier != live.system_identifier
@@ -176,20 +177,20 @@ def test_the_scratch_server_is_another_one_of_the_same_image(place: Place, stage
     assert psql(place.live, "SELECT count(*) FROM pg_tables WHERE tablename = 'entries'") == "1"
 
 
-def test_it_has_the_roles_with_their_passwords(place: Place, stage: ComposeStage) -> None:
+def test_it_has_the_roles_with_their_passwords(place: Place, stage: ComposeTrial) -> None:
     roles = psql(place.live, ROLES)
     assert "SCRAM-SHA-256$" in roles
     assert psql(stage.executor, ROLES) == roles
 
 
-def test_no_password_hash_is_in_a_file_or_a_log(place: Place, stage: ComposeStage) -> None:
+def test_no_password_hash_is_in_a_file_or_a_log(place: Place, stage: ComposeTrial) -> None:
     (container,) = place.client.containers.list(filters={"label": [in_stage(place), "com.docker.compose.service=db"]})
     assert "SCRAM" not in container.logs().decode()
     assert not any("SCRAM" in file.read_text() for file in place.directory.iterdir())
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in place.directory.iterdir())
 
 
-def test_the_app_is_asked_by_its_own_name_where_users_do_not_reach_it(place: Place, stage: ComposeStage) -> None:
+def test_the_app_is_asked_by_its_own_name_where_users_do_not_reach_it(place: Place, stage: ComposeTrial) -> None:
     url = f"http://localhost:{place.port}/index.html"
     assert stage.reaches(url)
     within(30).poll(lambda: stage.get(url, timeout_s=5).status, every_s=0.2)
@@ -202,8 +203,8 @@ def test_the_app_is_asked_by_its_own_name_where_users_do_not_reach_it(place: Pla
     assert stage.get(url.replace("index", "slow"), timeout_s=1).error == "no full answer within 1 s"
 
 
-def test_it_can_write_no_folder_of_the_host_and_reach_no_engine(place: Place, stage: ComposeStage) -> None:
-    (status,) = stage.inspect_services(("app",))
+def test_it_can_write_no_folder_of_the_host_and_reach_no_engine(place: Place, stage: ComposeTrial) -> None:
+    (status,) = stage.containers.inspect_services(("app",))
     inspected = place.client.containers.get(status.container_id).attrs
     mounts = {mount["Destination"]: mount for mount in inspected["Mounts"]}
     assert set(mounts) == {"/data", "/data/pipe", "/data/run/agent.sock", "/uploads", "/run/secrets/word"}
@@ -215,7 +216,7 @@ def test_it_can_write_no_folder_of_the_host_and_reach_no_engine(place: Place, st
 
 
 def test_from_inside_it_reaches_what_the_app_needs_and_nothing_else(
-    place: Place, stage: ComposeStage, listeners: Planted
+    place: Place, stage: ComposeTrial, listeners: Planted
 ) -> None:
     live = {
         service: place.client.containers.get(place.platform.inspect_services((service,))[0].container_id)
@@ -228,7 +229,7 @@ def test_from_inside_it_reaches_what_the_app_needs_and_nothing_else(
     doors += [Door("name", "mailer", 80), Door("route", "169.254.169.254", 80), Door("route", "198.51.100.7", 443)]
     networks = live["cache"].attrs["NetworkSettings"]["Networks"]
     doors += [Door("tcp", network["IPAddress"], 6379) for network in networks.values()]
-    (status,) = stage.inspect_services(("app",))
+    (status,) = stage.containers.inspect_services(("app",))
     assert try_doors(status.container_id, doors) == set()
     assert try_as_job(place, stage, doors) == set()
     assert try_doors(status.container_id, [Door("tcp", "store", 6379), Door("name", "db", 5432)]) == {
@@ -244,7 +245,7 @@ def test_from_inside_it_reaches_what_the_app_needs_and_nothing_else(
     assert any(door.port == 6379 for door in control)
 
 
-def test_its_limits_are_told_by_name(place: Place, stage: ComposeStage) -> None:
+def test_its_limits_are_told_by_name(place: Place, stage: ComposeTrial) -> None:
     told = "\n".join(stage.limits())
     assert "the volume uploads at /uploads of app is empty" in told
     assert "/var/run/docker.sock of this host is not there for app" in told
@@ -255,11 +256,11 @@ def test_its_limits_are_told_by_name(place: Place, stage: ComposeStage) -> None:
     assert not any(name.endswith(("-other-1", "-mailer-1")) for name in place.stages.list_remnants(place.run_id))
 
 
-def test_its_room_is_measured(stage: ComposeStage) -> None:
+def test_its_room_is_measured(stage: ComposeTrial) -> None:
     assert stage.disk_usage() > stage.stores[0].inspect().size_bytes
 
 
-def test_a_transaction_that_keeps_others_from_writing_is_seen(stage: ComposeStage) -> None:
+def test_a_transaction_that_keeps_others_from_writing_is_seen(stage: ComposeTrial) -> None:
     (database,) = stage.stores
     psql(stage.executor, "CREATE TABLE held (id int)")
     assert database.longest_lock_s("live") == 0
@@ -273,7 +274,7 @@ def test_a_transaction_that_keeps_others_from_writing_is_seen(stage: ComposeStag
     assert database.longest_lock_s("live") == 0
 
 
-def test_sweeping_leaves_nothing_of_the_stage_and_all_of_the_app(place: Place, stage: ComposeStage) -> None:
+def test_sweeping_leaves_nothing_of_the_stage_and_all_of_the_app(place: Place, stage: ComposeTrial) -> None:
     assert len(place.stages.list_remnants(place.run_id)) >= 4
     place.stages.remove_all(place.run_id)
     assert place.stages.list_remnants(place.run_id) == ()
@@ -297,11 +298,13 @@ def test_a_scratch_server_that_does_not_start_says_why(place: Place) -> None:
     assert place.stages.list_remnants(place.run_id) == ()
 
 
-def try_as_job(place: Place, stage: ComposeStage, doors: list[Door]) -> set[Door]:
+def try_as_job(place: Place, stage: ComposeTrial, doors: list[Door]) -> set[Door]:
     name = f"{place.run_id}-job"
-    stage.start_job(name, ("app", *build_command(doors)), place.tag, deadline=within(60))
-    within(60).poll(lambda: ((status := stage.inspect_job(name)) and not status.running) or None, every_s=0.1)
-    return read_reached(doors, stage.save_log(name, place.directory / "job.log"))
+    command, run_id = ("app", *build_command(doors)), place.run_id
+    jobs = stage.containers
+    jobs.start_job(place.frozen, name, command, place.tag, run_id=run_id, deadline=within(60))
+    within(60).poll(lambda: ((status := jobs.inspect_job(name)) and not status.running) or None, every_s=0.1)
+    return read_reached(doors, jobs.save_job_log(name, place.directory / "job.log"))
 
 
 def in_stage(place: Place) -> str:

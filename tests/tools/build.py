@@ -15,7 +15,7 @@ from tests.tools.backups import FakeBackupStore
 from tests.tools.database import FakeDatabase
 from tests.tools.images import FakeImages
 from tests.tools.outside import FakeFeed, FakeOperator, FakeProbe
-from tests.tools.stage import FakeStages
+from tests.tools.stage import FakeTrials
 from tests.tools.things import (
     FakeContainer,
     FakeDb,
@@ -87,7 +87,7 @@ def make_ports(world: FakeWorld, *, operator: Operator | None = None, with_datab
         finder=PublishedReleaseFinder(FakeFeed(world), platform, images, RECOVERY, world.services, world.repository),
         recovery=RECOVERY,
         stores=(PostgresStore(FakeDatabase(world)), *world.stores) if with_database else (),
-        stages=FakeStages(world) if with_database else None,
+        trials=FakeTrials(world) if with_database else None,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.facts import FrozenProject
-from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
+from orchestrator.core.model.workloads import ProbeAnswer
 from orchestrator.core.ports.data_store import DataStore
 from tests.tools.database import FakeDatabase
 from tests.tools.jobs import write_private
@@ -20,8 +20,8 @@ from tests.tools.world import FakeWorld
 _OPEN_S = 2.0
 
 
-class FakeStages:
-    """`Stages` beside the world."""
+class FakeTrials:
+    """`Trials` beside the world."""
 
     def __init__(self, world: FakeWorld) -> None:
         self._world = world
@@ -35,13 +35,13 @@ class FakeStages:
         directory: Path,
         writable: Sequence[str],
         deadline: Deadline,
-    ) -> FakeStage:
+    ) -> FakeTrial:
         with self._world.script.effect("stage.open", run_id):
             if run_id in self._world.stages:
                 raise PlatformError("compose.failed", f"There is a stage of {run_id} already.")
             apart = self._world.stages[run_id] = self._world.apart()
             deadline.pause(_OPEN_S)
-            return FakeStage(apart, project, run_id)
+            return FakeTrial(apart)
 
     def remove_all(self, run_id: str) -> None:
         with self._world.script.effect("stage.remove_all", run_id):
@@ -54,15 +54,13 @@ class FakeStages:
         return (f"stage of {run_id}",) if run_id in self._world.stages else ()
 
 
-class FakeStage:
-    """`Stage` on a world apart."""
+class FakeTrial:
+    """`Trial` on a world apart."""
 
-    def __init__(self, apart: FakeWorld, project: FrozenProject, run_id: str) -> None:
+    def __init__(self, apart: FakeWorld) -> None:
         self._world = apart
-        self._project = project
-        self._run_id = run_id
-        self._platform = FakeWorkloads(apart)
         self._database = PostgresStore(FakeDatabase(apart))
+        self.containers = FakeCopies(apart)
 
     @property
     def stores(self) -> tuple[DataStore, ...]:
@@ -76,17 +74,6 @@ class FakeStage:
         self._world.script.look("limits")
         return (*self._world.stage_limits, "nothing outside of the copy is reached")
 
-    def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        self._platform.start_services(self._project, services, pin, deadline=deadline)
-
-    def stop_services(self, services: Sequence[str]) -> None:
-        with self._world.script.effect("stop_services", *services):
-            for service in services:
-                self._world.containers.pop(service, None)
-
-    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        return self._platform.inspect_services(services)
-
     def reaches(self, url: str) -> bool:
         self._world.script.look("reaches")
         return True
@@ -95,15 +82,25 @@ class FakeStage:
         self._world.script.look("get")
         return FakeProbe.answer(self._world, url)
 
-    def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        self._platform.start_job(self._project, name, command, pin, run_id=self._run_id, deadline=deadline)
 
-    def inspect_job(self, name: str) -> JobStatus | None:
-        return self._platform.inspect_job(name)
+class FakeCopies(FakeWorkloads):
+    """`Containers` on a world apart: they are ended at once and gone."""
 
-    def save_log(self, container: str, path: Path) -> str:
-        if container in self._world.jobs:
-            return self._platform.save_job_log(container, path)
-        said = self._platform.read_logs(container, lines=50)
+    def stop_services(
+        self,
+        services: Sequence[str],
+        *,
+        deadline: Deadline,
+        at_once: bool = False,
+        meanwhile: Callable[[], bool] | None = None,
+    ) -> None:
+        with self._world.script.effect("stop_services", *services):
+            for service in services:
+                self._world.containers.pop(service, None)
+
+    def save_job_log(self, name: str, path: Path) -> str:
+        if name in self._world.jobs:
+            return super().save_job_log(name, path)
+        said = self.read_logs(name, lines=50)
         write_private(path, said.encode())
         return said

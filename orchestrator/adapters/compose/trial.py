@@ -1,4 +1,4 @@
-"""A stage of Compose: a project of its own with a scratch database server, as the port `Stages`."""
+"""A stage of Compose: a project of its own with a scratch database server, as the port `Trials`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.adapters.compose.command import Compose, job_command, up_command
+from orchestrator.adapters.compose.command import Compose
 from orchestrator.adapters.compose.frozen import read_frozen
-from orchestrator.adapters.compose.jobs import Jobs
 from orchestrator.adapters.compose.render_private import Published, find_published
 from orchestrator.adapters.compose.render_trial import (
     StagePlan,
-    build_stage,
     find_kept,
     find_sources,
     find_stage_limits,
     find_staged,
     list_services,
 )
-from orchestrator.adapters.compose.rendering import fill_template
 from orchestrator.adapters.compose.trial_confinement import Sight
+from orchestrator.adapters.compose.trial_containers import TrialContainers, build_labels, stage_name
 from orchestrator.adapters.compose.trial_dependencies import find_needs
 from orchestrator.adapters.compose.trial_host_scan import look_through
 from orchestrator.adapters.docker.container_exec import ContainerExec
@@ -29,21 +27,19 @@ from orchestrator.adapters.docker.engine import DockerEngine
 from orchestrator.adapters.docker.models import (
     ONE_OFF_LABEL,
     PROJECT_LABEL,
-    RUN_LABEL,
     SERVICE_LABEL,
-    ContainerDocument,
 )
 from orchestrator.adapters.docker.relay import Relay
 from orchestrator.adapters.postgres.port import find_other_place
 from orchestrator.adapters.postgres.roles import copy_roles
 from orchestrator.adapters.postgres.server import Postgres
 from orchestrator.adapters.postgres.store import PostgresStore
-from orchestrator.core.atomic_write import write_atomically
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, PlatformError
 from orchestrator.core.facts import FrozenProject
-from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
+from orchestrator.core.model.workloads import ProbeAnswer
 from orchestrator.core.ports.data_store import DataStore
+from orchestrator.core.ports.workloads import Containers
 from orchestrator.redaction.terminal_text import sanitize
 
 _DATA = "/var/lib/postgresql/data"
@@ -56,7 +52,7 @@ _ALONE = "nothing outside of the copy is reached: no internet, not this host, no
 
 
 @dataclass(frozen=True)
-class ComposeStages:
+class ComposeTrials:
     """Stages beside a project; ``live`` reaches into its database's container, ``user`` and ``name`` are the plan's."""
 
     engine: DockerEngine
@@ -74,8 +70,8 @@ class ComposeStages:
         directory: Path,
         writable: Sequence[str],
         deadline: Deadline,
-    ) -> ComposeStage:
-        """See `Stages.open`."""
+    ) -> ComposeTrial:
+        """See `Trials.open`."""
         environment = self.live.read_environment()
         data = [environment.get("PGDATA") or _DATA, environment.get("POSTGRES_INITDB_WALDIR")]
         template = read_frozen(project)
@@ -93,15 +89,15 @@ class ComposeStages:
         )
         plan = replace(plan, sights=self._look(template, plan, deadline))
         left_out = [f"{name} is not there ({why})" for name, why in needs.left_out.items()]
-        stage = ComposeStage(self, plan, template, directory, left_out)
-        stage.start_database(project.pin_text, deadline.sooner(_OPEN_S, what="The start of a scratch database server"))
+        stage = ComposeTrial(self, plan, template, directory, left_out)
+        stage.start_database(project, deadline.sooner(_OPEN_S, what="The start of a scratch database server"))
         copy_roles(self.live, self.user, stage.executor, deadline=deadline)
-        stage.start_helpers(project.pin_text, deadline)
+        stage.start_helpers(project, deadline)
         return stage
 
     def remove_all(self, run_id: str) -> None:
-        """See `Stages.remove_all`."""
-        labels = _labels(run_id)
+        """See `Trials.remove_all`."""
+        labels = build_labels(run_id)
         for container in self.engine.find_containers(labels):
             self.engine.destroy_container(container.id)
         for network in self.engine.find_networks(labels):
@@ -110,8 +106,8 @@ class ComposeStages:
             self.engine.remove_volume(volume)
 
     def list_remnants(self, run_id: str) -> tuple[str, ...]:
-        """See `Stages.find_left`."""
-        labels = _labels(run_id)
+        """See `Trials.list_remnants`."""
+        labels = build_labels(run_id)
         containers = (container.name.lstrip("/") for container in self.engine.find_containers(labels))
         return (*containers, *self.engine.find_networks(labels), *self.engine.find_volumes(labels))
 
@@ -121,7 +117,7 @@ class ComposeStages:
         if image is None:
             return {}
         name = f"{plan.name}-look"
-        return look_through(self.engine, image, sources, name=name, labels=_labels(plan.run_id), deadline=deadline)
+        return look_through(self.engine, image, sources, name=name, labels=build_labels(plan.run_id), deadline=deadline)
 
     # By id: a tag may lead elsewhere by now. The services that follow the version get their image from the pin.
     def _find_images(self, project: FrozenProject, services: Sequence[str]) -> Mapping[str, str]:
@@ -134,59 +130,62 @@ class ComposeStages:
         return next((one.image for one in self.engine.find_containers(labels) if one.up), None)
 
 
-class ComposeStage:
+class ComposeTrial:
     """One open stage; ``executor`` reaches into the container of its database server."""
 
     def __init__(
-        self, stages: ComposeStages, plan: StagePlan, template: str, directory: Path, left_out: Sequence[str] = ()
+        self, stages: ComposeTrials, plan: StagePlan, template: str, directory: Path, left_out: Sequence[str] = ()
     ) -> None:
         self._engine = stages.engine
-        self._compose = stages.compose
         self._plan = plan
         self._template = template
         self._left_out = list(left_out)
-        self._directory = directory
-        self._jobs = Jobs(stages.engine, stages.compose.mask)
+        self._containers = TrialContainers(stages.engine, stages.compose, plan, directory)
         self.executor = ContainerExec(lambda: stages.engine.client, lambda: plan.name, plan.database)
         self._relay = Relay(self.executor)
         self._store = PostgresStore(Postgres(self.executor, stages.user, stages.name))
 
     @property
+    def containers(self) -> Containers:
+        """See `Trial.containers`."""
+        return self._containers
+
+    @property
     def stores(self) -> tuple[DataStore, ...]:
-        """See `Stage.stores`."""
+        """See `Trial.stores`."""
         return (self._store,)
 
-    def start_database(self, pin: str, deadline: Deadline) -> None:
+    def start_database(self, project: FrozenProject, deadline: Deadline) -> None:
         """Start the scratch server and wait until it lets clients in for good.
 
         Raises:
             PlatformError: ``stage.database_failed``, ``compose.failed``.
         """
-        self._up((self._plan.database,), pin, alone=True, deadline=deadline)
+        self._containers.up(project, (self._plan.database,), project.pin_text, alone=True, deadline=deadline)
         deadline.poll(self._find_ready, every_s=_POLL_S)
 
-    def start_helpers(self, pin: str, deadline: Deadline) -> None:
+    def start_helpers(self, project: FrozenProject, deadline: Deadline) -> None:
         """Start what the services name and do not depend on; what does not start is one of the limits."""
         if self._plan.helpers:
             try:
-                self._up(self._plan.helpers, pin, alone=True, deadline=deadline)
+                self._containers.up(project, self._plan.helpers, project.pin_text, alone=True, deadline=deadline)
             except PlatformError as error:
                 if error.code.startswith("engine."):
                     raise
                 self._left_out.append(f"{', '.join(self._plan.helpers)} could not be started there ({error.summary})")
 
     def limits(self) -> tuple[str, ...]:
-        """See `Stage.limits`."""
-        down = [one.labels[SERVICE_LABEL] for one in self._containers(self._plan.helpers) if not one.up]
+        """See `Trial.limits`."""
+        helpers = self._containers.find(self._plan.helpers)
         return (
             *find_stage_limits(self._template, self._plan),
             *self._left_out,
-            *(f"{name} has ended there" for name in down),
+            *(f"{one.labels[SERVICE_LABEL]} has ended there" for one in helpers if not one.up),
             _ALONE,
         )
 
     def disk_usage(self) -> int:
-        """See `Stage.disk_usage`."""
+        """See `Trial.disk_usage`."""
         # Files come and go under it, which it complains of and counts the rest.
         argv = ["du", "-sk", *self._plan.data]
         outcome = self.executor.run(argv, deadline=self.executor.allow(_QUICK_S, "Measuring a scratch database"))
@@ -197,57 +196,18 @@ class ComposeStage:
             )
         return sum(int(size) for size in sizes) * 1024
 
-    # --- services
-
-    def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        """See `Stage.start_services`."""
-        self._up(services, pin, alone=False, deadline=deadline)
-
-    def stop_services(self, services: Sequence[str]) -> None:
-        """See `Stage.stop_services`."""
-        for container in self._containers(services):
-            self._engine.destroy_container(container.id)
-
-    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """See `Stage.inspect_services`."""
-        found = self._containers(services)
-        return tuple(container.to_status(self._engine.find_image(container.image)) for container in found)
-
     def reaches(self, url: str) -> bool:
-        """See `Stage.reaches`."""
+        """See `Trial.reaches`."""
         return self._find_published(url) is not None and self._relay.is_usable()
 
     def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
-        """See `Stage.get`."""
+        """See `Trial.get`."""
         behind = self._find_published(url)
-        containers = self._containers((behind.service,)) if behind else ()
+        containers = self._containers.find((behind.service,)) if behind else ()
         addresses = [found for container in containers for found in container.addresses]
         if behind is None or not addresses:
             return ProbeAnswer(status=None, error="no container of it runs")
         return self._relay.get(url, addresses[0], behind.port, timeout_s=timeout_s)
-
-    def save_log(self, container: str, path: Path) -> str:
-        """See `Stage.save_log`."""
-        return self._jobs.save_log(container, path)
-
-    # --- a job
-
-    def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        """See `Stage.start_job`."""
-        argv = job_command(
-            self._directory,
-            name,
-            command,
-            file=self._write(pin),
-            name=self._plan.name,
-            run_id=self._plan.run_id,
-            alone=False,
-        )
-        self._compose.run(argv, self._directory, deadline=deadline)
-
-    def inspect_job(self, name: str) -> JobStatus | None:
-        """See `Stage.inspect_job`."""
-        return self._jobs.inspect(name)
 
     # --- how
 
@@ -255,19 +215,9 @@ class ComposeStage:
         tried = find_published(self._template, self._plan.services, url)
         return tried or find_published(self._template, find_staged(self._template, self._plan.services), url)
 
-    def _up(self, services: Sequence[str], pin: str, *, alone: bool, deadline: Deadline) -> None:
-        argv = up_command(self._directory, services, file=self._write(pin), name=self._plan.name, alone=alone)
-        self._compose.run(argv, self._directory, deadline=deadline)
-
-    def _write(self, pin: str) -> Path:
-        file = self._directory / "compose.stage.json"
-        rendering = build_stage(fill_template(self._template, pin), self._plan)
-        write_atomically(file, rendering.encode(), mode=_PRIVATE)
-        return file
-
     # The server that the image starts to set itself up listens on no address.
     def _find_ready(self) -> bool | None:
-        container = next(iter(self._containers((self._plan.database,))), None)
+        container = next(iter(self._containers.find((self._plan.database,))), None)
         if container is None or not container.up:
             words = b"".join(self._engine.read_log(container.id, lines=_LOG_LINES)) if container else b""
             raise PlatformError(
@@ -288,18 +238,3 @@ class ComposeStage:
         port = find_other_place(self.executor).get("PGPORT")
         elsewhere = {"PGPORT": port} if port else None
         return bool(port) and self.executor.run(asked, deadline=within, environment=elsewhere).exit_code == 0
-
-    def _containers(self, services: Sequence[str]) -> tuple[ContainerDocument, ...]:
-        labels = _labels(self._plan.run_id) | {ONE_OFF_LABEL: "False"}
-        return tuple(
-            found for service in services for found in self._engine.find_containers({**labels, SERVICE_LABEL: service})
-        )
-
-
-def stage_name(run_id: str) -> str:
-    """Name of a run's stage as a project of Compose."""
-    return f"upgrade-orchestrator-rehearsal-{run_id}"
-
-
-def _labels(run_id: str) -> dict[str, str]:
-    return {RUN_LABEL: run_id, PROJECT_LABEL: stage_name(run_id)}

@@ -8,15 +8,20 @@ from typing import Protocol
 
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.facts import FrozenProject
-from orchestrator.core.model.workloads import JobStatus, ProbeAnswer, ServiceStatus
+from orchestrator.core.model.workloads import ProbeAnswer
 from orchestrator.core.ports.data_store import DataStore
+from orchestrator.core.ports.workloads import Containers
 
 
-class Stage(Protocol):
+class Trial(Protocol):
     """A place apart where a copy of the app is tried: nothing on it reaches the app, its users or the outside.
 
     Raises `PlatformError` and, for its database server, `DatabaseError`.
     """
+
+    @property
+    def containers(self) -> Containers:
+        """The app's services and jobs here; where its own have a grace period, these are ended at once."""
 
     @property
     def stores(self) -> tuple[DataStore, ...]:
@@ -28,32 +33,14 @@ class Stage(Protocol):
     def limits(self) -> tuple[str, ...]:
         """What the app goes without here and has where it serves, as parts of a sentence; the last is always so."""
 
-    def start_services(self, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        """Bring these services up with ``pin`` in the version variable, and what they depend on."""
-
-    def stop_services(self, services: Sequence[str]) -> None:
-        """End these services at once and remove their containers."""
-
-    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """As `Workloads.inspect_services`."""
-
     def reaches(self, url: str) -> bool:
         """Whether the stage's own copy can be asked what users ask at ``url``."""
 
     def get(self, url: str, *, timeout_s: float, asked: str | None = None) -> ProbeAnswer:
         """Ask the stage's own copy as `Probe.get`; ``url`` is the address that users ask at, and ``asked`` too."""
 
-    def start_job(self, name: str, command: Sequence[str], pin: str, *, deadline: Deadline) -> None:
-        """As `Workloads.start_job`; what the service depends on is started too."""
 
-    def inspect_job(self, name: str) -> JobStatus | None:
-        """As `Workloads.inspect_job`."""
-
-    def save_log(self, container: str, path: Path) -> str:
-        """Write all that a container said, by its name or id, to ``path`` (0600); the last 50 lines as text."""
-
-
-class Stages(Protocol):
+class Trials(Protocol):
     """Makes stages and clears them away. Raises `PlatformError`."""
 
     def open(
@@ -65,7 +52,7 @@ class Stages(Protocol):
         directory: Path,
         writable: Sequence[str],
         deadline: Deadline,
-    ) -> Stage:
+    ) -> Trial:
         """Make the stage of a run for these services, with its database server up and ready.
 
         What they need and name without depending on it is started as well.

@@ -12,7 +12,42 @@ from orchestrator.core.foresight import Neighbourhood, Obstacle, PlannedUse
 from orchestrator.core.model.workloads import Drift, EngineInfo, Gate, JobStatus, ServiceStatus
 
 
-class Workloads(Protocol):
+class Containers(Protocol):
+    """Containers of an app's services and of its jobs: the app's own, or those of a copy. Raises `PlatformError`."""
+
+    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
+        """The containers of these services now, one-off containers left out; a service may have none."""
+
+    def stop_services(self, services: Sequence[str], *, deadline: Deadline, at_once: bool = False) -> None:
+        """Stop these services; ``at_once`` gives nobody a grace period."""
+
+    def start_services(self, project: FrozenProject, services: Sequence[str], pin: str, *, deadline: Deadline) -> None:
+        """Bring these services up as frozen, with ``pin`` in the version variable; never pulls, never builds."""
+
+    def start_job(
+        self,
+        project: FrozenProject,
+        name: str,
+        command: Sequence[str],
+        pin: str,
+        *,
+        run_id: str,
+        deadline: Deadline,
+    ) -> None:
+        """Start ``command`` = (service, argument …) in a one-off container of the service at ``pin``.
+
+        It is on the app's network, publishes nothing, is labelled with the run, and outlives its client.
+        ``job.exists`` when the name is taken.
+        """
+
+    def inspect_job(self, name: str) -> JobStatus | None:
+        """The engine's own verdict on a job, None if there is no such container."""
+
+    def save_job_log(self, name: str, path: Path) -> str:
+        """Write all that the job said to ``path`` (0600); returns the last 50 lines as text."""
+
+
+class Workloads(Containers, Protocol):
     """The app's project and the engine on which it runs. Raises `PlatformError`."""
 
     def inspect_engine(self) -> EngineInfo:
@@ -57,9 +92,6 @@ class Workloads(Protocol):
     def write_pin(self, text: str) -> None:
         """Set the version variable atomically and durably; every other byte of the file stays as it is."""
 
-    def inspect_services(self, services: Sequence[str]) -> tuple[ServiceStatus, ...]:
-        """The containers of these services now, one-off containers left out; a service may have none."""
-
     def find_drift(
         self,
         project: FrozenProject | None,
@@ -80,6 +112,31 @@ class Workloads(Protocol):
 
     def inspect_neighbourhood(self, service: str) -> Neighbourhood:
         """Who can be connected to what a service's container serves. Reads only."""
+
+    def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
+        """Raise ``gate.impossible`` if these services cannot be kept from their users. Changes nothing."""
+
+    def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
+        """The address at which this host reaches, past the gate, what users reach at ``url``; always plain http.
+
+        Where a proxy in front of the services has the port of ``url``, that is their only port. None where it is
+        not clear which port ``url`` leads to. ``gate.no_address`` when its container does not run.
+        """
+
+    def end_jobs(self, run_id: str) -> None:
+        """End every container of the run that is still at work, as `stop_job` does."""
+
+    def read_logs(self, container_id: str, *, lines: int) -> str:
+        """The last lines that a container said."""
+
+    def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
+        """Wait until the job is over; ``tell`` is told its newest line now and then."""
+
+    def stop_job(self, name: str) -> None:
+        """End the job (grace period, then kill) and leave its container for reading. Repeating is harmless."""
+
+    def remove_job(self, name: str) -> None:
+        """Remove the container of a job that is over. Repeating is harmless."""
 
     def stop_services(
         self,
@@ -117,53 +174,6 @@ class Workloads(Protocol):
         were seen to be well with nothing around them but what they depend on: where they can be kept like that
         behind the gate, a later start with the gate open lets them out as they run. ``gate.impossible``.
         """
-
-    def check_gate(self, project: FrozenProject, services: Sequence[str]) -> None:
-        """Raise ``gate.impossible`` if these services cannot be kept from their users. Changes nothing."""
-
-    def find_private_url(self, project: FrozenProject, url: str, services: Sequence[str]) -> str | None:
-        """The address at which this host reaches, past the gate, what users reach at ``url``; always plain http.
-
-        Where a proxy in front of the services has the port of ``url``, that is their only port. None where it is
-        not clear which port ``url`` leads to. ``gate.no_address`` when its container does not run.
-        """
-
-    def start_job(
-        self,
-        project: FrozenProject,
-        name: str,
-        command: Sequence[str],
-        pin: str,
-        *,
-        run_id: str,
-        deadline: Deadline,
-    ) -> None:
-        """Start ``command`` = (service, argument …) in a one-off container of the service at ``pin``.
-
-        It is on the app's network, publishes nothing, is labelled with the run, and outlives its client.
-        ``job.exists`` when the name is taken.
-        """
-
-    def inspect_job(self, name: str) -> JobStatus | None:
-        """The engine's own verdict on a job, None if there is no such container."""
-
-    def wait_job(self, name: str, *, tell: Callable[[str], None], deadline: Deadline) -> JobStatus:
-        """Wait until the job is over; ``tell`` is told its newest line now and then."""
-
-    def stop_job(self, name: str) -> None:
-        """End the job (grace period, then kill) and leave its container for reading. Repeating is harmless."""
-
-    def end_jobs(self, run_id: str) -> None:
-        """End every container of the run that is still at work, as `stop_job` does."""
-
-    def save_job_log(self, name: str, path: Path) -> str:
-        """Write all that the job said to ``path`` (0600); returns the last 50 lines as text."""
-
-    def remove_job(self, name: str) -> None:
-        """Remove the container of a job that is over. Repeating is harmless."""
-
-    def read_logs(self, container_id: str, *, lines: int) -> str:
-        """The last lines that a container said."""
 
     def run_host_command(
         self, command: Sequence[str], *, environment: Mapping[str, str], log: Path, deadline: Deadline

@@ -21,7 +21,7 @@ from orchestrator.core.ports.probe import Probe
 from orchestrator.core.ports.recovery import Recovery, ServiceShell
 from orchestrator.core.ports.release_finder import ReleaseFinder
 from orchestrator.core.ports.releases import ReleaseFeed
-from orchestrator.core.ports.workloads import Workloads
+from orchestrator.core.ports.workloads import Containers, Workloads
 from orchestrator.journal.journal import Journal
 
 Touch = Literal["look", "effect"]
@@ -99,13 +99,18 @@ DOORS: Mapping[str, Door] = {
         Door("feed", ReleaseFeed, _words("list_releases")),
         Door("notifier", Notifier, effects=_words("send")),
         Door("metrics", MetricsFile, _words("read"), _words("write")),
-        Door("stages", trial.Stages, _words("list_remnants"), _words("open remove_all"), {"open": "stage"}),
+        Door("stages", trial.Trials, _words("list_remnants"), _words("open remove_all"), {"open": "stage"}),
         Door(
             "stage",
-            trial.Stage,
-            _words("disk_usage inspect_services reaches get limits inspect_job"),
-            _words("start_services stop_services start_job save_log"),
-            {"stores": "stage.database"},
+            trial.Trial,
+            _words("disk_usage reaches get limits"),
+            leads_to={"stores": "stage.database", "containers": "stage.containers"},
+        ),
+        Door(
+            "stage.containers",
+            Containers,
+            _words("inspect_services inspect_job"),
+            _words("start_services stop_services start_job save_job_log"),
         ),
         Door("stage.database", Database, _DATABASE_LOOKS, _DATABASE_EFFECTS),
         Door(

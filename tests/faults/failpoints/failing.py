@@ -27,6 +27,7 @@ ERRORS: Mapping[str, OrchestratorError] = {
     "images": PlatformError("image.unreachable", "The registry does not answer."),
     "stages": PlatformError("engine.unreachable", "The engine does not answer."),
     "stage": PlatformError("engine.unreachable", "The engine does not answer."),
+    "stage.containers": PlatformError("engine.unreachable", "The engine does not answer."),
     "stage.database": DatabaseError("database.unreachable", "The scratch server does not answer."),
     "database": DatabaseError("database.unreachable", "The database server does not answer."),
     "backups": BackupError("backup.not_writable", "The disk of the backups answers with an error."),

@@ -42,7 +42,8 @@ def _protocols_of(module: ModuleType) -> set[type]:
 
 
 def members_of(protocol: type) -> set[str]:
-    return {name for name in vars(protocol) if not name.startswith("_")}
+    protocols = [each for each in protocol.__mro__ if getattr(each, "_is_protocol", False)]
+    return {name for each in protocols or [protocol] for name in vars(each) if not name.startswith("_")}
 
 
 class Standing:

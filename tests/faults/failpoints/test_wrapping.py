@@ -57,7 +57,7 @@ def test_what_a_stage_does_has_points_of_its_own(tmp_path: Path) -> None:
     bench, points = Bench(tmp_path), Recording()
     run_wrapped(bench, points, "v1.1.0")
     names = {point.name for point in points.points}
-    assert {"stages.open.before", "stage.start_job.after", "stage.database.restore.before"} <= names
+    assert {"stages.open.before", "stage.containers.start_job.after", "stage.database.restore.before"} <= names
 
 
 def test_an_effect_that_fails_has_a_point_behind_it_too(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def wrap(world: Ports, points: Failpoints) -> Ports:
         probe=wrap_port("probe", world.probe, points),
         operator=wrap_port("operator", world.operator, points),
         finder=_wrap_finder(world.finder, points),
-        stages=wrap_port("stages", world.stages, points) if world.stages else None,
+        trials=wrap_port("stages", world.trials, points) if world.trials else None,
         notifier=wrap_port("notifier", world.notifier, points) if world.notifier else None,
         metrics=wrap_port("metrics", world.metrics, points) if world.metrics else None,
     )
@@ -124,7 +124,10 @@ class _Wrapped:
         if name in self._door.attributes:
             return getattr(self._port, name)
         if leads_to is not None and not callable(getattr(self._door.protocol, name)):
-            return tuple(wrap_store(leads_to, store, self._points) for store in getattr(self._port, name))
+            found = getattr(self._port, name)
+            if isinstance(found, tuple):
+                return tuple(wrap_store(leads_to, store, self._points) for store in found)
+            return wrap_port(leads_to, found, self._points)
         touch = self._door.touch(name)
         method = getattr(self._port, name)
 
