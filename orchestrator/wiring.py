@@ -37,7 +37,7 @@ from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.adapters.releases.file import FileFeed
 from orchestrator.adapters.releases.github import GitHubFeed
 from orchestrator.adapters.releases.oci_tags import RegistryFeed
-from orchestrator.adapters.releases.redacted_feed import MaskedFeed
+from orchestrator.adapters.releases.redacted_feed import RedactedFeed
 from orchestrator.checker.explanation import require_safe
 from orchestrator.checker.findings import check_plan
 from orchestrator.core.deadline import Interruption
@@ -275,7 +275,7 @@ def _notifier(plan: Plan) -> AppriseNotifier | None:
 
 def build_feed(plan: Plan, limits: Limits = DEFAULT_LIMITS) -> ReleaseFeed:
     """Where the plan says that releases are announced."""
-    return MaskedFeed(_build_feed(plan, limits), PROCESS_MASK)
+    return RedactedFeed(_build_feed(plan, limits), PROCESS_MASK)
 
 
 def _build_feed(plan: Plan, limits: Limits) -> ReleaseFeed:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.core.state_kind import Kinds
 from orchestrator.journal.journal import Record
-from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_move
+from orchestrator.machine.resume import ATTEMPTS_AT_MOST, How, Mode, changes_app, choose_action
 from orchestrator.plan.schema import Plan, StateSpec
 
 _THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ class RecoveryMoves:
         spec = self.plan.states[cut.state]
         key = (spec.kind, spec.interrupted is None, cut.before is None, *cut[1:3], *cut[4:], mode)
         if key not in self._known:
-            move = choose_move(self.plan, self.kinds, self._write_journal(cut, spec), mode)
+            move = choose_action(self.plan, self.kinds, self._write_journal(cut, spec), mode)
             rule = self.kinds[self.plan.states[move.state].kind].crash_rule
             self._known[key] = (move.how, move.state == cut.state, move.outcome, not rule.app_may_be_up)
         how, here, outcome, closes = self._known[key]

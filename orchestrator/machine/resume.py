@@ -60,7 +60,7 @@ class _Cut:
     before: str | None
 
 
-def choose_move(plan: Plan, kinds: Kinds, records: Sequence[Record], mode: Mode) -> ResumeAction:
+def choose_action(plan: Plan, kinds: Kinds, records: Sequence[Record], mode: Mode) -> ResumeAction:
     """Choose the next move of a run whose journal ends with ``records``."""
     if not any(record.record == "opened" for record in records):
         found = "It was cut off while it was being opened."

@@ -20,7 +20,7 @@ from orchestrator.machine.resume import (
     How,
     Mode,
     ResumeAction,
-    choose_move,
+    choose_action,
     count_attempts,
     count_transitions,
     is_touched,
@@ -66,7 +66,7 @@ class Takeover:
             if run is None:
                 return None
             records = journal.records(run.id)
-            move = choose_move(self.plan, self.kinds, records, mode)
+            move = choose_action(self.plan, self.kinds, records, mode)
             announce(run, move)
             for text in note_edits(journal, run.id, self.plan, self.ports):
                 warn(text)

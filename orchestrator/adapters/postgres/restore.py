@@ -9,12 +9,12 @@ from typing import NoReturn
 
 from orchestrator.adapters.docker.container_exec import ExecResult
 from orchestrator.adapters.postgres import dump_routes as routes
-from orchestrator.adapters.postgres import programs, stand_ins
+from orchestrator.adapters.postgres import programs, restore_roles
 from orchestrator.adapters.postgres.dump_pieces import Entry, Piece, split_dump
 from orchestrator.adapters.postgres.dump_routes import Route
 from orchestrator.adapters.postgres.psql import Psql, find_reason
+from orchestrator.adapters.postgres.restore_roles import Credentials, RestoreRole
 from orchestrator.adapters.postgres.sql import quote_name
-from orchestrator.adapters.postgres.stand_ins import Credentials, StandIn
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError, StateError
 from orchestrator.core.log import warn
@@ -30,7 +30,7 @@ _QUIET = ("-o", "/dev/null")
 class _Actor:
     """Who runs some neighbouring statements; the superuser where there is no ``one``."""
 
-    one: StandIn | None = None
+    one: RestoreRole | None = None
     phase: str = ""
     schema: str | None = None
 
@@ -49,8 +49,8 @@ class Restoring:
         self._proven = proven
         self._deadline = deadline
         self._credentials = Credentials()
-        self._stand_ins: dict[str, StandIn] = {}
-        self._loader: StandIn | None = None
+        self._owners: dict[str, RestoreRole] = {}
+        self._loader: RestoreRole | None = None
         self._settings: dict[bytes, bytes] = {}
         self._served: Entry | None = None
         self._put_off: dict[Route, list[Piece]] = {route: [] for route in (Route.RIGHTS, Route.LATER, Route.LAST)}
@@ -72,7 +72,7 @@ class Restoring:
         if self._refreshes:
             self._finish(rights)
             self._refresh()
-        handing_over = [self._hand_over(one).encode() for one in self._stand_ins.values()]
+        handing_over = [self._hand_over(one).encode() for one in self._owners.values()]
         if self._loader is not None:
             handing_over.append(f"DROP OWNED BY {quote_name(self._loader.role)};".encode())
         later, last = self._collect(Route.LATER), self._collect(Route.LAST)
@@ -80,7 +80,7 @@ class Restoring:
 
     def remove_roles(self) -> None:
         """Drop the roles again; what fails is logged. Only once nothing in the server is theirs any more."""
-        roles = [one.role for one in (*self._stand_ins.values(), self._loader) if one is not None]
+        roles = [one.role for one in (*self._owners.values(), self._loader) if one is not None]
         self._drop(roles)
 
     # --- who runs what
@@ -137,47 +137,47 @@ class Restoring:
         name = routes.find_extension(statement)
         if name is None:
             return False
-        trusted = self._ask(stand_ins.build_is_trusted(name), self._psql.maintenance())
-        return trusted == "t" or self._ask(stand_ins.build_has_extension(name), self._psql.account()[1]) == "t"
+        trusted = self._ask(restore_roles.build_is_trusted(name), self._psql.maintenance())
+        return trusted == "t" or self._ask(restore_roles.build_has_extension(name), self._psql.account()[1]) == "t"
 
     def _has_plain_keys(self) -> bool:
         if self._plain_keys is None:
-            self._plain_keys = self._ask(stand_ins.build_only_plain_keys(), self._name) == "t"
+            self._plain_keys = self._ask(restore_roles.build_only_plain_keys(), self._name) == "t"
         return self._plain_keys
 
     # --- stand-ins
 
-    def _find(self, owner: str | None) -> StandIn:
+    def _find(self, owner: str | None) -> RestoreRole:
         name = self._owner if owner is None or owner in _OF_THE_DATABASE else owner
-        if name not in self._stand_ins:
-            mighty = self._ask(stand_ins.build_find_owner(name), self._psql.maintenance())
+        if name not in self._owners:
+            mighty = self._ask(restore_roles.build_find_owner(name), self._psql.maintenance())
             if not mighty:
                 raise _failed(f'role "{name}" does not exist')
-            role = f"{self._credentials.prefix}{len(self._stand_ins)}"
+            role = f"{self._credentials.prefix}{len(self._owners)}"
             self._create(role)
-            self._stand_ins[name] = StandIn(role, name, mighty == "t")
-        return self._stand_ins[name]
+            self._owners[name] = RestoreRole(role, name, mighty == "t")
+        return self._owners[name]
 
-    def _find_loader(self, one: StandIn, phase: str) -> StandIn:
+    def _find_loader(self, one: RestoreRole, phase: str) -> RestoreRole:
         if not (one.mighty and phase == "rows"):
             return one
         if self._loader is None:
             role = f"{self._credentials.prefix}rows"
             self._create(role)
-            self._loader = StandIn(role, "", mighty=False)
+            self._loader = RestoreRole(role, "", mighty=False)
         return self._loader
 
     def _create(self, role: str) -> None:
         statement = self._credentials.build_role(role)
         self._run_as_superuser([statement.encode()], self._psql.maintenance())
 
-    def _hand_over(self, one: StandIn) -> str:
+    def _hand_over(self, one: RestoreRole) -> str:
         foreign = one.mighty and not self._proven
-        return stand_ins.build_handing_over(one, self._owner if foreign else one.owner)
+        return restore_roles.build_handing_over(one, self._owner if foreign else one.owner)
 
     # A role that still owns something, in the database of a restore that was cut off, stays until that is dropped.
     def _remove_left(self) -> None:
-        found = self._ask(stand_ins.build_find_left(self._credentials.prefix), self._psql.maintenance())
+        found = self._ask(restore_roles.build_find_left(self._credentials.prefix), self._psql.maintenance())
         self._drop(found.splitlines())
 
     def _drop(self, roles: Iterable[str]) -> None:
@@ -194,13 +194,13 @@ class Restoring:
             self._run_as_superuser([_FOR_EVERYBODY, *self._table_settings(), *parts], self._name)
             return
         loader = self._find_loader(actor.one, actor.phase)
-        preparation = stand_ins.build_preparation(actor.one, loader, phase=actor.phase, schema=actor.schema)
+        preparation = restore_roles.build_preparation(actor.one, loader, phase=actor.phase, schema=actor.schema)
         self._ask(preparation, self._name)
         self._run_as(loader, itertools.chain(list(self._settings.values()), parts))
 
     def _refresh(self) -> None:
         for one in {self._find(piece.entry.owner) for piece in self._refreshes}:
-            self._ask(stand_ins.build_reading(one), self._name)
+            self._ask(restore_roles.build_reading(one), self._name)
         for owner, pieces in itertools.groupby(self._refreshes, key=lambda piece: piece.entry.owner):
             self._run_as(self._find(owner), [*self._settings.values(), *(piece.text for piece in pieces)])
 
@@ -212,7 +212,7 @@ class Restoring:
         names = (b"SET default_tablespace", b"SET default_table_access_method")
         return [self._settings[name] for name in names if name in self._settings]
 
-    def _run_as(self, one: StandIn, parts: Iterable[bytes]) -> None:
+    def _run_as(self, one: RestoreRole, parts: Iterable[bytes]) -> None:
         argv = programs.build_psql(one.role, self._name, *_QUIET)
         environment = {**self._credentials.environment(self._psql.application), **self._psql.place}
         stdin = itertools.chain(self._psql.lock_out_commands(), parts)

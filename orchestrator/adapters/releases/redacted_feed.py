@@ -13,7 +13,7 @@ NOTES_AT_MOST = 64 * 1024
 
 
 @dataclass(frozen=True)
-class MaskedFeed:
+class RedactedFeed:
     """Redacts another feed; notes go to a terminal, a page and the journal, none of which may show a secret."""
 
     feed: ReleaseFeed

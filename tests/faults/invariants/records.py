@@ -11,7 +11,7 @@ from orchestrator.core.facts import Committed
 from orchestrator.core.state_kind import CrashRule
 from orchestrator.journal.journal import Record
 from orchestrator.machine.machine import Machine
-from orchestrator.machine.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, ResumeAction, choose_move
+from orchestrator.machine.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, ResumeAction, choose_action
 from tests.faults.invariants.evidence import Evidence
 
 TRANSITIONS_AT_MOST = 64
@@ -92,13 +92,13 @@ def _brings_data_back(case: Evidence, record: Record) -> bool:
 
 
 def _find_other_move(case: Evidence, record: Record, before: tuple[Record, ...]) -> Iterator[str]:
-    move = choose_move(case.plan, case.kinds, before, Mode(record.payload["mode"]))
+    move = choose_action(case.plan, case.kinds, before, Mode(record.payload["mode"]))
     if (move.how, move.state) != (How(record.payload["how"]), record.state):
         yield f"it was resumed with {record.payload['how']} in {record.state}, now it is {move.how} in {move.state}"
 
 
 def _find_other_decision(case: Evidence, prefix: tuple[Record, ...], travelled: tuple[Record, ...]) -> Iterator[str]:
     for mode in Mode:
-        move: ResumeAction = choose_move(case.plan, case.kinds, prefix, mode)
-        if choose_move(case.plan, case.kinds, travelled, mode) != move:
+        move: ResumeAction = choose_action(case.plan, case.kinds, prefix, mode)
+        if choose_action(case.plan, case.kinds, travelled, mode) != move:
             yield f"behind {len(prefix)} records {mode} is not always {move}"

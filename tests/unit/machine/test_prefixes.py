@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.journal.journal import Journal, Record
-from orchestrator.machine.resume import How, Mode, ResumeAction, choose_move
+from orchestrator.machine.resume import How, Mode, ResumeAction, choose_action
 from orchestrator.plan.schema import Plan
 from states.registry import KINDS
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench
@@ -75,7 +75,7 @@ def test_next_move_from_any_prefix_is_safe(story: tuple[Plan, tuple[Record, ...]
     plan, records = story
     for number in range(len(records) + 1):
         prefix = records[:number]
-        move = choose_move(plan, KINDS, prefix, mode)
+        move = choose_action(plan, KINDS, prefix, mode)
         last = f"{prefix[-1].record} {prefix[-1].state}" if prefix else "nothing"
         assert find_destination(plan, move) <= find_allowed(prefix), f"behind {last}: {move}"
 
@@ -85,5 +85,5 @@ def test_from_any_prefix_it_does_not_go_on_for_ever(story: tuple[Plan, tuple[Rec
     plan, records = story
     for number in range(1, len(records) + 1):
         again = [Record(0, records[0].at, "resumed", "", {}) for _ in range(5)]
-        move = choose_move(plan, KINDS, [*records[:number], *again], mode)
+        move = choose_action(plan, KINDS, [*records[:number], *again], mode)
         assert move.how in (How.ABANDON, How.GIVE_UP) or move.state in plan.ends

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orchestrator.adapters.compose.env_file import read_environment
 from orchestrator.adapters.http.rate_limit import read_retry_at
 from orchestrator.adapters.releases.file import read_release
-from orchestrator.adapters.releases.redacted_feed import NOTES_AT_MOST, MaskedFeed
+from orchestrator.adapters.releases.redacted_feed import NOTES_AT_MOST, RedactedFeed
 from orchestrator.core.model.releases import Release
 from orchestrator.redaction.redactor import Redactor
 from orchestrator.redaction.secret_detection import find_inner, find_secrets, is_secret
@@ -116,13 +116,13 @@ def test_notes_are_masked_before_they_are_cut() -> None:
             notes = "x" * (NOTES_AT_MOST - 4) + " hunter2-hunter2 and more\n" * 3
             return (Release(version="v1.0.0", notes=notes),)
 
-    (release,) = MaskedFeed(Feed(), Redactor(["hunter2-hunter2"])).list_releases()
+    (release,) = RedactedFeed(Feed(), Redactor(["hunter2-hunter2"])).list_releases()
     assert "hunt" not in release.notes
     assert len(release.notes) <= NOTES_AT_MOST + 10
 
 
 PROGRAM = """
-    from orchestrator.adapters.releases.redacted_feed import MaskedFeed
+    from orchestrator.adapters.releases.redacted_feed import RedactedFeed
     from orchestrator.cli.signals import signals
     from orchestrator.core.deadline import Interruption
     from orchestrator.redaction.terminal_text import sanitize
@@ -138,7 +138,7 @@ PROGRAM = """
     with signals(Interruption(), False, lambda text: None):
         print("ready", flush=True)
         while True:
-            for release in MaskedFeed(Feed(), PROCESS_MASK).list_releases():
+            for release in RedactedFeed(Feed(), PROCESS_MASK).list_releases():
                 sanitize(release.notes)
 """
 

@@ -14,7 +14,7 @@ from orchestrator.adapters.compose.project import ComposeProject
 from orchestrator.adapters.docker.engine import DockerEngine
 from orchestrator.adapters.docker.exec_program import _ERRORS_KEPT_BYTES, _tell
 from orchestrator.adapters.host.system_clock import SystemClock
-from orchestrator.adapters.releases.redacted_feed import MaskedFeed
+from orchestrator.adapters.releases.redacted_feed import RedactedFeed
 from orchestrator.cli.boundary import boundary
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import MigrationError, PlatformError
@@ -69,7 +69,7 @@ def test_release_notes_are_redacted() -> None:
         def list_releases(self) -> tuple[Release, ...]:
             return (Release(version="v1.0.0", notes=f"password={CANARY}\n### What's new"),)
 
-    (release,) = MaskedFeed(Feed(), Redactor()).list_releases()
+    (release,) = RedactedFeed(Feed(), Redactor()).list_releases()
     assert release.notes == "password=***\n### What's new"
 
 

@@ -15,7 +15,14 @@ from orchestrator.core.errors import CommandError
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.state_kind import Result, StateContext, StateKind
 from orchestrator.journal.journal import Journal, Record
-from orchestrator.machine.resume import ATTEMPTS_AT_MOST, RESUMPTIONS_AT_MOST, How, Mode, choose_move, limit_transitions
+from orchestrator.machine.resume import (
+    ATTEMPTS_AT_MOST,
+    RESUMPTIONS_AT_MOST,
+    How,
+    Mode,
+    choose_action,
+    limit_transitions,
+)
 from orchestrator.run.recovery import Takeover
 from states.registry import KINDS
 from tests.tools.bench import BACK, FORWARD, WITHOUT_REHEARSAL, Bench, serving_version
@@ -140,7 +147,7 @@ def test_transitions_are_counted_over_all_that_a_run_was_taken_up(tmp_path: Path
     records = read_records(bench)[:-1]
     left = next(record for record in records if record.record == "left")
     many = [*records, *[left] * limit_transitions(bench.plan), records[-1]]
-    assert choose_move(bench.plan, KINDS, many, Mode.RECOVER).how is How.GIVE_UP
+    assert choose_action(bench.plan, KINDS, many, Mode.RECOVER).how is How.GIVE_UP
 
 
 @pytest.mark.parametrize("jump", JUMPS_S)

@@ -26,7 +26,7 @@ PROGRAM = """
     import sys
     import orchestrator.cli, orchestrator.wiring, webapi.app
     from orchestrator.adapters.releases.github import GitHubFeed
-    from orchestrator.adapters.releases.redacted_feed import MaskedFeed
+    from orchestrator.adapters.releases.redacted_feed import RedactedFeed
     from orchestrator.adapters.releases.oci_tags import RegistryFeed
     from orchestrator.adapters.host.system_clock import SystemClock
     from orchestrator.core.errors import ReleaseError
@@ -39,7 +39,7 @@ PROGRAM = """
     kind, address = sys.argv[1:]
     PROCESS_MASK.register(f"hunter2-{number}" for number in range(20))
     bare = GitHubFeed("org/app", f"http://{address}") if kind == "github" else RegistryFeed(f"{address}/org/app")
-    feed = MaskedFeed(bare, PROCESS_MASK)
+    feed = RedactedFeed(bare, PROCESS_MASK)
     for _ in range(2):  # the second time it remembers the first
         try:
             found = feed.list_releases()

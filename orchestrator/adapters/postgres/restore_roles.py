@@ -26,7 +26,7 @@ _SYSTEM = "nspname !~ '^pg_' AND nspname <> 'information_schema'"
 
 
 @dataclass(frozen=True)
-class StandIn:
+class RestoreRole:
     """One role; ``owner`` is whose place it takes, ``mighty`` whether that is a superuser."""
 
     role: str
@@ -71,7 +71,7 @@ def build_has_extension(extension: str) -> str:
     return f"SELECT EXISTS (SELECT FROM pg_extension WHERE extname = {quote_text(extension)});"
 
 
-def build_preparation(one: StandIn, loader: StandIn, *, phase: str, schema: str | None) -> str:
+def build_preparation(one: RestoreRole, loader: RestoreRole, *, phase: str, schema: str | None) -> str:
     """Statements, each made by a question, that let ``loader`` do its part of the work of ``one`` and no more.
 
     It sees every schema; it makes things in one at a time, and never while rows are loaded. Rows of a superuser are
@@ -110,7 +110,7 @@ WHERE c.relkind IN ('r', 'p') AND {_SYSTEM} AND NOT has_table_privilege({role}, 
     return "\n\\gexec\n".join((*questions, ""))
 
 
-def build_reading(one: StandIn) -> str:
+def build_reading(one: RestoreRole) -> str:
     """Lets it read what its owner may read, for what is filled from other tables."""
     if not one.mighty:
         return f"GRANT {quote_name(one.owner)} TO {quote_name(one.role)};"
@@ -122,7 +122,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {_SYSTEM}
 """
 
 
-def build_handing_over(one: StandIn, owner: str) -> str:
+def build_handing_over(one: RestoreRole, owner: str) -> str:
     """Gives all that a stand-in has made to its owner, and takes every right from it."""
     role = quote_name(one.role)
     return f"REASSIGN OWNED BY {role} TO {quote_name(owner)};\nDROP OWNED BY {role};"
