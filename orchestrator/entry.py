@@ -1,7 +1,5 @@
 """Where the program begins: as root, without what the caller's environment would have Python load from elsewhere."""
 
-from __future__ import annotations
-
 import os
 import resource
 import sys

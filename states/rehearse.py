@@ -1,7 +1,5 @@
 """rehearse: the upgrade on a copy of the data, while the old version serves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pydantic import Field

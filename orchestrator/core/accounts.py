@@ -1,7 +1,5 @@
 """Look up users and groups of this host: their names, and the other members of a group or an access list."""
 
-from __future__ import annotations
-
 import errno
 import grp
 import os

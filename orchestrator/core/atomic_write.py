@@ -1,7 +1,5 @@
 """Replace files as a whole and durably: no reader ever sees half of one."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Categories of errors, by which callers decide whether to wait, to try again or to turn back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 

@@ -25,8 +25,6 @@ One root, one sentence each for *what happened*, *what it means for the app* and
 Adapters translate foreign errors into these ``from`` their cause. Codes are stable: scripts may rely on them.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from orchestrator.core.error_categories import Category, find_category

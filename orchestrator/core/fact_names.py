@@ -1,7 +1,5 @@
 """Find names in the facts of a run: versions, images, databases, roles, services, files. They are no secrets. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from orchestrator.core.facts import Facts

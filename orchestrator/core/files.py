@@ -4,8 +4,6 @@ Only a regular file is opened, and opening it never waits: a named pipe without 
 for ever, and merely opening a device can have an effect. A file system that hangs, as NFS can, is out of reach.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

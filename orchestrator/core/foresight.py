@@ -1,7 +1,5 @@
 """Values of the checks that look ahead, before anything is touched."""
 
-from __future__ import annotations
-
 from orchestrator.core.model.base import FrozenModel
 
 

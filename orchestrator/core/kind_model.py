@@ -4,8 +4,6 @@ A kind declares it in its own module; ``orchestrator.checker.model`` defines the
 kind is a row of steps: it may fail, run out of time or be killed before the first, between any two, and after the last.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum, auto
 

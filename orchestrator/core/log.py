@@ -1,7 +1,5 @@
 """Log warnings without waiting. structlog costs a third of the start-up time: the first line imports it."""
 
-from __future__ import annotations
-
 import sys
 
 from orchestrator.redaction.redactor import PROCESS_MASK

@@ -3,8 +3,6 @@
 Only failures of the release itself are remembered against it. A new code gets its line here; a test compares.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 

@@ -9,8 +9,6 @@ the runner journals, counts time and moves on. Four calls, in this order:
 ``observe``   asks the world, not memory, whether they are made
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

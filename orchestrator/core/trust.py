@@ -7,8 +7,6 @@ of them, and nobody else can write any of these. Two things are ordinary and rig
 sticky bit keeps its entries from being renamed by others, and a group that has nobody else in it.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shlex

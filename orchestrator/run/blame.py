@@ -4,8 +4,6 @@ A migration or a health check fails, too, when the disk is full or the server it
 seen to be wrong around the release is not held against it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from orchestrator.core.errors import StateError

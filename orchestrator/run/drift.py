@@ -1,7 +1,5 @@
 """Tell files that were edited while a run is at work or was cut off: the run follows the frozen ones."""
 
-from __future__ import annotations
-
 import hashlib
 
 from orchestrator.core.errors import PlatformError, StateError

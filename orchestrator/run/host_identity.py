@@ -1,7 +1,5 @@
 """Where a run works: what is done on another engine or on another database server is done to somebody else's app."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from orchestrator.core.errors import StateError, UnfinishedRunError

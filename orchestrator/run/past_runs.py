@@ -1,7 +1,5 @@
 """Looking at what earlier runs have left, and letting go of it on request; never the way of an upgrade."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field

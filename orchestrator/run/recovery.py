@@ -1,7 +1,5 @@
 """Taking up a run that was cut off: what it left at work ends first, then it goes on from where the journal ends."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Rows of the ledger for what a state is about to make."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from orchestrator.core.errors import InvariantError

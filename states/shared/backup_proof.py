@@ -1,7 +1,5 @@
 """How backups of a store are made and proven; used by every kind that makes or brings back one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path

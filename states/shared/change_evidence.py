@@ -1,7 +1,5 @@
 """What was written since a store was locked, as far as it is proven."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from orchestrator.core.model.stores import Changes, ChangeToken

@@ -1,7 +1,5 @@
 """The way back of one store: what an earlier attempt has done already, where the data come from, and the exchange."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass

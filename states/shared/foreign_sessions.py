@@ -1,7 +1,5 @@
 """Who else is connected to the database, each named as an operator knows it: by service and container."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Used by `health` and `commit` for the new version, by `rollback` for the old one
 so that all are held to one standard.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

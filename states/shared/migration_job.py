@@ -1,7 +1,5 @@
 """The container of a run's migration: its name, its log, and its removal once it is over."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 They change nothing. What is not as needed is raised as a `StateError` that says what to do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Asking a version for its health where its users do not reach it yet."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Whose a failed rehearsal is: the release's, or that of the surroundings in which it was tried."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

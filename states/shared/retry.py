@@ -1,7 +1,5 @@
 """An engine, a server or a registry that is away for a moment: what may be repeated is repeated when it is back."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar

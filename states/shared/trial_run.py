@@ -1,7 +1,5 @@
 """What is done on a stage: a watch over what it uses, versions tried on it, and the end of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The lock around the data: from `stop` on nobody reaches them but the tool of the state that is at work."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial

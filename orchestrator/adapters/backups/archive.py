@@ -1,7 +1,5 @@
 """Keep a folder of backups: gzip files that ``zcat`` reads, visible under their names only when whole."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Write a dump into a gzip file and read it again, at the speed of a disk."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The door to other processes: Compose's command lines as lists, and the one class that runs such lists."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

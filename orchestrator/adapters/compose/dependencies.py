@@ -5,8 +5,6 @@ Compose hashes ``depends_on`` into a container's label, and ``--no-deps`` takes 
 drifted and runs again one that has completed, so it is left out only where neither can happen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.adapters.docker.engine import DockerEngine

@@ -4,8 +4,6 @@ The syntax is that of Compose: ``export``, quotes (also over several lines), tra
 assignments of one name the last one counts.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What Compose says as it ends, made into errors; pure."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

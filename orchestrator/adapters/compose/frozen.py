@@ -1,7 +1,5 @@
 """The template of a frozen project, read only if it is what was frozen."""
 
-from __future__ import annotations
-
 import hashlib
 
 from orchestrator.core.errors import PlatformError

@@ -4,8 +4,6 @@ In a network of their own they have what they depend on, as on the stage of a re
 in a rendering would need more than names to be put back afterwards, or tells proxies of it, rules that out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ The network stays when the gate is open, with what the services depend on in it:
 lead through it, and would break. A later start of another kind removes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 

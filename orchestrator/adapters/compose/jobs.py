@@ -1,7 +1,5 @@
 """One-off containers of a project: started by Compose, judged by the engine, touched only if a run's own."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress

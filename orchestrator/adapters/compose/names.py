@@ -1,7 +1,5 @@
 """What services, images, databases, roles, volumes, files and commands of an app are called: never to be masked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath

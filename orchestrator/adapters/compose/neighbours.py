@@ -1,7 +1,5 @@
 """Who can be connected to a service's container: the containers around it, each as its operator knows it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The version variable in the project's ``.env``, with errors for its operator."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from orchestrator.adapters.compose.env_file import find_variable, read_text, replace_variable, write_text

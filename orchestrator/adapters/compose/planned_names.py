@@ -1,7 +1,5 @@
 """What a plan names in a project, looked up before anything is touched: services, images of jobs, programs."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence

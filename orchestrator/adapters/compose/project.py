@@ -1,7 +1,5 @@
 """A Compose project in a folder, as `orchestrator.core.ports.workloads.Workloads`."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress

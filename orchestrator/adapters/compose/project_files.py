@@ -4,8 +4,6 @@ Compose does not say which files it has read, so a file counts as one of them wh
 kept of a file is a hash, and nothing of what is in it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

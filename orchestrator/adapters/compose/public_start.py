@@ -1,7 +1,5 @@
 """Bringing services up where their users reach them, so that the operator's own next `up` finds nothing to do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ led to meanwhile gets a name of ours, so that no pruning takes it. Where a diges
 the tag does, and failing that the id.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

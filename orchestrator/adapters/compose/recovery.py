@@ -1,7 +1,5 @@
 """Commands of Compose and its engine that an operator pastes: the old version back, or the new one on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 

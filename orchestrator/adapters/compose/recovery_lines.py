@@ -1,7 +1,5 @@
 """Lines for a shell, for one project: quoted, and each of them to be pasted again without harm."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 

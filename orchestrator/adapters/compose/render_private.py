@@ -4,8 +4,6 @@ Users, and the proxies that work for them, reach a container by a published port
 proxy looks for, and inside a network by its names: of the service, of the container, of the host in it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

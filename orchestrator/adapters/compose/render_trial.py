@@ -5,8 +5,6 @@ its one network leads nowhere, its volumes are its own, folders of the host are 
 it out (sockets, devices, namespaces and ports of the host) is left out.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Any compose project: services are known by the plan's names, the version by the plan's variable.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 What cannot be read holds none for all we know: nothing here raises.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re

@@ -3,8 +3,6 @@
 What is only mounted into a container is not among them: its owner is often a user of that container.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Reading a folder of the host harms nobody, but sockets and pipes in it work however it is mounted, so they are covered.
 """
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

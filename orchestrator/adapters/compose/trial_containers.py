@@ -1,7 +1,5 @@
 """Containers of a stage: a project of its own, rendered from the frozen one, as the port `Containers`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

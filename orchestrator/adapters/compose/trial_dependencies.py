@@ -3,8 +3,6 @@
 A cache that stands in a variable only (``redis://cache:6379``) is as much needed as one that is depended on.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The engine itself looks, in a container without a network: it may be on another 
 may not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 

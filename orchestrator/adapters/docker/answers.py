@@ -1,7 +1,5 @@
 """What the engine answers, read as a document."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError

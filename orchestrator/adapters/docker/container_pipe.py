@@ -7,8 +7,6 @@ a container) there is no such pipe.
 Nothing runs with more rights than before: the program is the engine's exec as ever, and the pipe is its user's alone.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Which engine the environment means: held for as long as the process lives, and reached where nobody can listen in."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress

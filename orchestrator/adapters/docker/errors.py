@@ -1,7 +1,5 @@
 """What the engine answers when it does not do what it was asked for, made into errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus

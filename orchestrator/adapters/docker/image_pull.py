@@ -1,7 +1,5 @@
 """What a pull says, made into one progress and one verdict; pure."""
 
-from __future__ import annotations
-
 from orchestrator.adapters.docker.models import PullEvent
 from orchestrator.core.errors import PlatformError
 from orchestrator.core.model.progress import Progress

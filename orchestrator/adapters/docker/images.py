@@ -1,7 +1,5 @@
 """Images of the engine, and registries as the engine sees them: its proxies, its user's credentials."""
 
-from __future__ import annotations
-
 from orchestrator.adapters.docker.engine import DockerEngine
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import InvariantError, PlatformError

@@ -1,7 +1,5 @@
 """The parts that we read of what the engine answers, named as in the Engine API."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 

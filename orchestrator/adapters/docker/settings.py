@@ -1,7 +1,5 @@
 """The settings of containers and images as the engine answers them; what is null there has its default here."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whose files a database's are, read from what the engine says of mounts; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath

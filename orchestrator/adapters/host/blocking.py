@@ -1,7 +1,5 @@
 """Run blocking calls that know no time limit aside, so that a deadline or a signal can leave them."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator

@@ -4,8 +4,6 @@ Docker runs programs from its plugin folder, and Compose is one of them. So a fo
 is as bad as a plan that another user can write.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Write the file that node_exporter's textfile collector reads."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

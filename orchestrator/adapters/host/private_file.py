@@ -1,7 +1,5 @@
 """Write private files of a run, with errors for the operator."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from orchestrator.core.atomic_write import write_atomically

@@ -1,7 +1,5 @@
 """Judge addresses: where they lead, and whether a secret may go there."""
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ An app that answers to its own host name only, or that builds links from it, is 
 front of it would ask. ``X-Forwarded-For`` is left out: an app that trusts no proxy refuses a request that has it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Bound the cost of one question to a server, with all its pages, redirects, retries and logins."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 

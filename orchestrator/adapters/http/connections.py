@@ -1,7 +1,5 @@
 """Keep the connections of one question: each address is judged before the connection, all of them end with its time."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from contextlib import suppress

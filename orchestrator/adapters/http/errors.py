@@ -1,7 +1,5 @@
 """Build the errors of requests, in words for an operator; no text of a server is in them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit

@@ -4,8 +4,6 @@ A document that cannot be read is a `DocumentError`. Valid JSON of another shape
 reads it.
 """
 
-from __future__ import annotations
-
 import json
 from typing import NoReturn
 

@@ -1,7 +1,5 @@
 """Probe the app over HTTP from outside."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Read when a server that limits requests may be asked again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime

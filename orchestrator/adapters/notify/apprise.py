@@ -3,8 +3,6 @@
 No address and no part of one appears in the report of a failure.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Mapping

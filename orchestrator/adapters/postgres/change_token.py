@@ -5,8 +5,6 @@ made a version of a catalog's entry. What its settings can switch off, the stati
 """
 
 # ruff: noqa: S608 - every value in a statement goes through quote_text
-from __future__ import annotations
-
 from orchestrator.adapters.postgres.sql import SERVER_BEGAN, foreign_sessions, quote_name, quote_text
 
 _FIRST_USER_OID = 16384

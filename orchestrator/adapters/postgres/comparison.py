@@ -1,7 +1,5 @@
 """Compares what two databases are, apart from what is in their rows. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from orchestrator.adapters.postgres.model import DatabaseProperties, Inventory, PgSequence

@@ -1,7 +1,5 @@
 """One server and its databases, as `PostgresStore` needs them; the fakes of the tests stand in here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 

@@ -4,8 +4,6 @@ What a dump of `pg_dump` never has is refused: psql's own commands, comments wit
 be read by ``psql`` as something else than by us, and would be run in the container of the database.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

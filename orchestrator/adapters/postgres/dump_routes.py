@@ -4,8 +4,6 @@ By default nobody but a stand-in of its owner, who has no rights of their own. T
 else can, and none of it runs anything that the database holds: it only writes to the catalog.
 """
 
-from __future__ import annotations
-
 import re
 from enum import Enum, auto
 

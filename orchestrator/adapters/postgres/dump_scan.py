@@ -4,8 +4,6 @@ Text outside of COPY blocks is read as SQL, so that the body of a function, a co
 that looks like a COPY block or like the trailer counts for nothing.
 """
 
-from __future__ import annotations
-
 import re
 
 TRAILER = b"-- PostgreSQL database dump complete"

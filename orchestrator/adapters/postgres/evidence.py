@@ -1,8 +1,6 @@
 """SQL that finds out what is in a database and what was done to it; pure builders."""
 
 # ruff: noqa: S608 - every value in a statement goes through quote_text
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from orchestrator.adapters.postgres.sql import foreign_sessions, quote_name, quote_text

@@ -1,7 +1,5 @@
 """What a PostgreSQL database is besides its rows, and a moment of it. Sizes are bytes, durations are seconds."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from orchestrator.core.model.base import FrozenModel

@@ -1,7 +1,5 @@
 """What a PostgreSQL server says of a database, as obstacles to an upgrade with their cure; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict

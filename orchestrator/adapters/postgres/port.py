@@ -1,7 +1,5 @@
 """Where the server inside a container listens: its programs look at the usual place and nowhere else."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from orchestrator.adapters.docker.container_exec import ContainerExec

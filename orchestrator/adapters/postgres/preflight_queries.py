@@ -1,8 +1,6 @@
 """SQL that finds out, before anything is touched, what an upgrade would meet on the server; pure builders."""
 
 # ruff: noqa: S608 - every value in a statement goes through quote_text
-from __future__ import annotations
-
 from orchestrator.adapters.postgres.sql import quote_text
 
 _V15 = 150000

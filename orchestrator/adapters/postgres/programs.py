@@ -5,8 +5,6 @@ What a session asks for when it connects wins over what was set for a database o
 change what our words mean is asked for here. Operators and functions are found in ``pg_catalog`` alone.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -5,8 +5,6 @@ sequences and its unlogged tables are the same *and* the server's log between bo
 Where the log cannot be read, nothing is proven.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress

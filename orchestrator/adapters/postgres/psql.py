@@ -3,8 +3,6 @@
 The official image trusts whoever is inside the container, so no password is read, kept or passed.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterator, Mapping

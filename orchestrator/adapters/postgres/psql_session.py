@@ -1,7 +1,5 @@
 """One ``psql`` that stays: a question costs a round trip, and not the start of a program in a container."""
 
-from __future__ import annotations
-
 import secrets
 import threading
 import time

@@ -1,7 +1,5 @@
 """Loads a plain dump into an empty database, each part of it by a role that has no rights but its own."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ themselves, because who has become another role can become himself again.
 """
 
 # ruff: noqa: S608 - every value in a statement goes through quote_name or quote_text
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Roles of one server given to another, their password hashes with them: in memory only, never in a file or log."""
 
-from __future__ import annotations
-
 from orchestrator.adapters.docker.container_exec import ContainerExec
 from orchestrator.adapters.postgres import programs
 from orchestrator.adapters.postgres.psql import Psql

@@ -1,7 +1,5 @@
 """A PostgreSQL server in a container, as `orchestrator.adapters.postgres.database.Database`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NoReturn

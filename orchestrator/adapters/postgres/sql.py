@@ -1,8 +1,6 @@
 """SQL as text: pure builders, so that every statement can be read and tested without a server."""
 
 # ruff: noqa: S608 - every value in a statement goes through quote_name or quote_text
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

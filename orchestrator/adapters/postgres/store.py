@@ -1,7 +1,5 @@
 """One PostgreSQL database as `orchestrator.core.ports.data_store.DataStore`: refs are names of databases."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass

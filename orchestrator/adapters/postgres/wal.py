@@ -4,8 +4,6 @@ The server's own reader, ``pg_waldump``, prints one record a line; nothing here 
 did not log a change of a table could not recover it either.
 """
 
-from __future__ import annotations
-
 import re
 
 # Fields of a line: resource manager, transaction, then what was done and to which blocks of which relations.

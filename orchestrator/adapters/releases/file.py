@@ -1,7 +1,5 @@
 """Read releases from a JSON file, for hosts without the internet and for tests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Read releases of a repository on GitHub or GitHub Enterprise."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Read releases from the tags of their images alone (OCI distribution API)."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Read the pages of one listing in turn; a page that has not changed is not sent again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Redact the notes of releases."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from orchestrator.core.model.releases import Release

@@ -1,7 +1,5 @@
 """The folder of backups. Sizes are bytes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from orchestrator.core.model.base import FrozenModel

@@ -1,7 +1,5 @@
 """The base of every value that survives a round trip through the journal."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints

@@ -1,7 +1,5 @@
 """The scope of a state's changes."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

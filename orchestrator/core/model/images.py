@@ -1,7 +1,5 @@
 """Images and the pins that name them. Sizes are bytes."""
 
-from __future__ import annotations
-
 import re
 from typing import Self
 

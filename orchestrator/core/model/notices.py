@@ -1,7 +1,5 @@
 """Notifications for a person who is not at the terminal."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from orchestrator.core.model.base import FrozenModel

@@ -1,7 +1,5 @@
 """Progress of a state, and the question to the operator."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from orchestrator.core.model.base import FrozenModel

@@ -1,7 +1,5 @@
 """Published versions of the app. Times are aware and in UTC."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

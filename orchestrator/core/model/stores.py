@@ -1,7 +1,5 @@
 """What is known of a store: one place in which the app keeps data. Sizes are bytes, durations are seconds."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import ConfigDict, JsonValue, RootModel

@@ -1,7 +1,5 @@
 """What runs: services, one-off containers, the engine below them, and how it differs from what would be started."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from orchestrator.core.model.base import FrozenModel

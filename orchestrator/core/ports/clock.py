@@ -1,7 +1,5 @@
 """The clocks of the host."""
 
-from __future__ import annotations
-
 import threading
 from datetime import datetime
 from typing import Protocol

@@ -4,8 +4,6 @@ A plan has a list of stores, and a state treats all of them as one unit. A ``ref
 or others that lie beside them; only the adapter builds one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol

@@ -3,8 +3,6 @@
 No adapter implements it yet: a plan without a door keeps users away by the gate (`Workloads.start_services`).
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.deadline import Deadline

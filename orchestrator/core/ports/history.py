@@ -1,7 +1,5 @@
 """What earlier runs have left."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, FailedRun

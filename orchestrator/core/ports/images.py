@@ -1,7 +1,5 @@
 """Images, on this host and where they come from."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.deadline import Deadline

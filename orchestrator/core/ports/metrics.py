@@ -1,7 +1,5 @@
 """The page of a monitoring system."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 

@@ -1,7 +1,5 @@
 """Who is told how a run ended."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.model.notices import Notice

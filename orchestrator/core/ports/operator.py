@@ -1,7 +1,5 @@
 """The person at the terminal."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.model.progress import Question

@@ -1,7 +1,5 @@
 """A look at the app from outside."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.model.workloads import ProbeAnswer

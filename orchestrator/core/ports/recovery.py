@@ -4,8 +4,6 @@ Pure: an adapter answers from its arguments and contacts nothing. Lines are quot
 again without harm.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum, auto

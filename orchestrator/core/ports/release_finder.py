@@ -1,7 +1,5 @@
 """Which release is next, as states ask for it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

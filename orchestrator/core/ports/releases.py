@@ -1,7 +1,5 @@
 """Where releases are announced."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from orchestrator.core.model.releases import Release

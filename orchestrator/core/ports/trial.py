@@ -1,7 +1,5 @@
 """The port of stages: where a copy of the app and its database is tried while the app serves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol

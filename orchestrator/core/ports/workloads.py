@@ -1,7 +1,5 @@
 """What runs the app. "Could not look" is always an error, never an empty answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol

@@ -1,7 +1,5 @@
 """The app as it runs, and what it is to become."""
 
-from __future__ import annotations
-
 from orchestrator.core.errors import RefusedError
 from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.image_reference import Reference

@@ -1,7 +1,5 @@
 """A store and its server."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from orchestrator.core.errors import RefusedError

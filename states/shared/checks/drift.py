@@ -1,7 +1,5 @@
 """What runs against what would be started."""
 
-from __future__ import annotations
-
 from orchestrator.core.errors import RefusedError
 from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import Drift

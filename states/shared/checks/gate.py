@@ -1,7 +1,5 @@
 """Whether users can be kept out while the new version is judged."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from orchestrator.core.errors import RefusedError

@@ -1,7 +1,5 @@
 """What the plan names: services, commands and addresses that are otherwise only tried with the app down."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from orchestrator.core.facts import FrozenProject, TargetRelease

@@ -1,7 +1,5 @@
 """Where backups, images and copies go, and whether there is room for them."""
 
-from __future__ import annotations
-
 from orchestrator.core.errors import RefusedError
 from states.shared.checks.surroundings import StoreSurroundings, Surroundings
 

@@ -1,7 +1,5 @@
 """Who is connected to the server: to the app's database beside the app, and the app beside its database."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from orchestrator.core.errors import DeadlineExceededError

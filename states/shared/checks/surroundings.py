@@ -1,7 +1,5 @@
 """What several looks need to know, asked for once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

@@ -1,7 +1,5 @@
 """How what runs and what would be started are made to agree, from what the containers carry; words of Compose."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The containers of a project against its rendering, item by item; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Values of a rendering as the types that they are meant to be; what is of another type is not there. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from orchestrator.adapters.compose.drift.values import read_duration_ns

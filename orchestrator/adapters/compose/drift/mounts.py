@@ -1,7 +1,5 @@
 """What is mounted into a container, in one spelling for what is there and what is rendered; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from orchestrator.adapters.compose.drift.values import ANONYMOUS, MOUNT, Item, Items, read_path

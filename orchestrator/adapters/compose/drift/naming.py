@@ -1,7 +1,5 @@
 """A project that was started under another name, or from other files, than its folder gives it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

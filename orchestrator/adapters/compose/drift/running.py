@@ -1,7 +1,5 @@
 """The items of a container that is there; pure."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable, Collection
 from itertools import chain

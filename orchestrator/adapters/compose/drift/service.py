@@ -1,7 +1,5 @@
 """The items that a service's own lines of a rendering say, or its image for them; pure."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Configs and secrets that Compose copies into containers: it forgets what it has copied, so the files are read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 An item that is not set, or is as the engine has it by itself, is left out.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
