@@ -9,18 +9,15 @@ from orchestrator.core.errors import PlanError
 from orchestrator.core.state_kind import Kinds
 from orchestrator.plan.schema import Plan
 
-UNSAFE = "plan.unsafe"
 
-
-def require_safe(plan: Plan, kinds: Kinds) -> tuple[Finding, ...]:
-    """Check a plan against the model and return the warnings. Raises `PlanError`, ``plan.unsafe``, with each error."""
-    findings = check_plan(plan, kinds)
-    errors = [finding for finding in findings if finding.is_error]
+def require_safe(plan: Plan, kinds: Kinds) -> None:
+    """Check a plan against the model; warnings pass. Raises `PlanError`, ``plan.unsafe``, with each error."""
+    errors = [finding for finding in check_plan(plan, kinds) if finding.is_error]
     if not errors:
-        return findings
+        return
     amount = "1 way" if len(errors) == 1 else f"{len(errors)} ways"
     raise PlanError(
-        UNSAFE,
+        "plan.unsafe",
         f"The plan {plan.source} could do harm: {amount} in which it goes wrong.",
         problems=tuple(explain_finding(finding, plan.source) for finding in errors),
         hint="Change the lines that are named; docs/rules.md explains each rule.",

@@ -62,8 +62,8 @@ def draw_plan(plan: Plan, notes: Mapping[str, str] | None = None, taken: Iterabl
     rows = _choose_rows(plan, groups, columns)
     texts = {name: (notes or {}).get(name, "") for name in plan.states} | _tell_ends(plan)
     ways = choose_ways(groups, columns, rows, _sort_lines(plan, columns, groups))
-    height = max(_HEIGHT, _PER_LINE * (max(Counter(way.source for way in ways).values(), default=1) + 1))
-    boxes = _place(columns, rows, texts, measure_channels(ways), height)
+    row_height = max(_HEIGHT, _PER_LINE * (max(Counter(way.source for way in ways).values(), default=1) + 1))
+    boxes = _place(columns, rows, texts, measure_channels(ways), row_height)
     lines = draw_lines(ways, boxes)
     nodes = [_build_node(plan, name, texts[name], boxes[name]) for name in (*plan.states, *plan.ends)]
     width = max([*(box.right for box in boxes.values()), *(line.right for line in lines)]) + _MARGIN
@@ -138,7 +138,7 @@ def _place(
     rows: Mapping[str, int],
     texts: Mapping[str, str],
     channels: Mapping[int, float],
-    height: float,
+    row_height: float,
 ) -> dict[str, Box]:
     widths: dict[int, float] = {}
     for name, column in columns.items():
@@ -149,9 +149,9 @@ def _place(
     for column in sorted(widths):
         lefts[column] = x
         x += widths[column] + channels.get(column, _BETWEEN)
-    pitch = height + _BETWEEN
+    pitch = row_height + _BETWEEN
     return {
-        name: Box(column, rows[name], lefts[column], _MARGIN + rows[name] * pitch, widths[column], height, _BETWEEN)
+        name: Box(column, rows[name], lefts[column], _MARGIN + rows[name] * pitch, widths[column], row_height, _BETWEEN)
         for name, column in columns.items()
     }
 
