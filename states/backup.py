@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from orchestrator.core.facts import BackupManifest, Current, Learned
+from orchestrator.core.facts import Current, Learned
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import BackupManifest
 from states.shared.artifacts import intend, require_intended
 from states.shared.backup_proof import choose_backup, dump_and_prove
 from states.shared.retry import retry_while_unreachable

@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import Field
 
 from orchestrator.core.errors import StateError
-from orchestrator.core.facts import BackupManifest
 from orchestrator.core.kind_model import Effects, PlanTraits, Step
 from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState, NeededUntil
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.plan.durations import Duration, format_duration
 
 

@@ -3,13 +3,14 @@
 from contextlib import suppress
 
 from orchestrator.core.errors import PlatformError, StateError
-from orchestrator.core.facts import Committed, Fence, FrozenProject, Serving, TargetRelease
+from orchestrator.core.facts import Committed, FrozenProject, Serving, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.stores import ChangeToken
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, HealthCheck, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import Fence
 from states.shared.health_check import (
     Look,
     await_serving,

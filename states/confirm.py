@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from orchestrator.core.errors import RefusedError
-from orchestrator.core.facts import Current, FrozenProject, OtherData, Rehearsal, TargetRelease
+from orchestrator.core.facts import Current, FrozenProject, Rehearsal, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.progress import Question
 from orchestrator.core.state_kind import FAILED, CrashRule, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import OtherData
 
 
 class Confirm(StateKind[Options]):

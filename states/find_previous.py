@@ -1,12 +1,14 @@
 """find_previous: find the version and the data that the last upgrade replaced."""
 
+from orchestrator.core.earlier_runs import CommittedRun, KeptSnapshot
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import CommittedRun, Current, KeptSnapshot, OtherData, TargetRelease
+from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import OtherData
 
 
 class FindPrevious(StateKind[Options]):

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from orchestrator.core.errors import DatabaseError, HealthError, MigrationError, PlatformError
-from orchestrator.core.facts import BackupManifest, Current, FrozenProject, Rehearsal, TargetRelease
+from orchestrator.core.facts import Current, FrozenProject, Rehearsal, TargetRelease
 from orchestrator.core.image_reference import Reference
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.plan.durations import Duration
 from states.shared.backup_proof import load_backup, prove_again
 from states.shared.health_check import Expectation

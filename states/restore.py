@@ -5,15 +5,7 @@ from contextlib import suppress
 from functools import partial
 
 from orchestrator.core.errors import StateError
-from orchestrator.core.facts import (
-    Fence,
-    Learned,
-    LostSnapshot,
-    Quarantine,
-    Rehearsal,
-    RollbackDecision,
-    Started,
-)
+from orchestrator.core.facts import Learned, Rehearsal, Started
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.ledger import Artifact
 from orchestrator.core.model.effects import EffectScope
@@ -21,6 +13,7 @@ from orchestrator.core.model.stores import Changes
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import Fence, LostSnapshot, Quarantine, RollbackDecision
 from states.shared.change_evidence import find_changes, tell_beyond
 from states.shared.data_return import DataReturn, SourceLostError
 from states.shared.migration_job import remove_leftover

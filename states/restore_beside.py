@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orchestrator.core.errors import UNTOUCHED, RefusedError
-from orchestrator.core.facts import BackupManifest, Current, OtherData, TargetRelease
+from orchestrator.core.facts import Current, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits
 from orchestrator.core.ledger import Artifact, ArtifactKind, NeededUntil
 from orchestrator.core.model.effects import EffectScope
@@ -11,6 +11,7 @@ from orchestrator.core.model.releases import Release
 from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.ports.recovery import ByHand
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import BackupManifest, OtherData
 from states.shared.artifacts import find_intended, find_other_data, intend, require_intended
 from states.shared.backup_proof import restore_beside
 

@@ -5,11 +5,12 @@ from typing import Annotated
 from pydantic import Field
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import FrozenProject, MigrationReport, OtherData, Rehearsal, Started, TargetRelease
+from orchestrator.core.facts import FrozenProject, MigrationReport, Rehearsal, Started, TargetRelease
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.model.workloads import Gate
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import OtherData
 from states.shared.new_image import find_new_image, find_new_images
 from states.shared.retry import retry_while_unreachable
 from states.shared.step_progress import build_progress

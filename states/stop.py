@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.core.error_categories import Category
 from orchestrator.core.errors import DatabaseError, StateError
-from orchestrator.core.facts import BackupManifest, Current, Fence, Learned, Snapshot, StoppedServices
+from orchestrator.core.facts import Current, Learned, StoppedServices
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
@@ -13,6 +13,7 @@ from orchestrator.core.model.stores import ChangeToken, Fingerprint
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import BackupManifest, Fence, Snapshot
 from states.shared.artifacts import find_intended, intend, require_intended
 from states.shared.backup_proof import choose_backup, dump_and_prove
 from states.shared.change_evidence import find_changes

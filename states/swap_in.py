@@ -1,11 +1,12 @@
 """swap_in: put the data that lie beside in the place of the live ones, and set those aside."""
 
-from orchestrator.core.facts import Fence, Learned, OtherData, Quarantine, Snapshot
+from orchestrator.core.facts import Learned
 from orchestrator.core.kind_model import Capability, Effects, PlanTraits, Step
 from orchestrator.core.ledger import Artifact, ArtifactKind
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.state_kind import CrashRule, Observation, Options, Result, StateContext, StateKind
+from orchestrator.core.store_facts import Fence, OtherData, Quarantine, Snapshot
 from states.shared.artifacts import find_intended, intend, require_intended
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import click
 
 from orchestrator.core.errors import OrchestratorError, PlanError
-from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.journal.journal import Run
 from orchestrator.live.formatting import wrap
 from orchestrator.machine.resume import How, ResumeAction

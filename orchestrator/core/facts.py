@@ -9,16 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from orchestrator.core.ledger import DATABASE, Artifact, Ledger
 from orchestrator.core.model.base import Digest, FrozenModel
 from orchestrator.core.model.images import Pin
 from orchestrator.core.model.releases import Release
-from orchestrator.core.model.stores import ChangeToken, Fingerprint
-from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.model.stores import ChangeToken
 from orchestrator.core.model.workloads import Gate, ServiceStatus
 
 
@@ -139,48 +138,6 @@ class PulledImage(Fact):
     kept_as: str
 
 
-class BackupManifest(StoreFact):
-    """What is proven of a backup file: read back in full, hashed, complete, with the rows of each table."""
-
-    fact: ClassVar[str] = "backup"
-
-    path: Path
-    sha256: str
-    size_bytes: int
-    dump_bytes: int
-    rows: dict[str, int]
-    version: str
-    database: str
-    server_version: str
-    system_identifier: str
-    properties: dict[str, JsonValue]
-    inventory: dict[str, JsonValue]
-    taken_at: datetime
-    duration_s: float
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """What the data are that it holds."""
-        return Fingerprint(rows=self.rows, properties=self.properties, inventory=self.inventory)
-
-
-class Fence(StoreFact):
-    """The database that is closed to everybody but us from `stop` on, until a version may serve on it again.
-
-    ``mark`` is what it was then, where no snapshot says so; None before it was seen to be closed.
-    ``service`` and ``user`` are how an operator gets at it by hand; empty in the journals of earlier versions.
-    ``free_bytes`` was the room beside its files before that, None when it could not be seen.
-    """
-
-    fact: ClassVar[str] = "fence"
-
-    database: str
-    mark: ChangeToken | None = None
-    service: str = ""
-    user: str = ""
-    free_bytes: int | None = None
-
-
 class StoppedServices(Fact):
     """The containers that were stopped, with the restart policies to give back."""
 
@@ -188,22 +145,6 @@ class StoppedServices(Fact):
 
     at: datetime
     services: tuple[ServiceStatus, ...]
-
-
-class Snapshot(StoreFact):
-    """The quiesced copy of the database that a rollback goes back to.
-
-    ``database`` lies beside the live one; where there was no room for it, ``backup`` is a proven dump instead.
-    """
-
-    fact: ClassVar[str] = "snapshot"
-
-    database: str | None
-    backup: BackupManifest | None = None
-    source: str
-    size_bytes: int
-    mark: ChangeToken
-    taken_at: datetime
 
 
 class MigrationReport(Fact):
@@ -279,93 +220,6 @@ class Serving(Fact):
     at: datetime
     version: str
     image_id: str
-
-
-class RollbackDecision(StoreFact):
-    """Which way back was taken, and the evidence that it was the right one.
-
-    ``image_only``: nothing was written. ``keep_data``: what users wrote stays, under the old version. ``swap``:
-    the data as it was when the app stopped. ``beyond``: what has changed outside of the database since, which no way
-    brings back.
-    """
-
-    fact: ClassVar[str] = "way_back"
-
-    decision: Literal["image_only", "keep_data", "swap"]
-    evidence: str
-    beyond: tuple[str, ...] = ()
-
-
-class LostSnapshot(StoreFact):
-    """There was no snapshot to go back to, and the backup could not take its place either.
-
-    ``receipt`` is of the newest backup that reads back whole, None where there is none.
-    """
-
-    fact: ClassVar[str] = "lost_snapshot"
-
-    receipt: BackupManifest | None
-
-
-class Quarantine(StoreFact):
-    """A database set aside with everything in it, never dropped before retention."""
-
-    fact: ClassVar[str] = "quarantine"
-
-    database: str
-    restored_from: str
-
-
-class OtherData(StoreFact):
-    """Data beside the live ones that are to take their place; ``origin`` says in words what they are.
-
-    ``artifact`` is their row in the ledger, ``version`` the app's that they belong to. ``commits_since`` are the
-    transactions of the live data since then, None where the server's counters cannot tell.
-    """
-
-    fact: ClassVar[str] = "other_data"
-
-    artifact: str
-    origin: str
-    version: str
-    commits_since: int | None = None
-
-
-class EndedRun(FrozenModel):
-    """A run that is over."""
-
-    run_id: str
-    ended_at: datetime
-    verdict: Verdict
-
-
-class FailedRun(FrozenModel):
-    """A run that could not stay on its release or was refused by its rehearsal, and why."""
-
-    run_id: str
-    reason: str
-    at: datetime | None = None
-
-
-class KeptSnapshot(FrozenModel):
-    """A snapshot that still lies beside the live data, with its row."""
-
-    snapshot: Snapshot
-    replica: Artifact
-
-
-class CommittedRun(FrozenModel):
-    """A run after which the version of ``target`` stayed.
-
-    ``snapshots`` by store, those that are still kept; ``marks`` as in `Committed`.
-    """
-
-    run_id: str
-    ended_at: datetime
-    current: Current
-    target: TargetRelease
-    snapshots: dict[str, KeptSnapshot] = Field(default_factory=dict)
-    marks: dict[str, ChangeToken] = Field(default_factory=dict)
 
 
 def build_key(kind: type[Fact], store: str = DATABASE) -> str:

@@ -3,21 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.core.facts import (
-    BackupManifest,
-    Committed,
-    CommittedRun,
-    Current,
-    EndedRun,
-    Facts,
-    FailedRun,
-    KeptSnapshot,
-    Snapshot,
-    TargetRelease,
-)
+from orchestrator.core.earlier_runs import CommittedRun, EndedRun, FailedRun, KeptSnapshot
+from orchestrator.core.facts import Committed, Current, Facts, TargetRelease
 from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.owners import Owner
+from orchestrator.core.store_facts import BackupManifest, Snapshot
 from orchestrator.journal.failures import Failure, find_failure
 from orchestrator.journal.journal import Journal, Run
 

@@ -4,20 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.core.facts import (
-    BackupManifest,
-    Current,
-    Facts,
-    Quarantine,
-    RollbackDecision,
-    Serving,
-    Snapshot,
-    StoppedServices,
-    TargetRelease,
-)
+from orchestrator.core.facts import Current, Facts, Serving, StoppedServices, TargetRelease
 from orchestrator.core.model.verdict import EXIT_CODES, Verdict
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import FAILED, TIMEOUT
+from orchestrator.core.store_facts import BackupManifest, Quarantine, RollbackDecision, Snapshot
 from orchestrator.journal.failures import Failure, choose_advice, find_failure
 from orchestrator.journal.journal import Record, Run, join_facts
 from orchestrator.reports.runbook import build_runbook

@@ -7,23 +7,25 @@ that was done stays as it is. `docs/runbooks.md` lists the shapes of runbooks.
 from collections.abc import Sequence
 
 from orchestrator.core.facts import (
-    BackupManifest,
     Committed,
     Current,
     Facts,
-    Fence,
     FrozenProject,
-    LostSnapshot,
-    OtherData,
     PulledImage,
-    Quarantine,
-    RollbackDecision,
-    Snapshot,
     StoppedServices,
     TargetRelease,
 )
 from orchestrator.core.owners import ADVICE, Owner
 from orchestrator.core.ports.recovery import Exchange, Goal, Recovery, Reload, Situation, StoreSituation, WantedImage
+from orchestrator.core.store_facts import (
+    BackupManifest,
+    Fence,
+    LostSnapshot,
+    OtherData,
+    Quarantine,
+    RollbackDecision,
+    Snapshot,
+)
 from orchestrator.journal.failures import Failure, find_failures
 from orchestrator.journal.journal import Record
 

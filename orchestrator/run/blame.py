@@ -7,11 +7,12 @@ seen to be wrong around the release is not held against it.
 from dataclasses import dataclass
 
 from orchestrator.core.errors import StateError
-from orchestrator.core.facts import Facts, Fence, Snapshot
+from orchestrator.core.facts import Facts
 from orchestrator.core.model.stores import StoreFacts
 from orchestrator.core.owners import Owner, find_owner
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import Ports
+from orchestrator.core.store_facts import Fence, Snapshot
 
 #: Failures of the new version at work, which has more around it than itself.
 _AT_WORK = frozenset(

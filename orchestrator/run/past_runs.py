@@ -9,11 +9,12 @@ from pathlib import Path
 
 from orchestrator.core.deadline import Deadline, Interruption
 from orchestrator.core.errors import JournalError, StateError, UsageError
-from orchestrator.core.facts import BackupManifest, Known
+from orchestrator.core.facts import Known
 from orchestrator.core.ledger import Artifact, ArtifactState, Ledger
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.ports.recovery import Recovery
 from orchestrator.core.state_kind import Ports
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Record, Run
 from orchestrator.journal.lock import project_lock

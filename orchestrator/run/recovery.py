@@ -8,11 +8,12 @@ from typing import Any
 
 from orchestrator.core.deadline import Interruption
 from orchestrator.core.errors import CheckpointError, JournalError, OrchestratorError, StateError, UnfinishedRunError
-from orchestrator.core.facts import Committed, Facts, Fence, FrozenProject, Known, Serving, Started
+from orchestrator.core.facts import Committed, Facts, FrozenProject, Known, Serving, Started
 from orchestrator.core.ledger import ArtifactKind, ArtifactState
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import Ports, StateKind
+from orchestrator.core.store_facts import Fence
 from orchestrator.journal.journal import Journal, Run
 from orchestrator.machine.resume import (
     How,

@@ -3,10 +3,10 @@
 from typing import Any
 
 from orchestrator.core.errors import InvariantError
-from orchestrator.core.facts import OtherData
 from orchestrator.core.ledger import Artifact, ArtifactKind, NeededUntil
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import StateContext
+from orchestrator.core.store_facts import OtherData
 
 DATA = (ArtifactKind.SNAPSHOT, ArtifactKind.RESTORED, ArtifactKind.QUARANTINE)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import BackupError, DatabaseError, StateError
-from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.stores import StoreFacts
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.progress import Report
 from orchestrator.core.state_kind import StateContext
+from orchestrator.core.store_facts import BackupManifest
 
 _REPORT_EVERY_BYTES = 8 * 1024**2
 

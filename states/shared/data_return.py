@@ -7,18 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator.core.errors import BackupError, DatabaseError, StateError
-from orchestrator.core.facts import (
-    BackupManifest,
-    Fence,
-    Learned,
-    LostSnapshot,
-    Quarantine,
-    RollbackDecision,
-    Snapshot,
-)
+from orchestrator.core.facts import Learned
 from orchestrator.core.ledger import Artifact, ArtifactKind, ArtifactState, Ledger
 from orchestrator.core.ports.data_store import DataStore, Role
 from orchestrator.core.state_kind import StateContext
+from orchestrator.core.store_facts import BackupManifest, Fence, LostSnapshot, Quarantine, RollbackDecision, Snapshot
 from states.shared.artifacts import DATA, find_intended, find_other_data, intend, require_intended
 from states.shared.backup_proof import prove_again, restore_beside
 from states.shared.retry import is_away

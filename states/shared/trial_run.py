@@ -14,12 +14,13 @@ from orchestrator.core.errors import (
     PlatformError,
     RefusedError,
 )
-from orchestrator.core.facts import BackupManifest, FrozenProject
+from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.workloads import JobStatus, ServiceStatus
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.ports.trial import Trial
 from orchestrator.core.ports.workloads import Containers
 from orchestrator.core.state_kind import HealthCheck, StateContext
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.redaction.terminal_text import sanitize
 from states.shared.health_check import Expectation, await_steady
 from states.shared.migration_job import choose_code, explain_exit

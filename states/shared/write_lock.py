@@ -6,11 +6,12 @@ from functools import partial
 from typing import Any
 
 from orchestrator.core.errors import DatabaseError, StateError
-from orchestrator.core.facts import Fence, Serving, Snapshot, Started
+from orchestrator.core.facts import Serving, Started
 from orchestrator.core.model.stores import Session
 from orchestrator.core.model.workloads import ServiceStatus
 from orchestrator.core.ports.data_store import DataStore
 from orchestrator.core.state_kind import StateContext
+from orchestrator.core.store_facts import Fence, Snapshot
 from states.shared.change_evidence import find_changes
 from states.shared.foreign_sessions import Strangers
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from orchestrator.core.deadline import Deadline
-from orchestrator.core.facts import Facts, Fence, Known, TargetRelease
+from orchestrator.core.facts import Facts, Known, TargetRelease
 from orchestrator.core.ledger import Artifact, Ledger
 from orchestrator.core.model.effects import EffectScope
 from orchestrator.core.ports.release_finder import ReleaseRequest
 from orchestrator.core.state_kind import CrashRule, StateContext, StateKind
+from orchestrator.core.store_facts import Fence
 from orchestrator.plan.operations import derive_reload, derive_rollback
 from orchestrator.run.listener import Listener
 from orchestrator.run.runner import ContextBuilder

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from deploy.demo.bed import Acknowledged, Bed, LedgerHost, Prober, Writer, missing, read_entries
-from orchestrator.core.facts import BackupManifest, Rehearsal
+from orchestrator.core.facts import Rehearsal
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.journal.journal import Journal
 from tests.engine.conftest import RELEASES
 from tests.engine.installation import ORCHESTRATOR, Ended, Installation, find_belongings, write_ledger_plan

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from orchestrator.core.earlier_runs import CommittedRun, EndedRun, FailedRun
 from orchestrator.core.errors import ReleaseError
-from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, FailedRun
 from orchestrator.core.model.progress import Question
 from orchestrator.core.model.releases import Release
 from orchestrator.core.model.workloads import ProbeAnswer
+from orchestrator.core.store_facts import BackupManifest
 from tests.tools.things import Condition, FakeContainer
 from tests.tools.world import FakeWorld
 

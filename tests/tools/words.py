@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator.adapters.postgres.model import DatabaseProperties, Inventory, PgChangeToken
-from orchestrator.core.facts import BackupManifest
+from orchestrator.core.store_facts import BackupManifest
 
 PROPERTIES = DatabaseProperties(
     version=150000,

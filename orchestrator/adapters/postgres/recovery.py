@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.adapters.postgres.sql import quote_connection, quote_text
 from orchestrator.adapters.postgres.store import read_properties, unwrap
-from orchestrator.core.facts import BackupManifest, Fence, FrozenProject
+from orchestrator.core.facts import FrozenProject
 from orchestrator.core.ledger import DATABASE
 from orchestrator.core.ports.recovery import (
     ByHand,
@@ -23,6 +23,7 @@ from orchestrator.core.ports.recovery import (
     Step,
     StoreSituation,
 )
+from orchestrator.core.store_facts import BackupManifest, Fence
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _NAME_AT_MOST = 30

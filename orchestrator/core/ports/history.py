@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from orchestrator.core.facts import BackupManifest, CommittedRun, EndedRun, FailedRun
+from orchestrator.core.earlier_runs import CommittedRun, EndedRun, FailedRun
+from orchestrator.core.store_facts import BackupManifest
 
 
 class History(Protocol):

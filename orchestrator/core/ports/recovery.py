@@ -10,8 +10,9 @@ from enum import IntEnum, StrEnum, auto
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from orchestrator.core.facts import BackupManifest, Fence, FrozenProject
+from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.stores import ChangeToken
+from orchestrator.core.store_facts import BackupManifest, Fence
 
 
 class Step(IntEnum):

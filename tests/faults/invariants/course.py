@@ -6,18 +6,10 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from orchestrator.core.facts import (
-    BackupManifest,
-    Committed,
-    Current,
-    FrozenProject,
-    PulledImage,
-    Rehearsal,
-    Snapshot,
-    TargetRelease,
-)
+from orchestrator.core.facts import Committed, Current, FrozenProject, PulledImage, Rehearsal, TargetRelease
 from orchestrator.core.ledger import Artifact, ArtifactState, Ledger
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.store_facts import BackupManifest, Snapshot
 from orchestrator.journal.journal import Record
 from tests.faults.failpoints.points import Point
 from tests.faults.invariants.evidence import Evidence

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.adapters.postgres.model import PgChangeToken
 from orchestrator.adapters.postgres.store import wrap
-from orchestrator.core.facts import Fence, FrozenProject
+from orchestrator.core.facts import FrozenProject
 from orchestrator.core.ledger import DATABASE
 from orchestrator.core.ports.recovery import (
     ByHand,
@@ -22,6 +22,7 @@ from orchestrator.core.ports.recovery import (
     Step,
     StoreSituation,
 )
+from orchestrator.core.store_facts import Fence
 from orchestrator.wiring import build_recovery
 from tests.tools.build import RECOVERY
 

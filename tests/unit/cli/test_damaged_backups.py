@@ -15,10 +15,10 @@ from orchestrator.cli import main
 from orchestrator.cli.render import render_report
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import BackupError
-from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.progress import Progress
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.run.service import Service
 from states.registry import KINDS
 from tests.tools.bench import WITHOUT_REHEARSAL, Bench, serving_version

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import JournalError
-from orchestrator.core.facts import BackupManifest, Known
+from orchestrator.core.facts import Known
 from orchestrator.core.ledger import Artifact, ArtifactKind, Ledger
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.journal.database_file import FORMAT
 from orchestrator.journal.history import JournalHistory
 from orchestrator.journal.journal import Journal, Run

@@ -13,9 +13,9 @@ from orchestrator.adapters.backups.archive import BackupFolder
 from orchestrator.adapters.postgres.store import PostgresStore
 from orchestrator.core.deadline import Deadline
 from orchestrator.core.errors import DatabaseError
-from orchestrator.core.facts import BackupManifest
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.release_finder import ReleaseRequest
+from orchestrator.core.store_facts import BackupManifest
 from orchestrator.run.service import Service
 from states.cleanup import choose_superfluous
 from states.registry import KINDS

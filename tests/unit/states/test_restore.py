@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import PlatformError
-from orchestrator.core.facts import Facts, RollbackDecision
+from orchestrator.core.facts import Facts
 from orchestrator.core.model.stores import Changes
 from orchestrator.core.model.verdict import Verdict
+from orchestrator.core.store_facts import RollbackDecision
 from orchestrator.journal.journal import Journal
 from orchestrator.plan.standard import STANDARD_INITIAL, build_standard_states
 from states import restore

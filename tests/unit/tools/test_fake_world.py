@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.deadline import Deadline
+from orchestrator.core.earlier_runs import EndedRun
 from orchestrator.core.errors import DatabaseError, PlatformError
-from orchestrator.core.facts import EndedRun, FrozenProject
+from orchestrator.core.facts import FrozenProject
 from orchestrator.core.model.verdict import Verdict
 from orchestrator.core.ports.history import History
 from tests.tools.build import announce_up_to, make_world
